@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+/* wirecue.yaml and apps.yaml, checked completely before anything starts.
+ *
+ * ctl_config_load reads the file, the catalogue and the told facts it names, and reports every
+ * mistake of all of them in one run. The result is read-only; a reload makes a new one and swaps. */
+
+#include "classifier/catalogue.h"
+#include "control/option.h"
+#include "dataplane/addr.h"
+
+#include <glib.h>
+#include <stdint.h>
+
+struct ctl_detector;
+struct ctl_facts;
+
+enum ctl_class { CTL_CLASS_UPSELL, CTL_CLASS_RETENTION, CTL_CLASS_SERVICE, CTL_CLASS_COUNT };
+extern const char *const ctl_class_names[]; // "upsell" ..., NULL-terminated
+
+enum ctl_subject_kind { CTL_SUBJECT_MSISDN, CTL_SUBJECT_IMSI, CTL_SUBJECT_ACCOUNT, CTL_SUBJECT_PLAIN };
+
+struct ctl_port {
+	char *name, *device, *driver; // driver: "auto", "dpdk" or "xdp"
+	char **cpus; // CPU numbers as text, NULL-terminated
+};
+
+/* One entry of rules:. Common keys first; params is what the detector's option table fills. */
+struct ctl_rule {
+	char *id; // [a-z0-9-]{1,64}, unique
+	const struct ctl_detector *detector;
+	int class; // enum ctl_class
+	char *purpose; // NULL: needs none (service only)
+	uint64_t version; // written by the user, 1 by default; part of every trigger
+	bool enabled;
+	bool dry_run; // decided and counted as G1, never published
+	uint64_t priority;
+	double min_confidence; // percent, gate G7's floor
+	uint64_t cooldown_ns; // gate G14
+	double control_group; // percent of subjects that are measured, not addressed; 0 = none
+	struct {
+		char **segments; // NULL = all
+		struct ctl_hours hours; // local time of the subscriber's zone
+	} when;
+	void *params; // owned, detector->params_size bytes
+};
+
+struct ctl_redis_config {
+	char *url; // redis://HOST:PORT[/DB] or unix:///PATH
+	char *user;
+	char *password; // read from password_file; never printed
+	char *prefix; // "wirecue:"
+	uint64_t queue_max; // triggers kept in memory while Redis is away
+	uint64_t stream_max_len; // XADD MAXLEN ~; 0 = never trimmed by us
+	uint64_t connect_timeout_ns, reply_timeout_ns;
+	uint64_t retry_min_ns, retry_max_ns; // back-off
+};
+
+struct ctl_privacy {
+	int subject; // enum ctl_subject_kind
+	uint8_t key[64]; // HMAC key, from key_file; wiped on free
+	size_t key_len; // >= 16
+};
+
+struct ctl_config {
+	char *path; // of wirecue.yaml; NULL for the built-in default
+	char *node; // [a-z0-9-]{1,63}
+	struct ctl_port *ports;
+	size_t n_ports;
+	uint64_t tick_ns; // 100 ms to 10 s
+	char **worker_cpus; // NULL-terminated; NULL = chosen
+	uint64_t n_flows; // over all workers
+	uint64_t n_endpoints; // over all workers
+	char **eal_extra;
+	struct dp_endpoint_nets nets;
+	char *apps_path;
+	struct cls_catalogue *catalogue; // owned
+	bool kill_switch; // G1 for every rule
+	struct ctl_rule *rules;
+	size_t n_rules;
+	struct ctl_facts *facts; // owned; empty when no file is named
+	struct ctl_redis_config redis;
+	struct ctl_privacy privacy;
+	char *control_socket; // /run/wirecue/control.sock
+	char *default_zone; // tz name used where a subscriber has none, "UTC" by default
+};
+
+/* Called for each mistake, in file order per file. text is the whole line
+ * "file:line:column: 'word', expected ..." without newline. Values of told facts that identify a
+ * person are never part of it. */
+typedef void ctl_mistake_fn(void *ctx, const char *text);
+
+/* Load and check. path NULL gives the built-in default (DESIGN: default networks, the shipped
+ * catalogue, no rules, the fixed test key). Returns 0 and *ret_config (owned by the caller), or
+ * -EINVAL after mistakes were reported, or -errno when `path` itself cannot be read (also reported
+ * through fn). */
+[[nodiscard]] int ctl_config_load(
+	const char *path, ctl_mistake_fn *fn, void *ctx, struct ctl_config **ret_config);
+void ctl_config_free(struct ctl_config *config);

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+/* Addresses, prefixes and the endpoint rule.
+ *
+ * One 16-byte form for both families, IPv4 as ::ffff:a.b.c.d (RFC 4291 2.5.5.2), so that keys
+ * compare with memcmp and IPv4 sorts before global IPv6. Pure: no clock, no library, any thread. */
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+struct dp_addr {
+	uint8_t b[16]; // network order
+};
+static_assert(sizeof(struct dp_addr) == 16);
+
+enum { DP_ADDR_STRLEN = 46, DP_NETS_MAX = 64 };
+
+/* addr.b[0..len) must match; len counts bits of the 16-byte form (IPv4 /8 is 104). */
+struct dp_prefix {
+	struct dp_addr addr;
+	uint8_t len;
+};
+
+/* Which addresses are the subscriber's side. Read-only after start. */
+struct dp_endpoint_nets {
+	struct dp_prefix net[DP_NETS_MAX];
+	uint16_t n_nets;
+	uint8_t ipv6_prefix_len; // bits of an IPv6 endpoint, 48 to 128, 64 by default
+};
+
+static inline bool dp_addr_is_v4(const struct dp_addr *a)
+{
+	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+
+	return memcmp(a->b, mapped, sizeof(mapped)) == 0;
+}
+
+static inline int dp_addr_cmp(const struct dp_addr *a, const struct dp_addr *b)
+{
+	return memcmp(a->b, b->b, sizeof(a->b));
+}
+
+/* From 4 bytes in network order. */
+struct dp_addr dp_addr_from_v4(const uint8_t be[4]);
+
+/* Text to address; NUL-terminated "10.0.0.7" or "2001:db8::7". Returns 0 or -EINVAL. */
+[[nodiscard]] int dp_addr_parse(const char *text, struct dp_addr *ret_addr);
+
+/* "10.0.0.0/8", "2001:db8::/32", or a bare address (full length). Returns 0, or -EINVAL when it is
+ * no prefix, -ERANGE when the length is out of range, -EDOM when bits behind the length are set. */
+[[nodiscard]] int dp_prefix_parse(const char *text, struct dp_prefix *ret_prefix);
+
+/* Canonical text (RFC 5952) into buf[DP_ADDR_STRLEN]; returns buf. */
+char *dp_addr_format(const struct dp_addr *a, char *buf);
+
+/* As dp_addr_format, an IPv6 endpoint with its prefix length: "2001:db8:1:2::/64". buf holds
+ * DP_ADDR_STRLEN + 4 bytes. */
+char *dp_endpoint_format(const struct dp_addr *a, uint8_t ipv6_prefix_len, char *buf);
+
+bool dp_prefix_contains(const struct dp_prefix *p, const struct dp_addr *a);
+
+/* The default of endpoints.networks: RFC 1918, RFC 6598, RFC 4193; /64. */
+void dp_endpoint_nets_default(struct dp_endpoint_nets *ret_nets);
+
+struct dp_endpoint {
+	struct dp_addr addr; // masked to ipv6_prefix_len when IPv6
+	bool is_src; // the packet was sent by the endpoint: up
+	bool is_ambiguous; // both or none of the addresses lie inside the networks
+};
+
+/* The endpoint of a packet: stateless and symmetric (swapping src and dst changes only is_src), so
+ * that distributor, worker and XDP agree. With both or none inside, the numerically lower address. */
+struct dp_endpoint dp_endpoint_of(const struct dp_endpoint_nets *nets, const struct dp_addr *src,
+	const struct dp_addr *dst);

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+/* What a worker tells control: fixed-size records on one single-producer ring per worker.
+ *
+ * All numbers are deltas of counters that only grow; a full ring postpones a usage record to a
+ * later one and loses nothing. Both capture paths write the same records. Written by the owning
+ * worker, read by control after the ring's release/acquire. */
+
+#include "dataplane/addr.h"
+
+#include <stdint.h>
+
+enum dp_record_kind {
+	DP_RECORD_USAGE, // endpoint x app x tag x evidence: what was counted in a tick
+	DP_RECORD_MOVE, // endpoint: bytes reported as undecided before, now of app
+	DP_RECORD_QUALITY, // endpoint: TCP health
+	DP_RECORD_NOTE, // one flow: verdict or end
+	DP_RECORD_TICK_END, // the worker has posted everything of `tick`
+	DP_RECORD_KIND_COUNT,
+};
+
+/* How the app of a flow was known, strongest first: the order is the order of resolution. */
+enum dp_evidence {
+	DP_EVIDENCE_NONE, // undecided, or nothing known
+	DP_EVIDENCE_SNI, // TLS or DTLS server name
+	DP_EVIDENCE_QUIC, // server name inside a QUIC Initial
+	DP_EVIDENCE_HTTP, // Host header
+	DP_EVIDENCE_CERT, // certificate names
+	DP_EVIDENCE_DNS, // the subscriber's own look-up of that address
+	DP_EVIDENCE_PAYLOAD, // the library recognised the protocol itself
+	DP_EVIDENCE_ADDRESS, // weak: network of the server
+	DP_EVIDENCE_PORT, // weak: port number
+	DP_EVIDENCE_COUNT,
+};
+
+/* Apps of every process: a dictionary gives the others their numbers, from DP_APP_FIRST on. */
+enum {
+	DP_APP_UNDECIDED = 0, // the classifier has not decided yet
+	DP_APP_UNKNOWN = 1, // it has, and no app of the catalogue fits
+	DP_APP_FIRST = 2,
+};
+
+enum { DP_TAG_NONE = 0 }; // tags likewise: 0, then the catalogue's
+
+enum { DP_HOST_MAX = 128 }; // bytes of a name in a note, NUL included; longer ones keep their tail
+
+struct dp_usage {
+	uint64_t bytes[2]; // innermost IP packet lengths; [0] up (sent by the endpoint), [1] down
+	uint64_t packets[2];
+	uint64_t first_ns; // event time of the first and last packet counted here
+	uint64_t last_ns;
+	uint32_t n_new_flows;
+	uint32_t active_ms; // part of the tick with traffic, in units of 100 ms slots
+};
+
+struct dp_quality {
+	uint64_t n_segments[2]; // TCP segments with data, up and down
+	uint64_t n_retransmitted[2];
+	uint64_t n_out_of_order[2];
+	uint64_t rtt_sum_us[2]; // [0] endpoint side, [1] server side of the tap
+	uint32_t n_rtt[2];
+	uint32_t n_handshake_failures;
+	uint32_t n_zero_windows;
+	uint32_t n_resets;
+};
+
+enum dp_note_why {
+	DP_NOTE_VERDICT, // the classifier has decided (or changed its mind); counts so far
+	DP_NOTE_END, // the flow ended: counts are of its whole life
+};
+
+struct dp_note {
+	struct dp_addr src; // sender of the first packet; of a SYN-ACK its receiver
+	struct dp_addr dst;
+	uint64_t packets[2]; // [0] src to dst
+	uint64_t bytes[2];
+	uint64_t first_ns;
+	uint64_t last_ns;
+	uint32_t risk_bits;
+	uint16_t sport; // host order, 0 where the protocol has none
+	uint16_t dport;
+	uint16_t ndpi_master; // the library's own verdict, only for printing through cls_proto_name()
+	uint16_t ndpi_app;
+	uint8_t l4_proto; // IANA protocol number
+	uint8_t why; // enum dp_note_why
+	bool is_syn_start; // a new SYN opened this flow
+	bool has_ech;
+	char host[DP_HOST_MAX]; // lower case, NUL-terminated, "" when not known; hostile bytes are '?'
+};
+
+struct dp_record {
+	uint64_t tick; // floor(event time / tick length) this record belongs to
+	struct dp_addr endpoint;
+	uint32_t app;
+	uint16_t tag;
+	uint8_t kind; // enum dp_record_kind
+	uint8_t evidence; // enum dp_evidence
+	bool is_ambiguous; // the endpoint was chosen by the tie rule
+	uint8_t worker; // who posted it
+	uint8_t pad[6];
+	union {
+		struct dp_usage usage; // DP_RECORD_USAGE and DP_RECORD_MOVE
+		struct dp_quality quality;
+		struct dp_note note;
+	};
+};
+static_assert(sizeof(struct dp_record) == 264, "ring element: a multiple of 4, no hidden padding");
