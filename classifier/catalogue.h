@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+/* The app catalogue: which names, networks, ports and library protocols make an app.
+ *
+ * Built once by control from apps.yaml (classifier knows no YAML), then read-only and shared by
+ * all workers. Ids come from control's dictionary, so they survive reloads. */
+
+#include "dataplane/addr.h"
+#include "dataplane/err.h"
+#include "dataplane/record.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct cls_host_def {
+	const char *host; // lower case, no leading dot, matched on label boundaries
+	uint16_t tag; // DP_TAG_NONE or the tag's id
+};
+
+struct cls_port_def {
+	uint8_t l4_proto; // 6 or 17
+	uint16_t first, last; // host order, inclusive
+};
+
+/* One app; everything is borrowed during cls_catalogue_new and copied. */
+struct cls_app_def {
+	uint32_t id; // >= DP_APP_FIRST, unique
+	const char *name;
+	const char *category;
+	const char *const *ndpi; // protocol names, NULL-terminated, or NULL
+	const struct cls_host_def *hosts;
+	size_t n_hosts;
+	const struct dp_prefix *nets;
+	size_t n_nets;
+	const struct cls_port_def *ports;
+	size_t n_ports;
+};
+
+struct cls_catalogue;
+
+/* Returns 0, -EEXIST for a host, protocol or id claimed twice, -ENOENT for an unknown protocol
+ * name, -ENOMEM. tag_names[0..n_tags): by id, [0] is "". */
+[[nodiscard]] int cls_catalogue_new(const struct cls_app_def *apps, size_t n_apps,
+	const char *const *tag_names, size_t n_tags, struct cls_catalogue **ret_catalogue,
+	struct dp_err *reterr);
+void cls_catalogue_free(struct cls_catalogue *catalogue);
+
+/* Name and category of any app id, "undecided"/"" and "unknown"/"" for the reserved ones;
+ * "?" when the id is not of this catalogue. Borrowed until the catalogue is freed. */
+const char *cls_app_name(const struct cls_catalogue *catalogue, uint32_t app);
+const char *cls_app_category(const struct cls_catalogue *catalogue, uint32_t app);
+const char *cls_tag_name(const struct cls_catalogue *catalogue, uint16_t tag);
+uint32_t cls_app_by_name(const struct cls_catalogue *catalogue, const char *name); // or DP_APP_UNKNOWN
+size_t cls_catalogue_count(const struct cls_catalogue *catalogue);
+
+struct cls_match {
+	uint32_t app; // DP_APP_UNKNOWN when nothing fits
+	uint16_t tag;
+};
+
+/* Longest suffix on a label boundary. host: len bytes, any case, a trailing dot is ignored. */
+struct cls_match cls_match_host(const struct cls_catalogue *catalogue, const char *host, size_t len);
+struct cls_match cls_match_net(const struct cls_catalogue *catalogue, const struct dp_addr *server);
+struct cls_match cls_match_port(
+	const struct cls_catalogue *catalogue, uint8_t l4_proto, uint16_t port);
+struct cls_match cls_match_ndpi(const struct cls_catalogue *catalogue, uint16_t ndpi_proto);

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+/* The only door to nDPI. One module per worker; modules are made and freed under one mutex. */
+
+#include "classifier/catalogue.h"
+#include "dataplane/err.h"
+#include "dataplane/stage.h"
+
+/* A stage for one worker. The catalogue is borrowed for the stage's life. Any thread, not
+ * concurrently with the stage's use. Returns 0 or -ENOMEM. */
+[[nodiscard]] int cls_stage_new(
+	const struct cls_catalogue *catalogue, struct dp_stage *ret_stage, struct dp_err *reterr);
+
+/* nDPI's protocol number of an exact (case-insensitive) name, or -ENOENT. */
+int cls_ndpi_proto_by_name(const char *name);
+
+/* "TLS.NetFlix", "DNS", "Unknown" into buf; returns buf. */
+char *cls_proto_name(uint16_t master, uint16_t app, char *buf, size_t size);
+
+/* "4.2.0": of the library that is loaded. */
+const char *cls_ndpi_version(void);

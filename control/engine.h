@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+/* Usage in, triggers out: binding, profile, detectors, gates. Knows no NIC, no Redis, no clock.
+ *
+ * Control thread only. Event time never runs backwards. */
+
+#include "control/config.h"
+#include "control/trigger.h"
+#include "dataplane/record.h"
+
+#include <jansson.h>
+
+struct ctl_engine;
+
+/* config is borrowed until the engine is freed or reloaded. */
+[[nodiscard]] int ctl_engine_new(const struct ctl_config *config, ctl_trigger_fn *sink, void *ctx,
+	struct ctl_engine **ret_engine, struct dp_err *reterr);
+void ctl_engine_free(struct ctl_engine *engine);
+
+/* Switch to a new configuration; profiles stay (persons are matched by their identifiers, apps by
+ * their ids, rules by id). The old one is no longer referenced afterwards. */
+void ctl_engine_reload(struct ctl_engine *engine, const struct ctl_config *config);
+
+/* Shares of the current window that travel with every trigger, 0..1. */
+struct ctl_coverage {
+	double capture_loss, unclassified, unbound, opaque;
+};
+
+/* One closed tick: its usage and move records, merged and sorted by (endpoint, app, tag, evidence);
+ * end_ns is the first instant behind the tick. Fires timers (session ends, cycle changes) up to
+ * end_ns after the records. Records of kind MOVE follow the usage of the same tick. */
+void ctl_engine_tick(struct ctl_engine *engine, uint64_t end_ns, const struct dp_record *records,
+	size_t n_records, double capture_loss);
+
+/* Advance event time without traffic (end of the last capture file: + 10 min). */
+void ctl_engine_advance(struct ctl_engine *engine, uint64_t now_ns);
+
+/* For reports: [{"subscriber":SUBJECT,"app":…,"up_bytes":…,"down_bytes":…}] sorted by subscriber,
+ * app. Bytes of endpoints nobody is bound to stand under "endpoint:" + 16 base32 characters of the
+ * endpoint's pseudonym. Owned by the caller. */
+json_t *ctl_engine_usage_json(const struct ctl_engine *engine);
+
+/* {"type":count} and {"rule":{"G2":count}}; owned by the caller. */
+json_t *ctl_engine_triggers_json(const struct ctl_engine *engine);
+json_t *ctl_engine_suppressed_json(const struct ctl_engine *engine);
+
+/* What is known of one subject, for `show subscriber`: usage, cycle state, holds, sessions; NULL
+ * when unknown. Identifiers other than the subject are never part of it. */
+json_t *ctl_engine_subscriber_json(const struct ctl_engine *engine, const char *subject);
+
+/* Pseudonym of an identifier ("msisdn:+999…", "ip:…", bare): docs/subject.md. subject holds 128.
+ * Returns 0 or -EINVAL with what would be right. */
+[[nodiscard]] int ctl_subject_of(const struct ctl_privacy *privacy, const char *identifier,
+	char *ret_subject, struct dp_err *reterr);
