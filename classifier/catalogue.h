@@ -51,7 +51,8 @@ void cls_catalogue_free(struct cls_catalogue *catalogue);
 const char *cls_app_name(const struct cls_catalogue *catalogue, uint32_t app);
 const char *cls_app_category(const struct cls_catalogue *catalogue, uint32_t app);
 const char *cls_tag_name(const struct cls_catalogue *catalogue, uint16_t tag);
-uint32_t cls_app_by_name(const struct cls_catalogue *catalogue, const char *name); // or DP_APP_UNKNOWN
+uint32_t cls_app_by_name(
+	const struct cls_catalogue *catalogue, const char *name); // or DP_APP_UNKNOWN
 size_t cls_catalogue_count(const struct cls_catalogue *catalogue);
 
 struct cls_match {
@@ -60,7 +61,8 @@ struct cls_match {
 };
 
 /* Longest suffix on a label boundary. host: len bytes, any case, a trailing dot is ignored. */
-struct cls_match cls_match_host(const struct cls_catalogue *catalogue, const char *host, size_t len);
+struct cls_match cls_match_host(
+	const struct cls_catalogue *catalogue, const char *host, size_t len);
 struct cls_match cls_match_net(const struct cls_catalogue *catalogue, const struct dp_addr *server);
 struct cls_match cls_match_port(
 	const struct cls_catalogue *catalogue, uint8_t l4_proto, uint16_t port);

@@ -20,3 +20,6 @@ char *cls_proto_name(uint16_t master, uint16_t app, char *buf, size_t size);
 
 /* "4.2.0": of the library that is loaded. */
 const char *cls_ndpi_version(void);
+
+/* Name of protocol number `proto` while proto < the library's count, then NULL. */
+const char *cls_ndpi_name(size_t proto);

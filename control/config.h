@@ -19,7 +19,12 @@ struct ctl_facts;
 enum ctl_class { CTL_CLASS_UPSELL, CTL_CLASS_RETENTION, CTL_CLASS_SERVICE, CTL_CLASS_COUNT };
 extern const char *const ctl_class_names[]; // "upsell" ..., NULL-terminated
 
-enum ctl_subject_kind { CTL_SUBJECT_MSISDN, CTL_SUBJECT_IMSI, CTL_SUBJECT_ACCOUNT, CTL_SUBJECT_PLAIN };
+enum ctl_subject_kind {
+	CTL_SUBJECT_MSISDN,
+	CTL_SUBJECT_IMSI,
+	CTL_SUBJECT_ACCOUNT,
+	CTL_SUBJECT_PLAIN
+};
 
 struct ctl_port {
 	char *name, *device, *driver; // driver: "auto", "dpdk" or "xdp"

@@ -11,7 +11,13 @@
 #include <glib.h>
 #include <stdint.h>
 
-enum ctl_line_kind { CTL_LINE_CONSUMER, CTL_LINE_M2M, CTL_LINE_CORPORATE, CTL_LINE_STAFF, CTL_LINE_TEST };
+enum ctl_line_kind {
+	CTL_LINE_CONSUMER,
+	CTL_LINE_M2M,
+	CTL_LINE_CORPORATE,
+	CTL_LINE_STAFF,
+	CTL_LINE_TEST
+};
 extern const char *const ctl_line_kind_names[];
 
 enum ctl_hold_kind { CTL_HOLD_COMPLAINT, CTL_HOLD_BILL_SHOCK, CTL_HOLD_DO_NOT_CONTACT };

@@ -6,6 +6,7 @@
  * One 16-byte form for both families, IPv4 as ::ffff:a.b.c.d (RFC 4291 2.5.5.2), so that keys
  * compare with memcmp and IPv4 sorts before global IPv6. Pure: no clock, no library, any thread. */
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
@@ -72,5 +73,5 @@ struct dp_endpoint {
 
 /* The endpoint of a packet: stateless and symmetric (swapping src and dst changes only is_src), so
  * that distributor, worker and XDP agree. With both or none inside, the numerically lower address. */
-struct dp_endpoint dp_endpoint_of(const struct dp_endpoint_nets *nets, const struct dp_addr *src,
-	const struct dp_addr *dst);
+struct dp_endpoint dp_endpoint_of(
+	const struct dp_endpoint_nets *nets, const struct dp_addr *src, const struct dp_addr *dst);

@@ -15,5 +15,4 @@ struct dp_err {
 
 /* Fill reterr (NULL allowed) and return -errnum. %m in fmt is expanded for errnum.
  * Any thread; the struct is the caller's. */
-[[gnu::format(printf, 3, 4)]] int dp_fail(
-	struct dp_err *reterr, int errnum, const char *fmt, ...);
+[[gnu::format(printf, 3, 4)]] int dp_fail(struct dp_err *reterr, int errnum, const char *fmt, ...);

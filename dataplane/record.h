@@ -77,16 +77,19 @@ struct dp_note {
 	uint64_t bytes[2];
 	uint64_t first_ns;
 	uint64_t last_ns;
-	uint32_t risk_bits;
+	uint64_t risk_bits;
 	uint16_t sport; // host order, 0 where the protocol has none
 	uint16_t dport;
-	uint16_t ndpi_master; // the library's own verdict, only for printing through cls_proto_name()
+	uint16_t
+		ndpi_master; // the library's own verdict, only for printing through cls_proto_name()
 	uint16_t ndpi_app;
 	uint8_t l4_proto; // IANA protocol number
 	uint8_t why; // enum dp_note_why
 	bool is_syn_start; // a new SYN opened this flow
 	bool has_ech;
-	char host[DP_HOST_MAX]; // lower case, NUL-terminated, "" when not known; hostile bytes are '?'
+	uint8_t pad[4];
+	char host
+		[DP_HOST_MAX]; // lower case, NUL-terminated, "" when not known; hostile bytes are '?'
 };
 
 struct dp_record {
@@ -105,4 +108,4 @@ struct dp_record {
 		struct dp_note note;
 	};
 };
-static_assert(sizeof(struct dp_record) == 264, "ring element: a multiple of 4, no hidden padding");
+static_assert(sizeof(struct dp_record) == 272, "ring element: a multiple of 4, no hidden padding");

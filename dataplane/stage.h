@@ -12,7 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What is known of a flow's app. is_final: nothing more is wanted from this flow. */
+/* What is known of a flow's app. app is decided once and not changed afterwards; the library's own
+ * opinion may still be refined until is_final, when nothing more is wanted from this flow. */
 struct dp_verdict {
 	uint32_t app; // DP_APP_UNDECIDED while nothing is known
 	uint16_t tag;
@@ -21,28 +22,34 @@ struct dp_verdict {
 	uint8_t evidence; // enum dp_evidence
 	bool is_final;
 	bool has_ech;
-	uint32_t risk_bits;
+	uint64_t risk_bits; // the library's, for printing
 	char host[DP_HOST_MAX];
+};
+
+/* Who talks to whom, seen from the first packet (of a SYN-ACK from its receiver). */
+struct dp_five_tuple {
+	struct dp_addr src, dst;
+	uint16_t sport, dport; // host order, 0 where the protocol has none
+	uint8_t l4_proto; // IANA protocol number
 };
 
 /* A packet for the classifier. */
 struct dp_stage_item {
 	void **state; // the flow's slot for the stage's state; NULL inside = none yet; the stage writes
-	struct dp_verdict *verdict; // of the flow; the stage updates it in place
-	const struct dp_addr *server; // the side that is not the endpoint
-	const uint8_t *l3; // innermost IP header, l3_len contiguous bytes, borrowed
+	const struct dp_five_tuple *tuple; // borrowed
+	const uint8_t *l3; // innermost IP header, l3_len contiguous bytes, borrowed; NULL in finish
 	uint32_t l3_len; // captured bytes from l3 on, trailing padding cut
-	uint32_t ip_len; // bytes the IP header promises; > l3_len when cut by a snap length
+	uint32_t n_packets; // of the flow so far, this one included, with and without payload
 	uint64_t time_ns;
-	uint16_t server_port; // host order
-	uint8_t l4_proto;
+	bool server_is_src; // the side that is not the endpoint sent the flow's first packet
+	struct dp_verdict verdict; // out, whole: what is known after this packet
 };
 
 struct dp_stage_ops {
 	/* Look at n items in order (the same flow may occur several times). Never fails. */
 	void (*burst)(void *stage, struct dp_stage_item *items, uint16_t n);
 	/* The flow ends or asks for a last word: decide now by what is known (address, port), free
-	 * the state, set *state to NULL. item->l3 is NULL. Called once per flow. */
+	 * the state, set *state to NULL. Called at most once per flow, not after a final verdict. */
 	void (*finish)(void *stage, struct dp_stage_item *item);
 	void (*free)(void *stage); // owned by the worker, freed after it stopped
 };
