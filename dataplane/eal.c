@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "dataplane/eal.h"
+
+#include <errno.h>
+#include <rte_eal.h>
+#include <rte_errno.h>
+#include <rte_lcore.h>
+#include <rte_log.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	ARGS_MAX = 256,
+	BASE_MB = 64, // EAL's own needs, rings and mempool headers
+	HUGEPAGE_MB = 2,
+};
+
+struct args {
+	char *v[ARGS_MAX];
+	int n;
+	bool failed;
+};
+
+static struct {
+	struct args args; // the EAL keeps pointers into them
+	char *log; // what it printed while starting
+	size_t log_len;
+	FILE *log_stream;
+	bool shares_cpus;
+} eal;
+
+[[gnu::format(printf, 2, 3)]] static void add(struct args *a, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	if (a->n == ARGS_MAX - 1 || vasprintf(&a->v[a->n], fmt, ap) < 0)
+		a->failed = true;
+	else
+		a->n++;
+	va_end(ap);
+}
+
+static void args_free(struct args *a)
+{
+	for (int i = 0; i < a->n; i++)
+		free(a->v[i]);
+	*a = (struct args){0};
+}
+
+static size_t free_hugepage_mb(void)
+{
+	FILE *f = fopen("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", "re");
+	size_t n = 0;
+
+	if (f == NULL)
+		return 0;
+	if (fscanf(f, "%zu", &n) != 1)
+		n = 0;
+	(void)fclose(f);
+	return n * HUGEPAGE_MB;
+}
+
+/* The CPUs this process may use. */
+static unsigned int allowed_cpus(int cpus[CPU_SETSIZE])
+{
+	cpu_set_t set;
+	unsigned int n = 0;
+
+	if (sched_getaffinity(0, sizeof(set), &set) != 0)
+		return 0;
+	for (int i = 0; i < CPU_SETSIZE; i++) {
+		if (CPU_ISSET(i, &set))
+			cpus[n++] = i;
+	}
+	return n;
+}
+
+/* "0@1,1@2": lcore 0 is main. Without a choice they are dealt out over the allowed CPUs, main last
+ * so that it has one to itself where there are enough. */
+static void add_lcores(struct args *a, const struct dp_eal_config *config)
+{
+	int cpus[CPU_SETSIZE];
+	const unsigned int n_cpus = allowed_cpus(cpus);
+	const unsigned int n = config->n_lcores + 1;
+	char text[4096];
+	size_t len = 0;
+
+	for (unsigned int i = 0; i < n && len < sizeof(text); i++) {
+		const unsigned int turn = i == 0 ? config->n_lcores : i - 1;
+
+		if (config->cpus != NULL)
+			len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%u@%s",
+				i > 0 ? "," : "", i, config->cpus[i]);
+		else
+			len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%u@%d",
+				i > 0 ? "," : "", i, n_cpus > 0 ? cpus[turn % n_cpus] : 0);
+	}
+	if (len >= sizeof(text))
+		a->failed = true;
+	add(a, "--lcores=%s", text);
+}
+
+static bool is_pci(const char *device)
+{
+	unsigned int domain, bus, dev, function;
+	int end = 0;
+
+	// "0000:3b:00.0" or "3b:00.0", perhaps followed by driver arguments
+	if (sscanf(device, "%x:%x:%x.%x%n", &domain, &bus, &dev, &function, &end) == 4 && end > 0)
+		return true;
+	end = 0;
+	return sscanf(device, "%x:%x.%x%n", &bus, &dev, &function, &end) == 3 && end > 0;
+}
+
+static void build(struct args *a, const struct dp_eal_config *config)
+{
+	const size_t need_mb = BASE_MB + config->pool_bytes / (1024 * 1024);
+	bool has_pci = false;
+
+	add(a, "wirecue");
+	add_lcores(a, config);
+	if (free_hugepage_mb() >= need_mb + need_mb / 4) {
+		add(a, "--in-memory");
+	} else {
+		add(a, "--no-huge");
+		add(a, "--no-shconf");
+		add(a, "-m");
+		add(a, "%zu", need_mb + need_mb / 4);
+	}
+	add(a, "--no-telemetry");
+	add(a, "--iova-mode=va");
+	add(a, "--log-level=lib.*:error");
+	add(a, "--log-level=pmd.*:warning");
+	for (size_t i = 0; config->devices != NULL && config->devices[i] != NULL; i++) {
+		const bool pci = is_pci(config->devices[i]);
+
+		has_pci |= pci;
+		add(a, pci ? "-a" : "--vdev");
+		add(a, "%s", config->devices[i]);
+	}
+	if (!has_pci)
+		add(a, "--no-pci");
+	for (size_t i = 0; config->extra != NULL && config->extra[i] != NULL; i++)
+		add(a, "%s", config->extra[i]);
+}
+
+char *dp_eal_describe(const struct dp_eal_config *config)
+{
+	struct args a = {0};
+	char *text = NULL;
+	size_t len = 0;
+
+	build(&a, config);
+
+	FILE *f = open_memstream(&text, &len);
+
+	if (f != NULL) {
+		for (int i = 1; i < a.n; i++)
+			(void)fprintf(f, "%s%s", i > 1 ? " " : "", a.v[i]);
+		(void)fclose(f);
+	}
+	args_free(&a);
+	return text;
+}
+
+/* The last complete line the EAL said, without "EAL: ". */
+static const char *last_words(void)
+{
+	if (eal.log_stream != NULL)
+		(void)fflush(eal.log_stream);
+	if (eal.log == NULL || eal.log[0] == '\0')
+		return "it gave no reason";
+	while (eal.log_len > 0 && eal.log[eal.log_len - 1] == '\n')
+		eal.log[--eal.log_len] = '\0';
+
+	const char *line = strrchr(eal.log, '\n');
+
+	line = line != NULL ? line + 1 : eal.log;
+	return strncmp(line, "EAL: ", 5) == 0 ? line + 5 : line;
+}
+
+static bool cpus_are_shared(void)
+{
+	rte_cpuset_t seen, both;
+	unsigned int lcore;
+
+	CPU_ZERO(&seen);
+	RTE_LCORE_FOREACH(lcore)
+	{
+		const rte_cpuset_t set = rte_lcore_cpuset(lcore);
+
+		CPU_AND(&both, &seen, &set);
+		if (CPU_COUNT(&both) > 0)
+			return true;
+		CPU_OR(&seen, &seen, &set);
+	}
+	return false;
+}
+
+int dp_eal_start(const struct dp_eal_config *config, struct dp_err *reterr)
+{
+	build(&eal.args, config);
+	if (eal.args.failed)
+		return dp_fail(
+			reterr, E2BIG, "cannot start DPDK: more than %d EAL arguments", ARGS_MAX);
+	eal.log_stream = open_memstream(&eal.log, &eal.log_len);
+	if (eal.log_stream != NULL)
+		(void)rte_openlog_stream(eal.log_stream);
+
+	// The EAL permutes the vector it is given; ours stays as it was for freeing.
+	char *argv[ARGS_MAX];
+
+	memcpy(argv, eal.args.v, sizeof(argv));
+	if (rte_eal_init(eal.args.n, argv) < 0) {
+		const int e = rte_errno != 0 ? rte_errno : EIO;
+		char *line = dp_eal_describe(config);
+
+		(void)dp_fail(reterr, e, "cannot start DPDK: %s (%m); arguments were: %s",
+			last_words(), line != NULL ? line : "?");
+		free(line);
+		return -e;
+	}
+	eal.shares_cpus = cpus_are_shared();
+	return 0;
+}
+
+bool dp_eal_shares_cpus(void)
+{
+	return eal.shares_cpus;
+}
+
+void dp_eal_stop(void)
+{
+	(void)rte_eal_cleanup(); // the process ends next
+	(void)rte_openlog_stream(NULL);
+	if (eal.log_stream != NULL)
+		(void)fclose(eal.log_stream);
+	free(eal.log);
+	args_free(&eal.args);
+	eal.log = NULL;
+	eal.log_stream = NULL;
+}

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+/* The EAL, started once a process with arguments derived from what the machine has.
+ *
+ * Hugepages when there are enough free ones (--in-memory: no files, no lock), else ordinary memory
+ * (--no-huge --no-shconf), which also works without privileges. */
+
+#include "dataplane/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct dp_eal_config {
+	unsigned int n_lcores; // threads besides the main one
+	const char *const *cpus; // one CPU number per lcore as text, [0] is main's; NULL: chosen
+	const char *const *devices; // NULL-terminated: PCI addresses or vdev strings; NULL: none
+	const char *const *extra; // NULL-terminated, last on the line; NULL: none
+	size_t pool_bytes; // what the packet pools need
+};
+
+/* The arguments as one line for `run --dry`; owned by the caller, NULL when memory runs out. */
+char *dp_eal_describe(const struct dp_eal_config *config);
+
+/* Start. Main thread, once. Returns 0, or -errno with the last thing the EAL said. */
+[[nodiscard]] int dp_eal_start(const struct dp_eal_config *config, struct dp_err *reterr);
+void dp_eal_stop(void);
+
+/* Whether lcores share CPUs, so that they must give them away when idle. After start. */
+bool dp_eal_shares_cpus(void);

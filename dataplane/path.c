@@ -1,0 +1,376 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "dataplane/path.h"
+
+#include "dataplane/eal.h"
+#include "dataplane/receiver.h"
+#include "dataplane/source.h"
+#include "dataplane/worker.h"
+
+#include <errno.h>
+#include <rte_cycles.h>
+#include <rte_ethdev.h>
+#include <rte_launch.h>
+#include <rte_lcore.h>
+#include <rte_mbuf.h>
+#include <rte_ring.h>
+#include <stdlib.h>
+#include <time.h>
+
+enum {
+	QUEUE_LEN = 4096, // packets between a receiver and a worker; start value
+	RECORDS_LEN = 16384, // records between a worker and control; start value
+	POOL_SPARE = 8192, // in drivers, bursts and per-thread caches
+	HOSTS_PER_FLOWS = 16, // one name slot for so many flows
+	HOSTS_MIN = 1024,
+	PRIV_BYTES = RTE_ALIGN_CEIL(sizeof(struct dp_pkt), RTE_MBUF_PRIV_ALIGN),
+};
+
+struct dp_path {
+	struct rte_mempool *pool;
+	struct dp_receiver *receivers[DP_RECEIVERS_MAX];
+	char names[DP_RECEIVERS_MAX][64];
+	uint16_t n_receivers;
+	struct dp_worker *workers[DP_WORKERS_MAX];
+	uint16_t n_workers;
+	_Atomic uint64_t drained;
+	atomic_bool stop_receivers, stop_workers;
+	bool is_started;
+};
+
+static size_t n_receivers_of(const struct dp_path_config *c)
+{
+	return c->captures != NULL ? 1 : c->n_ports;
+}
+
+static unsigned int n_mbufs(const struct dp_path_config *c)
+{
+	return (unsigned int)(n_receivers_of(c) * c->n_workers * QUEUE_LEN + POOL_SPARE);
+}
+
+size_t dp_path_pool_bytes(const struct dp_path_config *c)
+{
+	return (size_t)n_mbufs(c) *
+		(sizeof(struct rte_mbuf) + PRIV_BYTES + RTE_MBUF_DEFAULT_BUF_SIZE + 128);
+}
+
+unsigned int dp_path_lcores(const struct dp_path_config *c)
+{
+	return (unsigned int)(n_receivers_of(c) + c->n_workers);
+}
+
+/* CLOCK_REALTIME minus the TSC's time, taken once for the life of the process. */
+static uint64_t real_offset_ns(void)
+{
+	struct timespec ts;
+	const uint64_t hz = rte_get_tsc_hz();
+	const uint64_t tsc = rte_rdtsc();
+
+	(void)clock_gettime(CLOCK_REALTIME, &ts); // cannot fail for this clock
+	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec -
+		(tsc / hz * 1000000000 + tsc % hz * 1000000000 / hz);
+}
+
+static int add_worker(struct dp_path *path, const struct dp_path_config *c, struct dp_err *reterr)
+{
+	const uint16_t i = path->n_workers;
+	const uint64_t n_flows = c->n_flows / c->n_workers > 0 ? c->n_flows / c->n_workers : 1;
+	const struct dp_worker_config cfg = {
+		.id = (uint8_t)i,
+		.tick_ns = c->tick_ns,
+		.n_flows = (uint32_t)n_flows,
+		.n_hosts = (uint32_t)(n_flows / HOSTS_PER_FLOWS + HOSTS_MIN),
+		.waits = c->captures != NULL,
+		.wants_notes = c->wants_notes,
+		.yields = dp_eal_shares_cpus(),
+		.n_records = RECORDS_LEN,
+	};
+	const int r = dp_worker_new(&cfg, c->stages[i], &path->workers[i], reterr);
+
+	c->stages[i] = (struct dp_stage){0};
+	if (r == 0)
+		path->n_workers++;
+	return r;
+}
+
+static int add_receiver(struct dp_path *path, const struct dp_path_config *c,
+	struct dp_source *source, const char *name, struct dp_err *reterr)
+{
+	struct dp_receiver *r = aligned_alloc(64, RTE_ALIGN_CEIL(sizeof(*r), 64));
+	char ring_name[RTE_RING_NAMESIZE];
+
+	if (r == NULL) {
+		dp_source_close(source);
+		return dp_fail(reterr, ENOMEM, "cannot set up the receiver of '%s': %m", name);
+	}
+	*r = (struct dp_receiver){.source = source,
+		.cfg = {.tick_ns = c->tick_ns,
+			.nets = &c->nets,
+			.waits = c->captures != NULL,
+			.yields = dp_eal_shares_cpus()},
+		.real_offset_ns = real_offset_ns(),
+		.drained = &path->drained};
+	(void)snprintf(path->names[path->n_receivers], sizeof(path->names[0]), "%s", name);
+	path->receivers[path->n_receivers++] = r;
+	for (uint16_t i = 0; i < path->n_workers; i++) {
+		(void)snprintf(ring_name, sizeof(ring_name), "in_%u_%u", path->n_receivers, i);
+		r->queues[i] = rte_ring_create(
+			ring_name, QUEUE_LEN, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ);
+		if (r->queues[i] == NULL)
+			return dp_fail(
+				reterr, ENOMEM, "cannot set up the queues of '%s': %m", name);
+		r->n_workers++;
+		dp_worker_add_input(path->workers[i], r->queues[i]);
+	}
+	return 0;
+}
+
+static int open_captures(
+	struct dp_path *path, const struct dp_path_config *c, struct dp_err *reterr)
+{
+	struct dp_source *source;
+	const int r = dp_source_file_open(
+		c->captures, c->n_captures, path->pool, c->is_exact, &source, reterr);
+
+	return r < 0 ? r : add_receiver(path, c, source, "capture", reterr);
+}
+
+/* The EAL's port number of a device string: what stands before the first comma is its name. */
+static int port_of(const char *device, uint16_t *ret_id, struct dp_err *reterr)
+{
+	char name[RTE_ETH_NAME_MAX_LEN];
+	const size_t len = strcspn(device, ",");
+
+	(void)snprintf(name, sizeof(name), "%.*s", (int)len, device);
+	if (rte_eth_dev_get_port_by_name(name, ret_id) == 0)
+		return 0;
+	return dp_fail(reterr, ENODEV,
+		"DPDK found no port '%s': is the interface there, and the device bound to a DPDK driver?",
+		device);
+}
+
+static int open_ports(struct dp_path *path, const struct dp_path_config *c, struct dp_err *reterr)
+{
+	for (size_t i = 0; i < c->n_ports; i++) {
+		struct dp_source *source;
+		uint16_t id;
+		int r = port_of(c->ports[i], &id, reterr);
+
+		if (r == 0)
+			r = dp_source_port_open(id, c->ports[i], path->pool, &source, reterr);
+		if (r == 0)
+			r = add_receiver(path, c, source, c->ports[i], reterr);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int build(struct dp_path *path, const struct dp_path_config *c, struct dp_err *reterr)
+{
+	int r;
+
+	if (c->n_workers == 0 || c->n_workers > DP_WORKERS_MAX ||
+		n_receivers_of(c) > DP_RECEIVERS_MAX)
+		return dp_fail(reterr, EINVAL,
+			"%u workers and %zu ports: expected 1 to %d and at most %d", c->n_workers,
+			n_receivers_of(c), DP_WORKERS_MAX, DP_RECEIVERS_MAX);
+	path->pool = rte_pktmbuf_pool_create(
+		"frames", n_mbufs(c), 256, PRIV_BYTES, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
+	if (path->pool == NULL)
+		return dp_fail(reterr, ENOMEM, "cannot get %zu MB for frames: %m",
+			dp_path_pool_bytes(c) / 1000000);
+	while (path->n_workers < c->n_workers) {
+		r = add_worker(path, c, reterr);
+		if (r < 0)
+			return r;
+	}
+	return c->captures != NULL ? open_captures(path, c, reterr) : open_ports(path, c, reterr);
+}
+
+int dp_path_open(const struct dp_path_config *c, struct dp_path **ret_path, struct dp_err *reterr)
+{
+	struct dp_path *path = calloc(1, sizeof(*path));
+	int r = path == NULL ? dp_fail(reterr, ENOMEM, "cannot set up the packet path: %m")
+			     : build(path, c, reterr);
+
+	for (uint16_t i = 0; i < c->n_workers; i++) {
+		if (c->stages[i].ops != NULL)
+			c->stages[i].ops->free(c->stages[i].self);
+	}
+	if (r < 0) {
+		dp_path_close(path);
+		return r;
+	}
+	*ret_path = path;
+	return 0;
+}
+
+static struct {
+	struct dp_path *path; // of the threads below; there is one EAL, so one path at a time
+} running;
+
+static int receiver_main(void *arg)
+{
+	dp_receiver_run(arg, &running.path->stop_receivers);
+	return 0;
+}
+
+static int worker_main(void *arg)
+{
+	dp_worker_run(arg, &running.path->stop_workers);
+	return 0;
+}
+
+int dp_path_start(struct dp_path *path, struct dp_err *reterr)
+{
+	unsigned int lcore = rte_get_next_lcore(-1, 1, 0);
+
+	running.path = path;
+	path->is_started = true;
+	for (unsigned int i = 0; i < path->n_receivers + path->n_workers; i++) {
+		const bool is_receiver = i < path->n_receivers;
+		void *arg = is_receiver ? (void *)path->receivers[i]
+					: (void *)path->workers[i - path->n_receivers];
+
+		if (lcore >= RTE_MAX_LCORE ||
+			rte_eal_remote_launch(
+				is_receiver ? receiver_main : worker_main, arg, lcore) != 0)
+			return dp_fail(
+				reterr, EAGAIN, "cannot start thread %u of the packet path", i);
+		lcore = rte_get_next_lcore(lcore, 1, 0);
+	}
+	return 0;
+}
+
+uint32_t dp_path_take(
+	struct dp_path *path, uint16_t worker, struct dp_record *records, uint32_t max)
+{
+	return dp_ring_take(dp_worker_ring(path->workers[worker]), records, max);
+}
+
+void dp_path_drained(struct dp_path *path, uint64_t n_marks)
+{
+	atomic_store_explicit(&path->drained, n_marks, memory_order_release);
+}
+
+bool dp_path_is_done(const struct dp_path *path)
+{
+	for (uint16_t i = 0; i < path->n_receivers; i++) {
+		if (!atomic_load_explicit(&path->receivers[i]->is_done, memory_order_acquire))
+			return false;
+	}
+	return true;
+}
+
+const char *dp_path_broken(const struct dp_path *path)
+{
+	for (uint16_t i = 0; i < path->n_receivers; i++) {
+		const struct dp_receiver *r = path->receivers[i];
+
+		if (atomic_load_explicit(&r->is_broken, memory_order_relaxed))
+			return r->source->err.text;
+	}
+	return NULL;
+}
+
+static void sum_receiver(const struct dp_receiver *r, struct dp_path_stats *s)
+{
+	struct dp_source_stats source;
+
+	r->source->ops->stats(r->source, &source);
+	s->frames += dp_counter_get(&r->counters.frames);
+	s->wire_bytes += dp_counter_get(&r->counters.wire_bytes);
+	s->ip_bytes += dp_counter_get(&r->counters.ip_bytes);
+	s->tunnelled += dp_counter_get(&r->counters.tunnelled);
+	s->tagged += dp_counter_get(&r->counters.tagged);
+	s->lost += source.lost;
+	s->position += source.position;
+	s->size += source.size;
+	for (int i = 0; i < DP_OUTCOME_COUNT; i++)
+		s->outcomes[i] += dp_counter_get(&r->counters.outcomes[i]);
+}
+
+static void sum_worker(const struct dp_worker_counters *c, struct dp_path_stats *s)
+{
+	s->accounted_bytes += dp_counter_get(&c->ip_bytes);
+	s->flows += dp_counter_get(&c->flows);
+	s->flows_evicted += dp_counter_get(&c->flows_evicted);
+	s->classified_packets += dp_counter_get(&c->classified_packets);
+	s->postponed += dp_counter_get(&c->postponed);
+	s->notes_dropped += dp_counter_get(&c->notes_dropped);
+	s->names_refused += dp_counter_get(&c->names_refused);
+	for (int i = 0; i < DP_OUTCOME_COUNT; i++)
+		s->outcomes[i] += dp_counter_get(&c->outcomes[i]);
+}
+
+void dp_path_stats(const struct dp_path *path, struct dp_path_stats *ret_stats)
+{
+	*ret_stats = (struct dp_path_stats){0};
+	for (uint16_t i = 0; i < path->n_receivers; i++)
+		sum_receiver(path->receivers[i], ret_stats);
+	for (uint16_t i = 0; i < path->n_workers; i++)
+		sum_worker(dp_worker_counters(path->workers[i]), ret_stats);
+}
+
+size_t dp_path_ports(const struct dp_path *path, struct dp_port_stats *ret_ports, size_t max)
+{
+	size_t n = 0;
+
+	for (; n < path->n_receivers && n < max; n++) {
+		const struct dp_receiver *r = path->receivers[n];
+		struct dp_source_stats source;
+
+		r->source->ops->stats(r->source, &source);
+		ret_ports[n] = (struct dp_port_stats){.received = source.received,
+			.lost = source.lost,
+			.frames = dp_counter_get(&r->counters.frames),
+			.wire_bytes = dp_counter_get(&r->counters.wire_bytes),
+			.position = source.position,
+			.size = source.size};
+		memcpy(ret_ports[n].name, path->names[n], sizeof(path->names[n]));
+	}
+	return n;
+}
+
+/* Receivers first, so that workers see no more input; rings are emptied afterwards. */
+static void stop(struct dp_path *path)
+{
+	atomic_store(&path->stop_receivers, true);
+	atomic_store(&path->stop_workers, true);
+	for (uint16_t i = 0; i < path->n_workers; i++)
+		dp_ring_abandon(dp_worker_ring(path->workers[i]));
+	rte_eal_mp_wait_lcore();
+	running.path = NULL;
+}
+
+static void empty_queue(struct rte_ring *queue)
+{
+	void *element;
+
+	while (rte_ring_sc_dequeue(queue, &element) == 0) {
+		if (!dp_is_mark(element))
+			rte_pktmbuf_free(element);
+	}
+}
+
+void dp_path_close(struct dp_path *path)
+{
+	if (path == NULL)
+		return;
+	if (path->is_started)
+		stop(path);
+	for (uint16_t i = 0; i < path->n_receivers; i++) {
+		struct dp_receiver *r = path->receivers[i];
+
+		dp_source_close(r->source);
+		for (uint16_t w = 0; w < r->n_workers; w++) {
+			empty_queue(r->queues[w]);
+			rte_ring_free(r->queues[w]);
+		}
+		free(r);
+	}
+	for (uint16_t i = 0; i < path->n_workers; i++)
+		dp_worker_free(path->workers[i]);
+	rte_mempool_free(path->pool);
+	free(path);
+}

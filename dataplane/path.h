@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+/* The packet path as control sees it: open, start, take records, stop.
+ *
+ * Packet headers stop here: control never touches an mbuf. All functions are control's thread
+ * unless stated; the EAL is started before (dataplane/eal.h). */
+
+#include "dataplane/addr.h"
+#include "dataplane/err.h"
+#include "dataplane/outcome.h"
+#include "dataplane/record.h"
+#include "dataplane/stage.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct dp_path_config {
+	uint16_t n_workers; // 1 to 64
+	uint64_t tick_ns;
+	struct dp_endpoint_nets nets;
+	uint64_t n_flows; // over all workers
+	bool wants_notes;
+	bool is_exact; // capture frames in exact-size heap blocks
+	const char *const *captures; // replay these files; NULL: live
+	size_t n_captures;
+	const char *const *ports; // live: device names as given to the EAL, "net_tap,iface=x" too
+	size_t n_ports;
+	struct dp_stage *stages; // n_workers, given
+};
+
+struct dp_port_stats {
+	char name[64];
+	uint64_t received, lost;
+	uint64_t frames, wire_bytes; // handed to us
+	uint64_t position, size; // of a file
+};
+
+struct dp_path_stats {
+	uint64_t frames, wire_bytes;
+	uint64_t outcomes[DP_OUTCOME_COUNT];
+	uint64_t ip_bytes; // innermost, of frames that had an IP packet
+	uint64_t accounted_bytes; // the part credited to endpoints
+	uint64_t tunnelled, tagged;
+	uint64_t flows, flows_evicted, classified_packets;
+	uint64_t postponed, notes_dropped, names_refused;
+	uint64_t lost; // before us, as sources report it
+	uint64_t position, size; // progress over capture files, bytes
+};
+
+struct dp_path;
+
+/* Bytes of packet pools a path of this shape needs: for dp_eal_config.pool_bytes. */
+size_t dp_path_pool_bytes(const struct dp_path_config *config);
+/* Threads besides main: receivers and workers. */
+unsigned int dp_path_lcores(const struct dp_path_config *config);
+
+/* Returns 0, or -errno with a sentence. config->stages are taken in either case. */
+[[nodiscard]] int dp_path_open(
+	const struct dp_path_config *config, struct dp_path **ret_path, struct dp_err *reterr);
+[[nodiscard]] int dp_path_start(struct dp_path *path, struct dp_err *reterr);
+
+/* At most max records of worker i. */
+uint32_t dp_path_take(
+	struct dp_path *path, uint16_t worker, struct dp_record *records, uint32_t max);
+
+/* Control has processed n_marks ticks' ends: the reader may go on. */
+void dp_path_drained(struct dp_path *path, uint64_t n_marks);
+
+/* The captures have ended, and all their packets and marks were handed to the workers. */
+bool dp_path_is_done(const struct dp_path *path);
+/* Why a capture broke off, or NULL. */
+const char *dp_path_broken(const struct dp_path *path);
+
+/* Any thread. */
+void dp_path_stats(const struct dp_path *path, struct dp_path_stats *ret_stats);
+size_t dp_path_ports(const struct dp_path *path, struct dp_port_stats *ret_ports, size_t max);
+
+/* Stop all threads and free everything. NULL is fine. */
+void dp_path_close(struct dp_path *path);

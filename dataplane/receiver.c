@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "dataplane/receiver.h"
+
+#include <rte_cycles.h>
+#include <rte_mbuf.h>
+#include <rte_pause.h>
+#include <rte_ring.h>
+#include <sched.h>
+
+static const uint64_t END_ADVANCE_NS = 600ULL * 1000000000; // so that sessions and flows end
+enum { TICKS_AHEAD = 2 };
+
+static void idle(const struct dp_receiver *r)
+{
+	if (r->cfg.yields)
+		(void)sched_yield();
+	else
+		rte_pause();
+}
+
+static uint64_t now_ns(const struct dp_receiver *r)
+{
+	const uint64_t hz = rte_get_tsc_hz();
+	const uint64_t tsc = rte_rdtsc();
+
+	return r->real_offset_ns + tsc / hz * 1000000000 + tsc % hz * 1000000000 / hz;
+}
+
+/* Hand the collected packets to worker i. Live, what does not fit is lost and counted. */
+static void flush(struct dp_receiver *r, uint16_t i, const atomic_bool *stop)
+{
+	uint16_t sent = 0;
+
+	while (sent < r->out[i].n) {
+		sent += (uint16_t)rte_ring_sp_enqueue_burst(r->queues[i],
+			(void *const *)r->out[i].mbufs + sent, r->out[i].n - sent, NULL);
+		if (sent == r->out[i].n || !r->cfg.waits ||
+			atomic_load_explicit(stop, memory_order_relaxed))
+			break;
+		(void)sched_yield();
+	}
+	if (sent < r->out[i].n) {
+		dp_count(&r->counters.outcomes[DP_OUTCOME_QUEUE_FULL], r->out[i].n - sent);
+		rte_pktmbuf_free_bulk(r->out[i].mbufs + sent, r->out[i].n - sent);
+	}
+	r->out[i].n = 0;
+}
+
+/* Tell every worker that ticks <= tick are complete. A mark is never lost: without it a tick would
+ * not close, so a full queue holds the receiver for the moment it takes the worker to make room. */
+static void mark(struct dp_receiver *r, uint64_t tick, const atomic_bool *stop)
+{
+	for (uint16_t i = 0; i < r->n_workers; i++) {
+		flush(r, i, stop);
+		while (rte_ring_sp_enqueue(r->queues[i], dp_mark_make(tick)) != 0) {
+			if (atomic_load_explicit(stop, memory_order_relaxed))
+				return;
+			idle(r);
+		}
+	}
+	r->n_marks++;
+	while (r->cfg.waits && !atomic_load_explicit(stop, memory_order_relaxed) &&
+		atomic_load_explicit(r->drained, memory_order_acquire) + TICKS_AHEAD < r->n_marks)
+		idle(r);
+}
+
+static void enter_tick(struct dp_receiver *r, uint64_t time_ns, const atomic_bool *stop)
+{
+	const uint64_t tick = time_ns / r->cfg.tick_ns;
+
+	if (r->has_tick && tick <= r->tick)
+		return;
+	if (r->has_tick)
+		mark(r, tick - 1, stop);
+	r->has_tick = true;
+	r->tick = tick;
+}
+
+static void hand_on(struct dp_receiver *r, struct rte_mbuf *m, const atomic_bool *stop)
+{
+	struct dp_pkt *p = rte_mbuf_to_priv(m);
+	const uint32_t cap_len = m->data_len < p->wire_bytes ? m->data_len : p->wire_bytes;
+	const enum dp_outcome outcome = dp_packet_parse(rte_pktmbuf_mtod(m, const uint8_t *),
+		cap_len, p->wire_bytes, r->source->link, r->cfg.nets, p);
+
+	dp_count(&r->counters.frames, 1);
+	dp_count(&r->counters.wire_bytes, p->wire_bytes);
+	if (outcome != DP_OUTCOME_ACCOUNTED) {
+		dp_count(&r->counters.outcomes[outcome], 1);
+		rte_pktmbuf_free(m);
+		return;
+	}
+	dp_count(&r->counters.ip_bytes, p->ip_bytes);
+	dp_count(&r->counters.tunnelled, (p->flags & DP_PKT_GTPU) != 0);
+	dp_count(&r->counters.tagged, (p->flags & DP_PKT_VLAN) != 0);
+	p->hash = dp_endpoint_hash(&p->endpoint);
+
+	const uint16_t i = (uint16_t)((uint64_t)p->hash * r->n_workers >> 32);
+
+	r->out[i].mbufs[r->out[i].n++] = m;
+	if (r->out[i].n == DP_BURST)
+		flush(r, i, stop);
+}
+
+static void hand_on_burst(
+	struct dp_receiver *r, struct rte_mbuf **mbufs, uint16_t n, const atomic_bool *stop)
+{
+	const uint64_t stamp_ns = r->source->has_time ? 0 : now_ns(r);
+
+	if (!r->source->has_time)
+		enter_tick(r, stamp_ns, stop);
+	for (uint16_t i = 0; i < n; i++) {
+		struct dp_pkt *p = rte_mbuf_to_priv(mbufs[i]);
+
+		if (!r->source->has_time)
+			p->time_ns = stamp_ns;
+		else
+			enter_tick(r, p->time_ns, stop);
+		hand_on(r, mbufs[i], stop);
+	}
+	for (uint16_t i = 0; i < r->n_workers; i++)
+		flush(r, i, stop);
+}
+
+void dp_receiver_run(struct dp_receiver *r, const atomic_bool *stop)
+{
+	struct rte_mbuf *mbufs[DP_BURST];
+	enum dp_poll poll = DP_POLL_MORE;
+
+	while (poll == DP_POLL_MORE && !atomic_load_explicit(stop, memory_order_relaxed)) {
+		uint16_t n;
+
+		poll = r->source->ops->poll(r->source, mbufs, DP_BURST, &n);
+		hand_on_burst(r, mbufs, n, stop);
+		if (n == 0)
+			idle(r);
+	}
+	if (poll != DP_POLL_MORE) {
+		mark(r, r->tick + END_ADVANCE_NS / r->cfg.tick_ns, stop);
+		atomic_store_explicit(&r->is_broken, poll == DP_POLL_BROKEN, memory_order_relaxed);
+		atomic_store_explicit(&r->is_done, true, memory_order_release);
+	}
+}

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+/* A receiver: polls one source, opens the frames, hands each packet to the worker of its endpoint
+ * and marks the ticks. One thread. */
+
+#include "dataplane/source.h"
+#include "dataplane/worker.h"
+
+#include <stdalign.h>
+#include <stdatomic.h>
+
+enum { DP_WORKERS_MAX = 64 };
+
+struct dp_receiver_counters {
+	alignas(64) dp_counter frames;
+	dp_counter wire_bytes;
+	dp_counter
+		outcomes[DP_OUTCOME_COUNT]; // all but ACCOUNTED and NO_ROOM, which are the workers'
+	dp_counter ip_bytes; // innermost, of packets handed on
+	dp_counter tunnelled; // T-PDUs opened
+	dp_counter tagged; // frames with VLAN tags
+};
+
+struct dp_receiver_config {
+	uint64_t tick_ns;
+	const struct dp_endpoint_nets *nets; // borrowed
+	bool waits; // replay: nothing is dropped, and the reader stays two ticks ahead at most
+	bool yields; // shares its CPU
+};
+
+struct dp_receiver {
+	struct dp_receiver_config cfg;
+	struct dp_source *source; // owned
+	struct rte_ring *queues[DP_WORKERS_MAX]; // owned, one per worker
+	uint16_t n_workers;
+	struct {
+		struct rte_mbuf *mbufs[DP_BURST];
+		uint16_t n;
+	} out[DP_WORKERS_MAX];
+	uint64_t tick; // open, once has_tick
+	bool has_tick;
+	uint64_t n_marks; // sent
+	uint64_t real_offset_ns; // CLOCK_REALTIME minus TSC time, taken once
+	_Atomic uint64_t *drained; // marks control has processed, written by control, borrowed
+	atomic_bool is_done; // the source has ended and everything was handed on
+	atomic_bool is_broken; // source->err says why
+	struct dp_receiver_counters counters;
+};
+
+/* Run until *stop or the end of the source; the end advances event time by 10 minutes. */
+void dp_receiver_run(struct dp_receiver *r, const atomic_bool *stop);

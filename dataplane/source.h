@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+/* A capture path: where frames come from. One vtable, so that everything above is shared.
+ *
+ * Opened and closed by control; polled by one receiver's thread. */
+
+#include "dataplane/err.h"
+#include "dataplane/packet.h"
+
+#include <stdint.h>
+
+struct rte_mbuf;
+struct rte_mempool;
+
+struct dp_source_stats {
+	uint64_t received; // frames handed up, or offered by the NIC
+	uint64_t lost; // frames the source says it had to drop
+	uint64_t position; // bytes read of a file, else 0
+	uint64_t size; // of the file, 0 when unknown
+};
+
+enum dp_poll {
+	DP_POLL_MORE, // *ret_n frames, possibly none
+	DP_POLL_END, // nothing will come any more
+	DP_POLL_BROKEN, // the capture breaks off; the sentence is in dp_source.err
+};
+
+struct dp_source {
+	const struct dp_source_ops *ops;
+	void *self;
+	enum dp_link link;
+	bool has_time; // frames carry their own event time; else the receiver stamps bursts
+	struct dp_err err; // written by the receiver before it reports DP_POLL_BROKEN
+};
+
+struct dp_source_ops {
+	/* At most max frames into mbufs, given. In each mbuf's private area (struct dp_pkt) time_ns,
+	 * when the source has time, and wire_bytes are set. Receiver thread. */
+	enum dp_poll (*poll)(
+		struct dp_source *s, struct rte_mbuf **mbufs, uint16_t max, uint16_t *ret_n);
+	/* Any thread. */
+	void (*stats)(const struct dp_source *s, struct dp_source_stats *ret_stats);
+	/* Control, after the receiver stopped. */
+	void (*close)(struct dp_source *s);
+};
+
+/* Capture files, merged by time. All are opened before the first is read.
+ *
+ * pool        borrowed; its private area holds a struct dp_pkt
+ * is_exact    each frame lives in a heap block of exactly its captured length, so that a memory
+ *             checker sees a read behind it
+ *
+ * Returns 0, or -errno with a sentence: a file that cannot be read, is no capture, or has a link
+ * type without IP packets we know (supported: Ethernet, raw IP, Linux cooked v1 and v2). */
+[[nodiscard]] int dp_source_file_open(const char *const *paths, size_t n_paths,
+	struct rte_mempool *pool, bool is_exact, struct dp_source **ret_source,
+	struct dp_err *reterr);
+
+/* A DPDK port: any device the EAL knows, by its name ("0000:3b:00.0", "net_af_packet0").
+ *
+ * Promiscuous; one receive queue per source; no frame is ever sent. Returns 0, or -errno with a
+ * sentence: no such port, or a step of its set-up refused. */
+[[nodiscard]] int dp_source_port_open(uint16_t port_id, const char *name, struct rte_mempool *pool,
+	struct dp_source **ret_source, struct dp_err *reterr);
+
+void dp_source_close(struct dp_source *s); // NULL is fine

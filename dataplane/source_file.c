@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "dataplane/source.h"
+
+#include <errno.h>
+#include <pcap/pcap.h>
+#include <rte_mbuf.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+enum {
+	FRAME_MAX = UINT16_MAX, // what an mbuf segment can describe; behind it nothing is parsed
+	RECORD_HEADER_BYTES = 16, // pcap's; only for the progress bar
+};
+
+struct file {
+	pcap_t *pcap;
+	const char *path; // borrowed
+	enum dp_link link;
+	struct pcap_pkthdr *header; // the next record, borrowed from pcap until it is read on
+	const uint8_t *data;
+	uint64_t time_ns;
+	bool is_done;
+};
+
+struct source_file {
+	struct dp_source base;
+	struct rte_mempool *pool;
+	bool is_exact;
+	struct file *files;
+	size_t n_files;
+	uint64_t last_ns; // what was delivered last: time never runs backwards
+	bool is_broken;
+	dp_counter received, position;
+	uint64_t size;
+};
+
+static bool link_of(int dlt, enum dp_link *ret_link)
+{
+	switch (dlt) {
+	case DLT_EN10MB:
+		*ret_link = DP_LINK_ETHERNET;
+		return true;
+	case DLT_RAW:
+	case DLT_IPV4:
+	case DLT_IPV6:
+		*ret_link = DP_LINK_RAW_IP;
+		return true;
+	case DLT_LINUX_SLL:
+		*ret_link = DP_LINK_SLL;
+		return true;
+	case DLT_LINUX_SLL2:
+		*ret_link = DP_LINK_SLL2;
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Step to the file's next record. A file that breaks off is done, and the sentence says where. */
+static void advance(struct source_file *s, struct file *f)
+{
+	const int r = pcap_next_ex(f->pcap, &f->header, &f->data);
+
+	if (r == 1) {
+		// With nanosecond precision tv_usec holds nanoseconds (pcap_open_offline_with_tstamp_precision).
+		const int64_t ns = (int64_t)f->header->ts.tv_sec * 1000000000 +
+			f->header->ts.tv_usec;
+
+		f->time_ns = ns > 0 ? (uint64_t)ns : 0;
+		return;
+	}
+	f->is_done = true;
+	if (r == PCAP_ERROR && !s->is_broken) {
+		s->is_broken = true;
+		(void)dp_fail(&s->base.err, EIO,
+			"'%s' breaks off after frame %llu: %s; what was read is reported", f->path,
+			(unsigned long long)dp_counter_get(&s->received) + 1, pcap_geterr(f->pcap));
+	}
+}
+
+static struct file *earliest(struct source_file *s)
+{
+	struct file *best = NULL;
+
+	for (size_t i = 0; i < s->n_files; i++) {
+		struct file *f = &s->files[i];
+
+		if (!f->is_done && (best == NULL || f->time_ns < best->time_ns))
+			best = f;
+	}
+	return best;
+}
+
+static void free_block(void *, void *block)
+{
+	free(block);
+}
+
+/* Copy a frame into m. Frames that fit use the mbuf's own room; larger ones, or all of them when
+ * is_exact, a heap block of their size. */
+static int fill(struct rte_mbuf *m, const uint8_t *data, uint16_t len, bool is_exact)
+{
+	if (!is_exact && len <= rte_pktmbuf_tailroom(m)) {
+		memcpy(rte_pktmbuf_append(m, len), data, len);
+		return 0;
+	}
+
+	// The shared info lives in a block of its own, or the frame would not end where its block does.
+	struct rte_mbuf_ext_shared_info *info = malloc(sizeof(*info));
+	uint8_t *block = malloc(len > 0 ? len : 1);
+
+	if (info == NULL || block == NULL) {
+		free(info);
+		free(block);
+		return -ENOMEM;
+	}
+	memcpy(block, data, len);
+	rte_pktmbuf_reset_headroom(m);
+	info->free_cb = free_block;
+	info->fcb_opaque = block;
+	rte_mbuf_ext_refcnt_set(info, 1);
+	rte_pktmbuf_attach_extbuf(m, block, RTE_BAD_IOVA, len, info);
+	m->data_off = 0;
+	m->data_len = len;
+	m->pkt_len = len;
+	return 0;
+}
+
+static struct rte_mbuf *read_frame(struct source_file *s, struct file *f)
+{
+	const uint32_t caplen = f->header->caplen;
+	struct rte_mbuf *m = rte_pktmbuf_alloc(s->pool);
+
+	if (m == NULL)
+		return NULL; // workers still hold them all: later
+	if (fill(m, f->data, (uint16_t)(caplen < FRAME_MAX ? caplen : FRAME_MAX), s->is_exact) <
+		0) {
+		rte_pktmbuf_free(m);
+		return NULL;
+	}
+
+	struct dp_pkt *p = rte_mbuf_to_priv(m);
+
+	if (f->time_ns > s->last_ns)
+		s->last_ns = f->time_ns;
+	p->time_ns = s->last_ns;
+	// A record may claim fewer bytes on the wire than it holds; then what it holds is the truth.
+	p->wire_bytes = f->header->len > caplen ? f->header->len : caplen;
+	dp_count(&s->received, 1);
+	dp_count(&s->position, caplen + RECORD_HEADER_BYTES);
+	return m;
+}
+
+static enum dp_poll file_poll(
+	struct dp_source *base, struct rte_mbuf **mbufs, uint16_t max, uint16_t *ret_n)
+{
+	struct source_file *s = (struct source_file *)base;
+	uint16_t n = 0;
+
+	for (; n < max; n++) {
+		struct file *f = earliest(s);
+
+		if (f == NULL)
+			break;
+		// One burst, one link type: the receiver parses bursts.
+		if (n > 0 && f->link != base->link)
+			break;
+		base->link = f->link;
+		mbufs[n] = read_frame(s, f);
+		if (mbufs[n] == NULL)
+			break;
+		advance(s, f);
+	}
+	*ret_n = n;
+	if (n > 0 || earliest(s) != NULL)
+		return DP_POLL_MORE;
+	return s->is_broken ? DP_POLL_BROKEN : DP_POLL_END;
+}
+
+static void file_stats(const struct dp_source *base, struct dp_source_stats *ret_stats)
+{
+	const struct source_file *s = (const struct source_file *)base;
+
+	*ret_stats = (struct dp_source_stats){.received = dp_counter_get(&s->received),
+		.position = dp_counter_get(&s->position),
+		.size = s->size};
+}
+
+static void file_close(struct dp_source *base)
+{
+	struct source_file *s = (struct source_file *)base;
+
+	for (size_t i = 0; i < s->n_files; i++) {
+		if (s->files[i].pcap != NULL)
+			pcap_close(s->files[i].pcap);
+	}
+	free(s->files);
+	free(s);
+}
+
+static int open_one(struct source_file *s, struct file *f, const char *path, struct dp_err *reterr)
+{
+	char errbuf[PCAP_ERRBUF_SIZE];
+	struct stat st;
+	FILE *fp = fopen(path, "re");
+
+	if (fp == NULL)
+		return dp_fail(reterr, errno, "cannot read '%s': %m", path);
+	if (fstat(fileno(fp), &st) == 0 && S_ISDIR(st.st_mode)) {
+		(void)fclose(fp);
+		return dp_fail(reterr, EISDIR,
+			"cannot read '%s': a directory, expected a capture file", path);
+	}
+	if (S_ISREG(st.st_mode))
+		s->size += (uint64_t)st.st_size;
+	f->path = path;
+	f->pcap = pcap_fopen_offline_with_tstamp_precision(fp, PCAP_TSTAMP_PRECISION_NANO, errbuf);
+	if (f->pcap == NULL) {
+		(void)fclose(fp);
+		return dp_fail(reterr, EINVAL,
+			"cannot read '%s': %s; expected a pcap or pcapng file", path, errbuf);
+	}
+
+	const int dlt = pcap_datalink(f->pcap);
+
+	if (link_of(dlt, &f->link))
+		return 0;
+
+	const char *name = pcap_datalink_val_to_name(dlt);
+
+	return dp_fail(reterr, EPROTONOSUPPORT,
+		"cannot read '%s': link type %s (%d), expected Ethernet, raw IP or Linux cooked (SLL, "
+		"SLL2)",
+		path, name != NULL ? name : "unknown", dlt);
+}
+
+int dp_source_file_open(const char *const *paths, size_t n_paths, struct rte_mempool *pool,
+	bool is_exact, struct dp_source **ret_source, struct dp_err *reterr)
+{
+	static const struct dp_source_ops ops = {
+		.poll = file_poll, .stats = file_stats, .close = file_close};
+	struct source_file *s = calloc(1, sizeof(*s));
+	int r;
+
+	if (s == NULL)
+		return dp_fail(reterr, ENOMEM, "cannot read the captures: %m");
+	s->base = (struct dp_source){.ops = &ops, .self = s, .has_time = true};
+	s->pool = pool;
+	s->is_exact = is_exact;
+	s->files = calloc(n_paths, sizeof(*s->files));
+	if (s->files == NULL) {
+		r = dp_fail(reterr, ENOMEM, "cannot read the captures: %m");
+		goto fail;
+	}
+	s->n_files = n_paths;
+	for (size_t i = 0; i < n_paths; i++) {
+		r = open_one(s, &s->files[i], paths[i], reterr);
+		if (r < 0)
+			goto fail;
+	}
+	for (size_t i = 0; i < n_paths; i++)
+		advance(s, &s->files[i]);
+	*ret_source = &s->base;
+	return 0;
+fail:
+	file_close(&s->base);
+	return r;
+}
+
+void dp_source_close(struct dp_source *s)
+{
+	if (s != NULL)
+		s->ops->close(s);
+}

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+/* A worker: packets of its endpoints in, records out.
+ *
+ * Input is one single-producer ring per receiver. An element is an mbuf whose private area holds a
+ * parsed struct dp_pkt, or a tick mark. The worker owns every mbuf until it frees it and transmits
+ * nothing. All state here is its thread's; others read only counters and the record ring. */
+
+#include "dataplane/err.h"
+#include "dataplane/flow.h"
+#include "dataplane/hosts.h"
+#include "dataplane/outcome.h"
+#include "dataplane/stage.h"
+#include "dataplane/usage.h"
+
+#include <stdalign.h>
+#include <stdatomic.h>
+
+struct rte_ring;
+
+enum { DP_RECEIVERS_MAX = 16, DP_BURST = 32 };
+
+/* Tick marks travel in the rings as odd pointers: everything of ticks <= `tick` has been sent. */
+static inline void *dp_mark_make(uint64_t tick)
+{
+	return (void *)(uintptr_t)(tick << 1 | 1);
+}
+
+static inline bool dp_is_mark(const void *element)
+{
+	return ((uintptr_t)element & 1) != 0;
+}
+
+static inline uint64_t dp_mark_tick(const void *element)
+{
+	return (uintptr_t)element >> 1;
+}
+
+struct dp_worker_config {
+	uint8_t id;
+	uint64_t tick_ns;
+	uint32_t n_flows;
+	uint32_t n_hosts;
+	bool waits; // replay: a full record ring holds the worker instead of postponing
+	bool wants_notes; // post flow notes
+	bool yields; // shares its CPU: give it away when idle
+	uint32_t n_records; // of the record ring, a power of two
+};
+
+struct dp_worker_counters {
+	alignas(64) dp_counter outcomes[DP_OUTCOME_COUNT]; // ACCOUNTED and NO_ROOM only
+	dp_counter ip_bytes; // innermost, of accounted packets
+	dp_counter flows;
+	dp_counter flows_evicted; // the table was full: voids byte-identical replay
+	dp_counter classified_packets; // handed to the stage
+	dp_counter notes_dropped;
+	dp_counter postponed;
+	dp_counter names_refused;
+};
+
+struct dp_worker;
+
+/* stage is given (freed with the worker). Returns 0 or -ENOMEM. */
+[[nodiscard]] int dp_worker_new(const struct dp_worker_config *config, struct dp_stage stage,
+	struct dp_worker **ret_worker, struct dp_err *reterr);
+void dp_worker_free(struct dp_worker *w);
+
+/* ring is borrowed until the worker is freed. Before the worker runs. */
+void dp_worker_add_input(struct dp_worker *w, struct rte_ring *ring);
+
+/* One round: a burst from every input, a slice of the tick's close. Returns true when it found
+ * something to do. Worker thread only. */
+bool dp_worker_poll(struct dp_worker *w);
+
+/* Poll until *stop. For rte_eal_remote_launch. */
+void dp_worker_run(struct dp_worker *w, const atomic_bool *stop);
+
+struct dp_ring *dp_worker_ring(struct dp_worker *w);
+const struct dp_worker_counters *dp_worker_counters(const struct dp_worker *w);
