@@ -23,7 +23,6 @@ PROTOCOLS = ROOT / "tests/lint/ndpi-4.2-protocols.txt"
 CATEGORIES = frozenset("""streaming music social messaging games cloud web vpn conferencing mail shopping news finance
     maps travel software ads p2p remote network adult gambling health dating competitor own""".split())
 REQUIRED_CATEGORIES = frozenset("streaming social messaging music games cloud web vpn competitor own".split())
-SENSITIVE = frozenset("adult gambling health dating".split())
 KEYS = frozenset("name category ndpi hosts tags nets ports".split())
 TAGS = {
     "competitor": frozenset("plans port_in store_locator".split()),
@@ -60,7 +59,7 @@ FREE_NETS = ["192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32
 
 NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*\Z")
 LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\Z")
-PORT = re.compile(r"(udp|tcp):([1-9][0-9]{0,4})\Z")
+PORT = re.compile(r"(udp|tcp):([1-9][0-9]{0,4})(?:-([1-9][0-9]{0,4}))?\Z")
 
 
 class Checker:
@@ -73,7 +72,7 @@ class Checker:
         self.names = {}
         self.hosts = {}
         self.ndpi = {}
-        self.ports = {}
+        self.ports = []
         self.nets = []
         self.categories = set()
 
@@ -224,11 +223,14 @@ class Checker:
 
     def port(self, item, name):
         match = PORT.match(item.value)
-        if match is None or int(match.group(2)) > 65535:
-            self.mistake(item, f"port '{item.value}', expected udp:N or tcp:N")
-        elif item.value in self.ports:
-            self.mistake(item, f"port '{item.value}' belongs to '{self.ports[item.value]}' already")
-        self.ports.setdefault(item.value, name)
+        first, last = (int(match.group(2)), int(match.group(3) or match.group(2))) if match else (1, 0)
+        if first > last or last > 65535:
+            self.mistake(item, f"port '{item.value}', expected udp:N, tcp:N or udp:FIRST-LAST")
+            return
+        for l4, other_first, other_last, other in self.ports:
+            if l4 == match.group(1) and first <= other_last and other_first <= last:
+                self.mistake(item, f"port '{item.value}' belongs to '{other}' already")
+        self.ports.append((match.group(1), first, last, name))
 
     def whole(self, root, n_apps):
         if n_apps < MIN_APPS:
@@ -299,6 +301,9 @@ PLANTED = [
     ("ports: [udp:51820]", "ports: [udp:51820, udp:65536]", "port 'udp:65536'"),
     ("ports: [udp:51820]", "ports: [sctp:1]", "port 'sctp:1'"),
     ("ports: [udp:51820]", "ports: [udp:53]", "port 'udp:53' belongs to"),
+    ("ports: [udp:51820]", "ports: [udp:50-60]", "port 'udp:53' belongs to"),
+    ("ports: [udp:51820]", "ports: [udp:51821-51820]", "port 'udp:51821-51820'"),
+    ("ports: [udp:51820]", "ports: [udp:51820-51821]", None),
     ("[rival-fibre.example]", "[rival-fibre.net]", "not under a reserved domain"),
     ("      port_in: [switch.rival-fibre", "      portin: [switch.rival-fibre", "tag 'portin' means nothing"),
     ("category: own\n", "category: web\n", "no app of category 'own'"),
