@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Running the program: one process, a time limit, everything it said."""
+
+import os
+import signal
+import subprocess
+from collections import namedtuple
+
+TIME_LIMIT_S = 60
+
+# exit is the exit status, -N after signal N, None when it had to be killed at the time limit.
+# stdout and stderr are bytes; flows and triggers are the bytes of those files, None when not written.
+Result = namedtuple("Result", "exit stdout stderr flows triggers", defaults=(None, None))
+
+
+def run(argv, time_limit_s=TIME_LIMIT_S, preexec=None):
+    """Run argv in a session of its own, so that nothing it started outlives it. Returns a Result."""
+    with subprocess.Popen(
+        argv,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        preexec_fn=preexec,
+    ) as process:
+        try:
+            stdout, stderr = process.communicate(timeout=time_limit_s)
+            return Result(process.returncode, stdout, stderr)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            stdout, stderr = process.communicate()
+            return Result(None, stdout, stderr)
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
+
+
+def _read_if_there(path):
+    try:
+        with open(path, "rb") as f:
+            return f.read()
+    except FileNotFoundError:
+        return None
+
+
+def replay(wirecue, captures, tmp, extra=(), with_triggers=False, time_limit_s=TIME_LIMIT_S, preexec=None):
+    """`wirecue replay --json --flows … CAPTURE…`; tmp is a directory for this call alone."""
+    flows_path = os.path.join(tmp, "flows.jsonl")
+    triggers_path = os.path.join(tmp, "triggers.jsonl")
+    argv = [wirecue, "replay", "--json", "--no-redis", "--flows", flows_path]
+    if with_triggers:
+        argv += ["--triggers", triggers_path]
+    argv += list(extra) + [str(c) for c in captures]
+    result = run(argv, time_limit_s, preexec)
+    return result._replace(flows=_read_if_there(flows_path), triggers=_read_if_there(triggers_path))
+
+
+def exit_text(code):
+    if code is None:
+        return "killed at the time limit"
+    if code < 0:
+        return f"signal {signal.Signals(-code).name}"
+    return str(code)
+
+
+def sentence_fault(stderr):
+    """Why stderr is not exactly one sentence for a human; "" when it is."""
+    text = stderr.decode("utf-8", "replace")
+    lines = [line for line in text.splitlines() if line.strip()]
+    if not lines:
+        return "nothing on stderr"
+    if len(lines) > 1:
+        return f"{len(lines)} lines on stderr: {lines[0][:120]!r}, {lines[1][:120]!r}"
+    if len(lines[0].split()) < 4:
+        return f"not a sentence: {lines[0]!r}"
+    if not lines[0].isprintable():
+        return f"unprintable characters: {lines[0][:120]!r}"
+    return ""
