@@ -13,15 +13,17 @@ TIME_LIMIT_S = 60
 Result = namedtuple("Result", "exit stdout stderr flows triggers", defaults=(None, None))
 
 
-def run(argv, time_limit_s=TIME_LIMIT_S, preexec=None):
-    """Run argv in a session of its own, so that nothing it started outlives it. Returns a Result."""
+def run(argv, time_limit_s=TIME_LIMIT_S, user=None):
+    """Run argv, as another user id if given, in a session of its own, so that nothing it started
+    outlives it. Returns a Result."""
+    identity = {} if user is None else {"user": user, "group": user, "extra_groups": []}
     with subprocess.Popen(
         argv,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         start_new_session=True,
-        preexec_fn=preexec,
+        **identity,
     ) as process:
         try:
             stdout, stderr = process.communicate(timeout=time_limit_s)
@@ -43,7 +45,7 @@ def _read_if_there(path):
         return None
 
 
-def replay(wirecue, captures, tmp, extra=(), with_triggers=False, time_limit_s=TIME_LIMIT_S, preexec=None):
+def replay(wirecue, captures, tmp, extra=(), with_triggers=False, time_limit_s=TIME_LIMIT_S, user=None):
     """`wirecue replay --json --flows … CAPTURE…`; tmp is a directory for this call alone."""
     flows_path = os.path.join(tmp, "flows.jsonl")
     triggers_path = os.path.join(tmp, "triggers.jsonl")
@@ -51,7 +53,7 @@ def replay(wirecue, captures, tmp, extra=(), with_triggers=False, time_limit_s=T
     if with_triggers:
         argv += ["--triggers", triggers_path]
     argv += list(extra) + [str(c) for c in captures]
-    result = run(argv, time_limit_s, preexec)
+    result = run(argv, time_limit_s, user)
     return result._replace(flows=_read_if_there(flows_path), triggers=_read_if_there(triggers_path))
 
 
