@@ -418,22 +418,21 @@ static uint16_t headers_of(const struct dp_five_tuple *t, uint8_t buf[64])
 	return (uint16_t)(l4_off + l4_len);
 }
 
+/* A flow's last word. Where the library never took a packet (no payload, or each was cut by a snap
+ * length) it is shown the headers, so that it can still guess. */
 static void stage_finish(void *stage, struct dp_stage_item *item)
 {
 	struct stage *s = stage;
-	struct pooled_flow *pf = *item->state;
-	ndpi_protocol p = {0};
+	struct pooled_flow *pf = *item->state != NULL ? *item->state : s->scratch;
+	ndpi_protocol p = {
+		.app_protocol = pf->verdict.ndpi_app, .master_protocol = pf->verdict.ndpi_master};
 
-	if (pf == NULL) {
+	if (!pf->flow.protocol_id_already_guessed) {
 		uint8_t buf[64];
 		const uint16_t len = headers_of(item->tuple, buf);
 
-		pf = s->scratch;
 		p = ndpi_detection_process_packet(
 			s->nd, &pf->flow, buf, len, item->time_ns / 1000000);
-	} else {
-		p.app_protocol = pf->verdict.ndpi_app;
-		p.master_protocol = pf->verdict.ndpi_master;
 	}
 	p = last_word(s, pf, p);
 	resolve(s, item, pf, &p, true);

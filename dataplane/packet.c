@@ -35,6 +35,7 @@ struct layer {
 	uint8_t proto;
 	bool is_fragment;
 	bool has_l4; // the first bytes of the L4 header belong to this packet
+	bool is_overlong; // the header claims more than the frame has; ip_bytes is what it has
 };
 
 static uint16_t be16(const uint8_t *p)
@@ -208,8 +209,11 @@ static enum dp_outcome ip(const struct cursor *c, uint16_t ethertype, struct lay
 
 	if (r != DP_OUTCOME_ACCOUNTED)
 		return r;
-	// A length that the frame cannot hold would credit bytes that never were on the wire.
-	return l->ip_bytes > c->wire_end - c->off ? DP_OUTCOME_MALFORMED : r;
+	// A length that the frame cannot hold must not credit bytes that never were on the wire.
+	l->is_overlong = l->ip_bytes > c->wire_end - c->off;
+	if (l->is_overlong)
+		l->ip_bytes = c->wire_end - c->off;
+	return r;
 }
 
 /* Step over a GTP-U header (3GPP TS 29.281 5.1, 5.2). Returns false when the bytes are no T-PDU. */
@@ -278,13 +282,15 @@ static bool open_tunnel(const struct cursor *outer, struct layer *l)
 
 	if (version != 4 && version != 6)
 		return false;
-	if (ip(&c, version == 6 ? ETHERTYPE_IPV6 : ETHERTYPE_IPV4, &inner) != DP_OUTCOME_ACCOUNTED)
+	if (ip(&c, version == 6 ? ETHERTYPE_IPV6 : ETHERTYPE_IPV4, &inner) !=
+			DP_OUTCOME_ACCOUNTED ||
+		inner.is_overlong)
 		return false;
 	*l = inner;
 	return true;
 }
 
-/* Ports, payload and TCP fields, where the header is whole. */
+/* Ports, payload and TCP fields, as far as they were captured. */
 static void l4_fields(const struct cursor *c, const struct layer *l, struct dp_pkt *pkt)
 {
 	const uint32_t ip_end = l->l3_off + l->ip_bytes;
@@ -293,25 +299,27 @@ static void l4_fields(const struct cursor *c, const struct layer *l, struct dp_p
 
 	if (ip_end >= l->l4_off)
 		pkt->payload_bytes = ip_end - l->l4_off;
-	if (!l->has_l4 ||
+	if (!l->has_l4 || end < l->l4_off || end - l->l4_off < 4 ||
 		(l->proto != IPPROTO_TCP && l->proto != IPPROTO_UDP && l->proto != IPPROTO_SCTP))
-		return;
-	if (end < l->l4_off || end - l->l4_off < header_len)
 		return;
 
 	const uint8_t *p = c->frame + l->l4_off;
 
-	if (l->proto == IPPROTO_TCP) {
-		header_len = (uint32_t)(p[12] >> 4) * 4; // RFC 9293 3.1, Data Offset
-		if (header_len < 20 || header_len > pkt->payload_bytes)
-			return;
-		pkt->tcp_seq = be32(p + 4);
-		pkt->tcp_flags = p[13];
-	}
 	pkt->tuple.sport = be16(p);
 	pkt->tuple.dport = be16(p + 2);
-	pkt->payload_bytes -= header_len;
 	pkt->flags |= DP_PKT_HAS_PORTS;
+	if (end - l->l4_off < header_len) {
+		pkt->payload_bytes = 0; // nobody can tell where it begins
+		return;
+	}
+	if (l->proto == IPPROTO_TCP) {
+		pkt->tcp_seq = be32(p + 4);
+		pkt->tcp_flags = p[13];
+		header_len = (uint32_t)(p[12] >> 4) * 4; // RFC 9293 3.1, Data Offset
+		if (header_len < 20 || header_len > pkt->payload_bytes)
+			header_len = pkt->payload_bytes;
+	}
+	pkt->payload_bytes -= header_len;
 }
 
 enum dp_outcome dp_packet_parse(const uint8_t *frame, uint32_t cap_len, uint32_t wire_len,

@@ -42,7 +42,7 @@ struct dp_pkt {
 	uint64_t time_ns; // set by the source
 	uint32_t hash; // of the endpoint: chooses the worker
 	uint32_t wire_bytes; // of the whole frame
-	uint32_t ip_bytes; // IPv4 Total Length; IPv6 40 + Payload Length
+	uint32_t ip_bytes; // IPv4 Total Length; IPv6 40 + Payload Length; at most what the frame holds
 	uint32_t l3_off; // from the start of the frame
 	uint32_t l3_len; // captured bytes of the IP packet, link padding cut off
 	uint32_t payload_bytes; // behind the L4 header, by the IP header's count
@@ -57,7 +57,7 @@ struct dp_pkt {
  *
  * Returns DP_OUTCOME_ACCOUNTED or the reason why the frame has no packet for us. A tunnel is opened
  * only when a sound IP header lies inside; otherwise the packet is the one that carries it. Where
- * the L4 header is missing or broken the ports are 0. Never reads past cap_len. */
+ * the L4 header is missing the ports are 0. Never reads past cap_len. */
 enum dp_outcome dp_packet_parse(const uint8_t *frame, uint32_t cap_len, uint32_t wire_len,
 	enum dp_link link, const struct dp_endpoint_nets *nets, struct dp_pkt *ret_pkt);
 

@@ -298,6 +298,11 @@ static void batch_run(struct dp_worker *w)
 	b->n_items = 0;
 }
 
+static bool has_ports(uint8_t l4_proto)
+{
+	return l4_proto == IPPROTO_TCP || l4_proto == IPPROTO_UDP || l4_proto == IPPROTO_SCTP;
+}
+
 static struct dp_flow *flow_new(struct dp_worker *w, const struct dp_pkt *p, uint32_t hash)
 {
 	const struct dp_usage_key key = {
@@ -328,7 +333,8 @@ static struct dp_flow *flow_new(struct dp_worker *w, const struct dp_pkt *p, uin
 	f->usage = usage;
 	f->flags = (uint16_t)((endpoint_is_src ? DP_FLOW_ENDPOINT_IS_SRC : 0) |
 		(key.is_ambiguous ? DP_FLOW_AMBIGUOUS : 0) | (is_syn(p) ? DP_FLOW_SYN_START : 0));
-	if ((p->flags & DP_PKT_FRAGMENT) != 0 && (p->flags & DP_PKT_HAS_PORTS) == 0)
+	if ((p->flags & DP_PKT_FRAGMENT) != 0 && (p->flags & DP_PKT_HAS_PORTS) == 0 &&
+		has_ports(p->tuple.l4_proto))
 		f->flags |= DP_FLOW_FRAGMENTS;
 	f->syn_seq = p->tcp_seq;
 	dp_count(&w->counters.flows, 1);
@@ -381,7 +387,7 @@ static bool wants_classifier(const struct dp_flow *f, const struct dp_pkt *p)
 		return false;
 	if ((p->flags & DP_PKT_FRAGMENT) != 0)
 		return false; // half a datagram misleads the library
-	return p->payload_bytes > 0 || (p->flags & DP_PKT_HAS_PORTS) == 0;
+	return p->payload_bytes > 0 || !has_ports(p->tuple.l4_proto);
 }
 
 static void batch_add(struct dp_worker *w, struct rte_mbuf *m)

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "control/collect.h"
+
+#include <glib.h>
+#include <string.h>
+
+enum { TAKE = 256 }; // records taken from one worker before the next has its turn
+
+struct ctl_collect {
+	struct dp_path *path;
+	uint16_t n_workers;
+	uint64_t tick_ns;
+	const struct ctl_collect_ops *ops;
+	void *ctx;
+	GArray *open; // struct dp_record: usage and moves of ticks not complete yet
+	GArray *batch; // the same, of the tick being handed on
+	GArray **marks; // per worker: uint64_t, ticks it has closed and others have not
+	uint64_t n_marks;
+	uint64_t watermark_ns;
+	struct dp_record taken[TAKE];
+};
+
+struct ctl_collect *ctl_collect_new(struct dp_path *path, uint16_t n_workers, uint64_t tick_ns,
+	const struct ctl_collect_ops *ops, void *ctx)
+{
+	struct ctl_collect *c = g_new0(struct ctl_collect, 1);
+
+	c->path = path;
+	c->n_workers = n_workers;
+	c->tick_ns = tick_ns;
+	c->ops = ops;
+	c->ctx = ctx;
+	c->open = g_array_new(FALSE, FALSE, sizeof(struct dp_record));
+	c->batch = g_array_new(FALSE, FALSE, sizeof(struct dp_record));
+	c->marks = g_new0(GArray *, n_workers);
+	for (uint16_t i = 0; i < n_workers; i++)
+		c->marks[i] = g_array_new(FALSE, FALSE, sizeof(uint64_t));
+	return c;
+}
+
+void ctl_collect_free(struct ctl_collect *c)
+{
+	if (c == NULL)
+		return;
+	for (uint16_t i = 0; i < c->n_workers; i++)
+		g_array_free(c->marks[i], TRUE);
+	g_free(c->marks);
+	g_array_free(c->open, TRUE);
+	g_array_free(c->batch, TRUE);
+	g_free(c);
+}
+
+static int compare_u32(uint32_t a, uint32_t b)
+{
+	return a < b ? -1 : a > b;
+}
+
+/* Usage before moves: what is moved must have been reported. */
+static int compare_keys(const void *a, const void *b)
+{
+	const struct dp_record *x = a;
+	const struct dp_record *y = b;
+	int r = dp_addr_cmp(&x->endpoint, &y->endpoint);
+
+	if (r == 0)
+		r = compare_u32(x->kind, y->kind);
+	if (r == 0)
+		r = compare_u32(x->app, y->app);
+	if (r == 0)
+		r = compare_u32(x->tag, y->tag);
+	if (r == 0)
+		r = compare_u32(x->evidence, y->evidence);
+	return r != 0 ? r : compare_u32(x->is_ambiguous, y->is_ambiguous);
+}
+
+static void merge_into(struct dp_usage *to, const struct dp_usage *from)
+{
+	for (int dir = 0; dir < 2; dir++) {
+		to->bytes[dir] += from->bytes[dir];
+		to->packets[dir] += from->packets[dir];
+	}
+	if (from->first_ns < to->first_ns)
+		to->first_ns = from->first_ns;
+	if (from->last_ns > to->last_ns)
+		to->last_ns = from->last_ns;
+	to->n_new_flows += from->n_new_flows;
+	to->active_ms += from->active_ms;
+}
+
+size_t ctl_records_merge(struct dp_record *records, size_t n)
+{
+	size_t kept = 0;
+
+	qsort(records, n, sizeof(*records), compare_keys);
+	for (size_t i = 0; i < n; i++) {
+		if (kept > 0 && compare_keys(&records[kept - 1], &records[i]) == 0)
+			merge_into(&records[kept - 1].usage, &records[i].usage);
+		else
+			records[kept++] = records[i];
+	}
+	return kept;
+}
+
+static void sort_in(struct ctl_collect *c, uint16_t worker, const struct dp_record *r)
+{
+	switch (r->kind) {
+	case DP_RECORD_TICK_END:
+		g_array_append_val(c->marks[worker], r->tick);
+		break;
+	case DP_RECORD_NOTE:
+		if (c->ops->note != NULL)
+			c->ops->note(c->ctx, r);
+		break;
+	default:
+		g_array_append_val(c->open, *r);
+		break;
+	}
+}
+
+static bool take(struct ctl_collect *c)
+{
+	bool is_busy = false;
+
+	for (uint16_t i = 0; i < c->n_workers; i++) {
+		const uint32_t n = dp_path_take(c->path, i, c->taken, TAKE);
+
+		for (uint32_t j = 0; j < n; j++)
+			sort_in(c, i, &c->taken[j]);
+		is_busy |= n > 0;
+	}
+	return is_busy;
+}
+
+/* The tick that every worker has closed next, if there is one. All workers close the same ones. */
+static bool next_complete(struct ctl_collect *c, uint64_t *ret_tick)
+{
+	for (uint16_t i = 0; i < c->n_workers; i++) {
+		if (c->marks[i]->len == 0)
+			return false;
+	}
+	for (uint16_t i = 0; i < c->n_workers; i++) {
+		*ret_tick = g_array_index(c->marks[i], uint64_t, 0);
+		g_array_remove_index(c->marks[i], 0);
+	}
+	return true;
+}
+
+static void complete(struct ctl_collect *c, uint64_t tick)
+{
+	struct dp_record *open = (struct dp_record *)(void *)c->open->data;
+	guint kept = 0;
+
+	g_array_set_size(c->batch, 0);
+	for (guint i = 0; i < c->open->len; i++) {
+		if (open[i].tick <= tick)
+			g_array_append_val(c->batch, open[i]);
+		else
+			open[kept++] = open[i];
+	}
+	g_array_set_size(c->open, kept);
+
+	struct dp_record *batch = (struct dp_record *)(void *)c->batch->data;
+	const size_t n = ctl_records_merge(batch, c->batch->len);
+
+	c->watermark_ns = (tick + 1) * c->tick_ns;
+	c->ops->tick(c->ctx, c->watermark_ns, batch, n);
+	dp_path_drained(c->path, ++c->n_marks);
+}
+
+bool ctl_collect_poll(struct ctl_collect *c)
+{
+	const bool is_busy = take(c);
+	uint64_t tick;
+
+	while (next_complete(c, &tick))
+		complete(c, tick);
+	return is_busy;
+}
+
+uint64_t ctl_collect_watermark(const struct ctl_collect *c)
+{
+	return c->watermark_ns;
+}
