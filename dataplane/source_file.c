@@ -206,7 +206,13 @@ static int open_one(struct source_file *s, struct file *f, const char *path, str
 
 	if (fp == NULL)
 		return dp_fail(reterr, errno, "cannot read '%s': %m", path);
-	if (fstat(fileno(fp), &st) == 0 && S_ISDIR(st.st_mode)) {
+	if (fstat(fileno(fp), &st) != 0) {
+		const int e = errno;
+
+		(void)fclose(fp);
+		return dp_fail(reterr, e, "cannot read '%s': %m", path);
+	}
+	if (S_ISDIR(st.st_mode)) {
 		(void)fclose(fp);
 		return dp_fail(reterr, EISDIR,
 			"cannot read '%s': a directory, expected a capture file", path);
@@ -249,8 +255,8 @@ int dp_source_file_open(const char *const *paths, size_t n_paths, struct rte_mem
 	s->is_exact = is_exact;
 	s->files = calloc(n_paths, sizeof(*s->files));
 	if (s->files == NULL) {
-		r = dp_fail(reterr, ENOMEM, "cannot read the captures: %m");
-		goto fail;
+		free(s);
+		return dp_fail(reterr, ENOMEM, "cannot read the captures: %m");
 	}
 	s->n_files = n_paths;
 	for (size_t i = 0; i < n_paths; i++) {
