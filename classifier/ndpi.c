@@ -5,6 +5,7 @@
 #include <ndpi_api.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <strings.h>
 
@@ -43,7 +44,8 @@ struct pooled_flow {
 
 struct stage {
 	struct ndpi_detection_module_struct *nd;
-	const struct cls_catalogue *catalogue;
+	const struct cls_catalogue *catalogue; // of this call
+	_Atomic(const struct cls_catalogue *) next_catalogue; // written by control
 	struct pooled_flow *scratch; // where a flow's first packet is tried
 	struct pooled_flow *free_list;
 	size_t n_pooled;
@@ -372,12 +374,23 @@ static void dissect(struct stage *s, struct dp_stage_item *item)
 		give_back(s, item, pf);
 }
 
+static void adopt_catalogue(struct stage *s)
+{
+	s->catalogue = atomic_load_explicit(&s->next_catalogue, memory_order_acquire);
+}
+
+void cls_stage_set_catalogue(struct dp_stage *stage, const struct cls_catalogue *catalogue)
+{
+	struct stage *s = stage->self;
+
+	atomic_store_explicit(&s->next_catalogue, catalogue, memory_order_release);
+}
+
 static void stage_burst(void *stage, struct dp_stage_item *items, uint16_t n)
 {
-	for (uint16_t i = 0; i < n; i++) {
-		if (items[i].l3 != NULL)
-			dissect(stage, &items[i]);
-	}
+	adopt_catalogue(stage);
+	for (uint16_t i = 0; i < n; i++)
+		dissect(stage, &items[i]);
 }
 
 /* Headers as the flow's first packet had them: enough for the library to guess by address and port
@@ -467,7 +480,7 @@ int cls_stage_new(
 
 	if (s == NULL)
 		return dp_fail(reterr, ENOMEM, "cannot set up the classifier: %m");
-	s->catalogue = catalogue;
+	atomic_init(&s->next_catalogue, catalogue);
 	s->scratch = calloc(1, sizeof(*s->scratch));
 	s->nd = module_new();
 	if (s->scratch == NULL || s->nd == NULL) {

@@ -12,6 +12,10 @@
 [[nodiscard]] int cls_stage_new(
 	const struct cls_catalogue *catalogue, struct dp_stage *ret_stage, struct dp_err *reterr);
 
+/* From the worker's next round on, judge by another catalogue. Any thread; `catalogue` is borrowed
+ * then, and the old one until every worker has begun two more rounds. */
+void cls_stage_set_catalogue(struct dp_stage *stage, const struct cls_catalogue *catalogue);
+
 /* nDPI's protocol number of an exact (case-insensitive) name, or -ENOENT. */
 int cls_ndpi_proto_by_name(const char *name);
 

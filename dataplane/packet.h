@@ -42,7 +42,8 @@ struct dp_pkt {
 	uint64_t time_ns; // set by the source
 	uint32_t hash; // of the endpoint: chooses the worker
 	uint32_t wire_bytes; // of the whole frame
-	uint32_t ip_bytes; // IPv4 Total Length; IPv6 40 + Payload Length; at most what the frame holds
+	uint32_t
+		ip_bytes; // IPv4 Total Length; IPv6 40 + Payload Length; at most what the frame holds
 	uint32_t l3_off; // from the start of the frame
 	uint32_t l3_len; // captured bytes of the IP packet, link padding cut off
 	uint32_t payload_bytes; // behind the L4 header, by the IP header's count

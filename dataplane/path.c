@@ -28,7 +28,12 @@ enum {
 struct dp_path {
 	struct rte_mempool *pool;
 	struct dp_receiver *receivers[DP_RECEIVERS_MAX];
-	char names[DP_RECEIVERS_MAX][64];
+	struct {
+		char name[64];
+		char down[256];
+		struct dp_receiver *receiver; // NULL while down
+	} ports[DP_RECEIVERS_MAX];
+	uint16_t n_ports;
 	uint16_t n_receivers;
 	struct dp_worker *workers[DP_WORKERS_MAX];
 	uint16_t n_workers;
@@ -109,7 +114,6 @@ static int add_receiver(struct dp_path *path, const struct dp_path_config *c,
 			.yields = dp_eal_shares_cpus()},
 		.real_offset_ns = real_offset_ns(),
 		.drained = &path->drained};
-	(void)snprintf(path->names[path->n_receivers], sizeof(path->names[0]), "%s", name);
 	path->receivers[path->n_receivers++] = r;
 	for (uint16_t i = 0; i < path->n_workers; i++) {
 		(void)snprintf(ring_name, sizeof(ring_name), "in_%u_%u", path->n_receivers, i);
@@ -148,21 +152,38 @@ static int port_of(const char *device, uint16_t *ret_id, struct dp_err *reterr)
 		device);
 }
 
+static int open_port(struct dp_path *path, const struct dp_path_config *c, const char *device,
+	struct dp_err *reterr)
+{
+	struct dp_source *source;
+	uint16_t id;
+	int r = port_of(device, &id, reterr);
+
+	if (r == 0)
+		r = dp_source_port_open(id, device, path->pool, &source, reterr);
+	return r < 0 ? r : add_receiver(path, c, source, device, reterr);
+}
+
 static int open_ports(struct dp_path *path, const struct dp_path_config *c, struct dp_err *reterr)
 {
-	for (size_t i = 0; i < c->n_ports; i++) {
-		struct dp_source *source;
-		uint16_t id;
-		int r = port_of(c->ports[i], &id, reterr);
+	int first_error = 0;
 
-		if (r == 0)
-			r = dp_source_port_open(id, c->ports[i], path->pool, &source, reterr);
-		if (r == 0)
-			r = add_receiver(path, c, source, c->ports[i], reterr);
-		if (r < 0)
-			return r;
+	for (size_t i = 0; i < c->n_ports; i++) {
+		struct dp_err err = {0};
+		const int r = open_port(path, c, c->ports[i], &err);
+
+		(void)snprintf(path->ports[i].name, sizeof(path->ports[i].name), "%s", c->ports[i]);
+		path->n_ports++;
+		if (r == 0) {
+			path->ports[i].receiver = path->receivers[path->n_receivers - 1];
+			continue;
+		}
+		(void)snprintf(path->ports[i].down, sizeof(path->ports[i].down), "%s", err.text);
+		if (first_error == 0 && reterr != NULL)
+			*reterr = err;
+		first_error = first_error == 0 ? r : first_error;
 	}
-	return 0;
+	return path->n_receivers > 0 ? 0 : first_error;
 }
 
 static int build(struct dp_path *path, const struct dp_path_config *c, struct dp_err *reterr)
@@ -290,6 +311,13 @@ static void sum_receiver(const struct dp_receiver *r, struct dp_path_stats *s)
 		s->outcomes[i] += dp_counter_get(&r->counters.outcomes[i]);
 }
 
+static uint64_t tsc_ns(uint64_t tsc)
+{
+	const uint64_t hz = rte_get_tsc_hz();
+
+	return tsc / hz * 1000000000 + tsc % hz * 1000000000 / hz;
+}
+
 static void sum_worker(const struct dp_worker_counters *c, struct dp_path_stats *s)
 {
 	s->accounted_bytes += dp_counter_get(&c->ip_bytes);
@@ -299,6 +327,7 @@ static void sum_worker(const struct dp_worker_counters *c, struct dp_path_stats 
 	s->postponed += dp_counter_get(&c->postponed);
 	s->notes_dropped += dp_counter_get(&c->notes_dropped);
 	s->names_refused += dp_counter_get(&c->names_refused);
+	s->worker_busy_ns += tsc_ns(dp_counter_get(&c->busy_tsc));
 	for (int i = 0; i < DP_OUTCOME_COUNT; i++)
 		s->outcomes[i] += dp_counter_get(&c->outcomes[i]);
 }
@@ -312,24 +341,65 @@ void dp_path_stats(const struct dp_path *path, struct dp_path_stats *ret_stats)
 		sum_worker(dp_worker_counters(path->workers[i]), ret_stats);
 }
 
+void dp_path_worker_stats(
+	const struct dp_path *path, uint16_t worker, struct dp_worker_stats *ret_stats)
+{
+	const struct dp_worker_counters *c = dp_worker_counters(path->workers[worker]);
+
+	*ret_stats = (struct dp_worker_stats){
+		.packets = dp_counter_get(&c->outcomes[DP_OUTCOME_ACCOUNTED]),
+		.ip_bytes = dp_counter_get(&c->ip_bytes),
+		.flows = dp_counter_get(&c->flows),
+		.flows_evicted = dp_counter_get(&c->flows_evicted),
+		.classified_packets = dp_counter_get(&c->classified_packets),
+		.postponed = dp_counter_get(&c->postponed),
+		.busy_ns = tsc_ns(dp_counter_get(&c->busy_tsc)),
+	};
+}
+
 size_t dp_path_ports(const struct dp_path *path, struct dp_port_stats *ret_ports, size_t max)
 {
 	size_t n = 0;
 
-	for (; n < path->n_receivers && n < max; n++) {
-		const struct dp_receiver *r = path->receivers[n];
-		struct dp_source_stats source;
+	for (; n < path->n_ports && n < max; n++) {
+		const struct dp_receiver *r = path->ports[n].receiver;
+		struct dp_port_stats *port = &ret_ports[n];
+		struct dp_source_stats source = {0};
 
+		*port = (struct dp_port_stats){0};
+		memcpy(port->name, path->ports[n].name, sizeof(port->name));
+		memcpy(port->down, path->ports[n].down, sizeof(port->down));
+		if (r == NULL)
+			continue;
 		r->source->ops->stats(r->source, &source);
-		ret_ports[n] = (struct dp_port_stats){.received = source.received,
-			.lost = source.lost,
-			.frames = dp_counter_get(&r->counters.frames),
-			.wire_bytes = dp_counter_get(&r->counters.wire_bytes),
-			.position = source.position,
-			.size = source.size};
-		memcpy(ret_ports[n].name, path->names[n], sizeof(path->names[n]));
+		port->received = source.received;
+		port->lost = source.lost;
+		port->frames = dp_counter_get(&r->counters.frames);
+		port->wire_bytes = dp_counter_get(&r->counters.wire_bytes);
+		port->position = source.position;
+		port->size = source.size;
 	}
 	return n;
+}
+
+void dp_path_grace_begin(const struct dp_path *path, struct dp_path_grace *ret_grace)
+{
+	atomic_thread_fence(memory_order_seq_cst); // the new pointer is out before rounds are read
+	for (uint16_t i = 0; i < path->n_workers; i++)
+		ret_grace->rounds[i] = atomic_load_explicit(
+			&dp_worker_counters(path->workers[i])->rounds, memory_order_acquire);
+}
+
+bool dp_path_grace_is_over(const struct dp_path *path, const struct dp_path_grace *grace)
+{
+	for (uint16_t i = 0; i < path->n_workers; i++) {
+		const uint64_t now = atomic_load_explicit(
+			&dp_worker_counters(path->workers[i])->rounds, memory_order_acquire);
+
+		if (now < grace->rounds[i] + 2)
+			return false;
+	}
+	return true;
 }
 
 /* Receivers first, so that workers see no more input; rings are emptied afterwards. */

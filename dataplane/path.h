@@ -25,13 +25,14 @@ struct dp_path_config {
 	bool is_exact; // capture frames in exact-size heap blocks
 	const char *const *captures; // replay these files; NULL: live
 	size_t n_captures;
-	const char *const *ports; // live: device names as given to the EAL, "net_tap,iface=x" too
+	const char *const *ports; // live: devices as given to the EAL, "net_tap0,iface=x" too
 	size_t n_ports;
 	struct dp_stage *stages; // n_workers, given
 };
 
 struct dp_port_stats {
-	char name[64];
+	char name[64]; // the device as configured
+	char down[256]; // why it is down; "" while it is up
 	uint64_t received, lost;
 	uint64_t frames, wire_bytes; // handed to us
 	uint64_t position, size; // of a file
@@ -47,6 +48,11 @@ struct dp_path_stats {
 	uint64_t postponed, notes_dropped, names_refused;
 	uint64_t lost; // before us, as sources report it
 	uint64_t position, size; // progress over capture files, bytes
+	uint64_t worker_busy_ns; // over all workers: time in rounds that found something to do
+};
+
+struct dp_worker_stats {
+	uint64_t packets, ip_bytes, flows, flows_evicted, classified_packets, postponed, busy_ns;
 };
 
 struct dp_path;
@@ -56,7 +62,8 @@ size_t dp_path_pool_bytes(const struct dp_path_config *config);
 /* Threads besides main: receivers and workers. */
 unsigned int dp_path_lcores(const struct dp_path_config *config);
 
-/* Returns 0, or -errno with a sentence. config->stages are taken in either case. */
+/* Returns 0, or -errno with a sentence. config->stages are taken in either case. A port that cannot
+ * be opened stays down (dp_path_ports says why) while others work; with none left it is an error. */
 [[nodiscard]] int dp_path_open(
 	const struct dp_path_config *config, struct dp_path **ret_path, struct dp_err *reterr);
 [[nodiscard]] int dp_path_start(struct dp_path *path, struct dp_err *reterr);
@@ -73,8 +80,17 @@ bool dp_path_is_done(const struct dp_path *path);
 /* Why a capture broke off, or NULL. */
 const char *dp_path_broken(const struct dp_path *path);
 
+/* A moment to wait out before freeing what workers may still read through an old pointer. */
+struct dp_path_grace {
+	uint64_t rounds[64];
+};
+void dp_path_grace_begin(const struct dp_path *path, struct dp_path_grace *ret_grace);
+bool dp_path_grace_is_over(const struct dp_path *path, const struct dp_path_grace *grace);
+
 /* Any thread. */
 void dp_path_stats(const struct dp_path *path, struct dp_path_stats *ret_stats);
+void dp_path_worker_stats(
+	const struct dp_path *path, uint16_t worker, struct dp_worker_stats *ret_stats);
 size_t dp_path_ports(const struct dp_path *path, struct dp_port_stats *ret_ports, size_t max);
 
 /* Stop all threads and free everything. NULL is fine. */

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <rte_cycles.h>
 #include <rte_mbuf.h>
 #include <rte_pause.h>
 #include <rte_ring.h>
@@ -520,8 +521,15 @@ bool dp_worker_poll(struct dp_worker *w)
 void dp_worker_run(struct dp_worker *w, const atomic_bool *stop)
 {
 	while (!atomic_load_explicit(stop, memory_order_relaxed)) {
-		if (dp_worker_poll(w))
+		const uint64_t begin = rte_rdtsc();
+
+		// Release: what the round before read is read.
+		atomic_store_explicit(&w->counters.rounds, dp_counter_get(&w->counters.rounds) + 1,
+			memory_order_release);
+		if (dp_worker_poll(w)) {
+			dp_count(&w->counters.busy_tsc, rte_rdtsc() - begin);
 			continue;
+		}
 		if (w->cfg.yields)
 			(void)sched_yield();
 		else

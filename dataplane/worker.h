@@ -57,6 +57,8 @@ struct dp_worker_counters {
 	dp_counter notes_dropped;
 	dp_counter postponed;
 	dp_counter names_refused;
+	dp_counter busy_tsc; // TSC cycles of rounds that found something to do
+	dp_counter rounds; // polls begun: what a round read through a pointer is let go two later
 };
 
 struct dp_worker;
