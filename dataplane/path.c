@@ -30,7 +30,7 @@ struct dp_path {
 	struct dp_receiver *receivers[DP_RECEIVERS_MAX];
 	struct {
 		char name[64];
-		char down[256];
+		char down[512];
 		struct dp_receiver *receiver; // NULL while down
 	} ports[DP_RECEIVERS_MAX];
 	uint16_t n_ports;

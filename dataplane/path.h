@@ -32,7 +32,7 @@ struct dp_path_config {
 
 struct dp_port_stats {
 	char name[64]; // the device as configured
-	char down[256]; // why it is down; "" while it is up
+	char down[512]; // why it is down; "" while it is up
 	uint64_t received, lost;
 	uint64_t frames, wire_bytes; // handed to us
 	uint64_t position, size; // of a file
