@@ -159,9 +159,12 @@ static int open_port(struct dp_path *path, const struct dp_path_config *c, const
 	uint16_t id;
 	int r = port_of(device, &id, reterr);
 
-	if (r == 0)
-		r = dp_source_port_open(id, device, path->pool, &source, reterr);
-	return r < 0 ? r : add_receiver(path, c, source, device, reterr);
+	if (r < 0)
+		return r;
+	r = dp_source_port_open(id, device, path->pool, &source, reterr);
+	if (r < 0)
+		return r;
+	return add_receiver(path, c, source, device, reterr);
 }
 
 static int open_ports(struct dp_path *path, const struct dp_path_config *c, struct dp_err *reterr)
