@@ -170,7 +170,7 @@ static void complete(struct ctl_collect *c, uint64_t tick)
 bool ctl_collect_poll(struct ctl_collect *c)
 {
 	const bool is_busy = take(c);
-	uint64_t tick;
+	uint64_t tick = 0;
 
 	while (next_complete(c, &tick))
 		complete(c, tick);

@@ -118,7 +118,7 @@ static void merge_into(struct dp_record *to, const struct dp_record *from)
 		to->note.last_ns = from->note.last_ns;
 }
 
-size_t ctl_flowlog_seal(struct ctl_flowlog *log)
+void ctl_flowlog_seal(struct ctl_flowlog *log)
 {
 	GHashTable *last = g_hash_table_new_full(key_hash, key_equal, g_free, NULL);
 	struct dp_record *flows = (struct dp_record *)(void *)log->flows->data;
@@ -139,7 +139,11 @@ size_t ctl_flowlog_seal(struct ctl_flowlog *log)
 	}
 	g_array_set_size(log->flows, kept);
 	g_hash_table_destroy(last);
-	return kept;
+}
+
+size_t ctl_flowlog_count(const struct ctl_flowlog *log)
+{
+	return log->flows->len;
 }
 
 static const char *evidence_name(uint8_t evidence)

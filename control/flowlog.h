@@ -21,8 +21,9 @@ void ctl_flowlog_free(struct ctl_flowlog *log);
 /* A note of any kind; copied. */
 void ctl_flowlog_add(struct ctl_flowlog *log, const struct dp_record *note);
 
-/* Sort by (first_ns, 5-tuple) and merge. Once, before what follows. Returns the number of flows. */
-size_t ctl_flowlog_seal(struct ctl_flowlog *log);
+/* Sort by (first_ns, 5-tuple) and merge. Once, before what follows. */
+void ctl_flowlog_seal(struct ctl_flowlog *log);
+size_t ctl_flowlog_count(const struct ctl_flowlog *log);
 
 /* One JSON object a line (DESIGN: replay --flows). Returns 0 or -errno. */
 [[nodiscard]] int ctl_flowlog_write(const struct ctl_flowlog *log,

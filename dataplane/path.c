@@ -26,6 +26,7 @@ enum {
 };
 
 struct dp_path {
+	struct dp_endpoint_nets nets; // receivers borrow it
 	struct rte_mempool *pool;
 	struct dp_receiver *receivers[DP_RECEIVERS_MAX];
 	struct {
@@ -38,7 +39,8 @@ struct dp_path {
 	struct dp_worker *workers[DP_WORKERS_MAX];
 	uint16_t n_workers;
 	_Atomic uint64_t drained;
-	atomic_bool stop_receivers, stop_workers;
+	struct dp_receiver_end end;
+	atomic_bool stop_workers;
 	bool is_started;
 };
 
@@ -109,7 +111,7 @@ static int add_receiver(struct dp_path *path, const struct dp_path_config *c,
 	}
 	*r = (struct dp_receiver){.source = source,
 		.cfg = {.tick_ns = c->tick_ns,
-			.nets = &c->nets,
+			.nets = &path->nets,
 			.waits = c->captures != NULL,
 			.yields = dp_eal_shares_cpus()},
 		.real_offset_ns = real_offset_ns(),
@@ -198,6 +200,7 @@ static int build(struct dp_path *path, const struct dp_path_config *c, struct dp
 		return dp_fail(reterr, EINVAL,
 			"%u workers and %zu ports: expected 1 to %d and at most %d", c->n_workers,
 			n_receivers_of(c), DP_WORKERS_MAX, DP_RECEIVERS_MAX);
+	path->nets = c->nets;
 	path->pool = rte_pktmbuf_pool_create(
 		"frames", n_mbufs(c), 256, PRIV_BYTES, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
 	if (path->pool == NULL)
@@ -235,7 +238,7 @@ static struct {
 
 static int receiver_main(void *arg)
 {
-	dp_receiver_run(arg, &running.path->stop_receivers);
+	dp_receiver_run(arg, &running.path->end);
 	return 0;
 }
 
@@ -277,10 +280,16 @@ void dp_path_drained(struct dp_path *path, uint64_t n_marks)
 	atomic_store_explicit(&path->drained, n_marks, memory_order_release);
 }
 
-bool dp_path_is_done(const struct dp_path *path)
+bool dp_path_is_drained(const struct dp_path *path)
 {
+	const uint64_t drained = atomic_load_explicit(&path->drained, memory_order_relaxed);
+
 	for (uint16_t i = 0; i < path->n_receivers; i++) {
-		if (!atomic_load_explicit(&path->receivers[i]->is_done, memory_order_acquire))
+		const struct dp_receiver *r = path->receivers[i];
+
+		// n_marks is final before is_done is set.
+		if (!atomic_load_explicit(&r->is_done, memory_order_acquire) ||
+			drained < r->n_marks)
 			return false;
 	}
 	return true;
@@ -405,10 +414,15 @@ bool dp_path_grace_is_over(const struct dp_path *path, const struct dp_path_grac
 	return true;
 }
 
+void dp_path_finish(struct dp_path *path, uint64_t tick)
+{
+	atomic_store_explicit(&path->end.at_tick, tick, memory_order_relaxed);
+}
+
 /* Receivers first, so that workers see no more input; rings are emptied afterwards. */
 static void stop(struct dp_path *path)
 {
-	atomic_store(&path->stop_receivers, true);
+	atomic_store(&path->end.is_abort, true);
 	atomic_store(&path->stop_workers, true);
 	for (uint16_t i = 0; i < path->n_workers; i++)
 		dp_ring_abandon(dp_worker_ring(path->workers[i]));

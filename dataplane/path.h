@@ -75,8 +75,8 @@ uint32_t dp_path_take(
 /* Control has processed n_marks ticks' ends: the reader may go on. */
 void dp_path_drained(struct dp_path *path, uint64_t n_marks);
 
-/* The captures have ended, and all their packets and marks were handed to the workers. */
-bool dp_path_is_done(const struct dp_path *path);
+/* The captures have ended, and control has processed every tick of them. */
+bool dp_path_is_drained(const struct dp_path *path);
 /* Why a capture broke off, or NULL. */
 const char *dp_path_broken(const struct dp_path *path);
 
@@ -92,6 +92,10 @@ void dp_path_stats(const struct dp_path *path, struct dp_path_stats *ret_stats);
 void dp_path_worker_stats(
 	const struct dp_path *path, uint16_t worker, struct dp_worker_stats *ret_stats);
 size_t dp_path_ports(const struct dp_path *path, struct dp_port_stats *ret_ports, size_t max);
+
+/* Let receivers end behind what they have: close `tick`, which is later than any so far. What was
+ * received until then comes out as records; the caller polls until that tick is complete. */
+void dp_path_finish(struct dp_path *path, uint64_t tick);
 
 /* Stop all threads and free everything. NULL is fine. */
 void dp_path_close(struct dp_path *path);

@@ -26,16 +26,20 @@ static uint64_t now_ns(const struct dp_receiver *r)
 	return r->real_offset_ns + tsc / hz * 1000000000 + tsc % hz * 1000000000 / hz;
 }
 
+static bool is_aborted(const struct dp_receiver_end *end)
+{
+	return atomic_load_explicit(&end->is_abort, memory_order_relaxed);
+}
+
 /* Hand the collected packets to worker i. Live, what does not fit is lost and counted. */
-static void flush(struct dp_receiver *r, uint16_t i, const atomic_bool *stop)
+static void flush(struct dp_receiver *r, uint16_t i, const struct dp_receiver_end *end)
 {
 	uint16_t sent = 0;
 
 	while (sent < r->out[i].n) {
 		sent += (uint16_t)rte_ring_sp_enqueue_burst(r->queues[i],
 			(void *const *)r->out[i].mbufs + sent, r->out[i].n - sent, NULL);
-		if (sent == r->out[i].n || !r->cfg.waits ||
-			atomic_load_explicit(stop, memory_order_relaxed))
+		if (sent == r->out[i].n || !r->cfg.waits || is_aborted(end))
 			break;
 		(void)sched_yield();
 	}
@@ -48,35 +52,35 @@ static void flush(struct dp_receiver *r, uint16_t i, const atomic_bool *stop)
 
 /* Tell every worker that ticks <= tick are complete. A mark is never lost: without it a tick would
  * not close, so a full queue holds the receiver for the moment it takes the worker to make room. */
-static void mark(struct dp_receiver *r, uint64_t tick, const atomic_bool *stop)
+static void mark(struct dp_receiver *r, uint64_t tick, const struct dp_receiver_end *end)
 {
 	for (uint16_t i = 0; i < r->n_workers; i++) {
-		flush(r, i, stop);
+		flush(r, i, end);
 		while (rte_ring_sp_enqueue(r->queues[i], dp_mark_make(tick)) != 0) {
-			if (atomic_load_explicit(stop, memory_order_relaxed))
+			if (is_aborted(end))
 				return;
 			idle(r);
 		}
 	}
 	r->n_marks++;
-	while (r->cfg.waits && !atomic_load_explicit(stop, memory_order_relaxed) &&
+	while (r->cfg.waits && !is_aborted(end) &&
 		atomic_load_explicit(r->drained, memory_order_acquire) + TICKS_AHEAD < r->n_marks)
 		idle(r);
 }
 
-static void enter_tick(struct dp_receiver *r, uint64_t time_ns, const atomic_bool *stop)
+static void enter_tick(struct dp_receiver *r, uint64_t time_ns, const struct dp_receiver_end *end)
 {
 	const uint64_t tick = time_ns / r->cfg.tick_ns;
 
 	if (r->has_tick && tick <= r->tick)
 		return;
 	if (r->has_tick)
-		mark(r, tick - 1, stop);
+		mark(r, tick - 1, end);
 	r->has_tick = true;
 	r->tick = tick;
 }
 
-static void hand_on(struct dp_receiver *r, struct rte_mbuf *m, const atomic_bool *stop)
+static void hand_on(struct dp_receiver *r, struct rte_mbuf *m, const struct dp_receiver_end *end)
 {
 	struct dp_pkt *p = rte_mbuf_to_priv(m);
 	const uint32_t cap_len = m->data_len < p->wire_bytes ? m->data_len : p->wire_bytes;
@@ -99,45 +103,47 @@ static void hand_on(struct dp_receiver *r, struct rte_mbuf *m, const atomic_bool
 
 	r->out[i].mbufs[r->out[i].n++] = m;
 	if (r->out[i].n == DP_BURST)
-		flush(r, i, stop);
+		flush(r, i, end);
 }
 
-static void hand_on_burst(
-	struct dp_receiver *r, struct rte_mbuf **mbufs, uint16_t n, const atomic_bool *stop)
+static void hand_on_burst(struct dp_receiver *r, struct rte_mbuf **mbufs, uint16_t n,
+	const struct dp_receiver_end *end)
 {
 	const uint64_t stamp_ns = r->source->has_time ? 0 : now_ns(r);
 
 	if (!r->source->has_time)
-		enter_tick(r, stamp_ns, stop);
+		enter_tick(r, stamp_ns, end);
 	for (uint16_t i = 0; i < n; i++) {
 		struct dp_pkt *p = rte_mbuf_to_priv(mbufs[i]);
 
 		if (!r->source->has_time)
 			p->time_ns = stamp_ns;
 		else
-			enter_tick(r, p->time_ns, stop);
-		hand_on(r, mbufs[i], stop);
+			enter_tick(r, p->time_ns, end);
+		hand_on(r, mbufs[i], end);
 	}
 	for (uint16_t i = 0; i < r->n_workers; i++)
-		flush(r, i, stop);
+		flush(r, i, end);
 }
 
-void dp_receiver_run(struct dp_receiver *r, const atomic_bool *stop)
+void dp_receiver_run(struct dp_receiver *r, const struct dp_receiver_end *end)
 {
 	struct rte_mbuf *mbufs[DP_BURST];
 	enum dp_poll poll = DP_POLL_MORE;
+	uint64_t at_tick = 0;
 
-	while (poll == DP_POLL_MORE && !atomic_load_explicit(stop, memory_order_relaxed)) {
+	while (poll == DP_POLL_MORE && at_tick == 0 && !is_aborted(end)) {
 		uint16_t n;
 
 		poll = r->source->ops->poll(r->source, mbufs, DP_BURST, &n);
-		hand_on_burst(r, mbufs, n, stop);
+		hand_on_burst(r, mbufs, n, end);
 		if (n == 0)
 			idle(r);
+		at_tick = atomic_load_explicit(&end->at_tick, memory_order_relaxed);
 	}
-	if (poll != DP_POLL_MORE) {
-		mark(r, r->tick + END_ADVANCE_NS / r->cfg.tick_ns, stop);
-		atomic_store_explicit(&r->is_broken, poll == DP_POLL_BROKEN, memory_order_relaxed);
-		atomic_store_explicit(&r->is_done, true, memory_order_release);
-	}
+	if (poll != DP_POLL_MORE)
+		at_tick = r->tick + END_ADVANCE_NS / r->cfg.tick_ns;
+	mark(r, at_tick, end);
+	atomic_store_explicit(&r->is_broken, poll == DP_POLL_BROKEN, memory_order_relaxed);
+	atomic_store_explicit(&r->is_done, true, memory_order_release);
 }

@@ -43,10 +43,17 @@ struct dp_receiver {
 	uint64_t n_marks; // sent
 	uint64_t real_offset_ns; // CLOCK_REALTIME minus TSC time, taken once
 	_Atomic uint64_t *drained; // marks control has processed, written by control, borrowed
-	atomic_bool is_done; // the source has ended and everything was handed on
+	atomic_bool is_done; // the source has ended (or was told to) and everything was handed on
 	atomic_bool is_broken; // source->err says why
 	struct dp_receiver_counters counters;
 };
 
-/* Run until *stop or the end of the source; the end advances event time by 10 minutes. */
-void dp_receiver_run(struct dp_receiver *r, const atomic_bool *stop);
+/* How receivers are told to end. Written by control, the same for all of them. */
+struct dp_receiver_end {
+	_Atomic uint64_t at_tick; // 0: go on; else close this tick, later than any so far, and end
+	atomic_bool is_abort; // drop everything now
+};
+
+/* Run until the source or control ends it. The end of a capture advances event time by 10 minutes,
+ * so that sessions and flows end. */
+void dp_receiver_run(struct dp_receiver *r, const struct dp_receiver_end *end);
