@@ -91,9 +91,19 @@ static struct file *earliest(struct source_file *s)
 	return best;
 }
 
-static void free_block(void *, void *block)
+/* A frame outside of its mbuf. The shared info is not in the frame's block, or the frame would not
+ * end where its block does. */
+struct outside {
+	struct rte_mbuf_ext_shared_info info;
+	uint8_t *block; // owned
+};
+
+static void free_outside(void *, void *opaque)
 {
-	free(block);
+	struct outside *o = opaque;
+
+	free(o->block);
+	free(o);
 }
 
 /* Copy a frame into m. Frames that fit use the mbuf's own room; larger ones, or all of them when
@@ -105,21 +115,20 @@ static int fill(struct rte_mbuf *m, const uint8_t *data, uint16_t len, bool is_e
 		return 0;
 	}
 
-	// The shared info lives in a block of its own, or the frame would not end where its block does.
-	struct rte_mbuf_ext_shared_info *info = malloc(sizeof(*info));
+	struct outside *o = malloc(sizeof(*o));
 	uint8_t *block = malloc(len > 0 ? len : 1);
 
-	if (info == NULL || block == NULL) {
-		free(info);
+	if (o == NULL || block == NULL) {
+		free(o);
 		free(block);
 		return -ENOMEM;
 	}
 	memcpy(block, data, len);
-	rte_pktmbuf_reset_headroom(m);
-	info->free_cb = free_block;
-	info->fcb_opaque = block;
-	rte_mbuf_ext_refcnt_set(info, 1);
-	rte_pktmbuf_attach_extbuf(m, block, RTE_BAD_IOVA, len, info);
+	o->block = block;
+	o->info.free_cb = free_outside;
+	o->info.fcb_opaque = o;
+	rte_mbuf_ext_refcnt_set(&o->info, 1);
+	rte_pktmbuf_attach_extbuf(m, block, RTE_BAD_IOVA, len, &o->info);
 	m->data_off = 0;
 	m->data_len = len;
 	m->pkt_len = len;
