@@ -91,6 +91,8 @@ size_t ctl_records_merge(struct dp_record *records, size_t n)
 {
 	size_t kept = 0;
 
+	if (n == 0)
+		return 0;
 	qsort(records, n, sizeof(*records), compare_keys);
 	for (size_t i = 0; i < n; i++) {
 		if (kept > 0 && compare_keys(&records[kept - 1], &records[i]) == 0)
