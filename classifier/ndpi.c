@@ -440,6 +440,7 @@ static void stage_finish(void *stage, struct dp_stage_item *item)
 	ndpi_protocol p = {
 		.app_protocol = pf->verdict.ndpi_app, .master_protocol = pf->verdict.ndpi_master};
 
+	adopt_catalogue(s); // a round may end flows without a burst before
 	if (!pf->flow.protocol_id_already_guessed) {
 		uint8_t buf[64];
 		const uint16_t len = headers_of(item->tuple, buf);
