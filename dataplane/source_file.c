@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include "dataplane/pcapng.h"
 #include "dataplane/source.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pcap/pcap.h>
 #include <rte_mbuf.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 enum {
 	FRAME_MAX = UINT16_MAX, // what an mbuf segment can describe; behind it nothing is parsed
@@ -211,24 +214,29 @@ static int open_one(struct source_file *s, struct file *f, const char *path, str
 {
 	char errbuf[PCAP_ERRBUF_SIZE];
 	struct stat st;
-	FILE *fp = fopen(path, "re");
+	const int fd = open(path, O_RDONLY | O_CLOEXEC);
 
-	if (fp == NULL)
+	if (fd < 0)
 		return dp_fail(reterr, errno, "cannot read '%s': %m", path);
-	if (fstat(fileno(fp), &st) != 0) {
+	if (fstat(fd, &st) != 0) {
 		const int e = errno;
 
-		(void)fclose(fp);
+		(void)close(fd);
 		return dp_fail(reterr, e, "cannot read '%s': %m", path);
 	}
 	if (S_ISDIR(st.st_mode)) {
-		(void)fclose(fp);
+		(void)close(fd);
 		return dp_fail(reterr, EISDIR,
 			"cannot read '%s': a directory, expected a capture file", path);
 	}
 	if (S_ISREG(st.st_mode))
 		s->size += (uint64_t)st.st_size;
 	f->path = path;
+
+	FILE *fp = dp_pcapng_open(fd);
+
+	if (fp == NULL)
+		return dp_fail(reterr, errno, "cannot read '%s': %m", path);
 	f->pcap = pcap_fopen_offline_with_tstamp_precision(fp, PCAP_TSTAMP_PRECISION_NANO, errbuf);
 	if (f->pcap == NULL) {
 		(void)fclose(fp);
