@@ -22,6 +22,7 @@ struct file {
 	struct pcap_pkthdr *header; // the next record, borrowed from pcap until it is read on
 	const uint8_t *data;
 	uint64_t time_ns;
+	uint64_t n_read; // records
 	bool is_done;
 };
 
@@ -59,17 +60,28 @@ static bool link_of(int dlt, enum dp_link *ret_link)
 	}
 }
 
+/* A file may claim any second of 64 bits: within what control's arithmetic and JSON can hold. */
+static uint64_t time_of(const struct pcap_pkthdr *h)
+{
+	int64_t ns;
+
+	if (h->ts.tv_sec < 0)
+		return 0;
+	// With nanosecond precision tv_usec holds nanoseconds (pcap_open_offline_with_tstamp_precision).
+	if (__builtin_mul_overflow((int64_t)h->ts.tv_sec, INT64_C(1000000000), &ns) ||
+		__builtin_add_overflow(ns, (int64_t)h->ts.tv_usec, &ns))
+		return INT64_MAX;
+	return ns > 0 ? (uint64_t)ns : 0;
+}
+
 /* Step to the file's next record. A file that breaks off is done, and the sentence says where. */
 static void advance(struct source_file *s, struct file *f)
 {
 	const int r = pcap_next_ex(f->pcap, &f->header, &f->data);
 
 	if (r == 1) {
-		// With nanosecond precision tv_usec holds nanoseconds (pcap_open_offline_with_tstamp_precision).
-		const int64_t ns = (int64_t)f->header->ts.tv_sec * 1000000000 +
-			f->header->ts.tv_usec;
-
-		f->time_ns = ns > 0 ? (uint64_t)ns : 0;
+		f->time_ns = time_of(f->header);
+		f->n_read++;
 		return;
 	}
 	f->is_done = true;
@@ -77,7 +89,7 @@ static void advance(struct source_file *s, struct file *f)
 		s->is_broken = true;
 		(void)dp_fail(&s->base.err, EIO,
 			"'%s' breaks off after frame %llu: %s; what was read is reported", f->path,
-			(unsigned long long)dp_counter_get(&s->received) + 1, pcap_geterr(f->pcap));
+			(unsigned long long)f->n_read, pcap_geterr(f->pcap));
 	}
 }
 
