@@ -1,0 +1,662 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "dataplane/packet.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "tests/unit/frame.h"
+
+#include <netinet/in.h>
+#include <stdlib.h>
+
+#define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
+
+static const char V4[2][16] = {"10.0.0.7", "203.0.113.9"};
+static const char V6[2][32] = {"fd00:1:2:3::5", "2001:db8::9"};
+static const char OUTER[2][16] = {"192.0.2.1", "198.51.100.1"};
+
+static struct dp_endpoint_nets nets;
+
+/* What stands inside every frame here: UDP with five bytes, from side `from` to the other one. */
+static void put_udp(struct frame *f, int from)
+{
+	frame_put(frame_new(f), "hello", 5);
+	frame_udp(f, from == 0 ? 50000 : 53, from == 0 ? 53 : 50000);
+}
+
+static void put_ipv4(struct frame *f, int from)
+{
+	put_udp(f, from);
+	frame_ipv4(f, IPPROTO_UDP, V4[from], V4[!from]);
+}
+
+static void plain(struct frame *f, int from)
+{
+	put_ipv4(f, from);
+	frame_ethernet(f, 0x0800);
+}
+
+static void padded(struct frame *f, int from)
+{
+	static const uint8_t padding[13] = {0xee};
+	struct frame inner;
+
+	put_ipv4(&inner, from);
+	frame_put(frame_new(f), padding, sizeof(padding));
+	frame_put(f, frame_bytes(&inner), frame_len(&inner));
+	frame_ethernet(f, 0x0800);
+}
+
+static void tagged(struct frame *f, int from)
+{
+	put_ipv4(f, from);
+	frame_tag(f, 0x0800, 7);
+	frame_ethernet(f, 0x8100);
+}
+
+static void double_tagged(struct frame *f, int from)
+{
+	put_ipv4(f, from);
+	frame_tag(f, 0x0800, 7);
+	frame_tag(f, 0x8100, 8);
+	frame_ethernet(f, 0x88a8);
+}
+
+static void four_tags(struct frame *f, int from)
+{
+	put_ipv4(f, from);
+	frame_tag(f, 0x0800, 1);
+	frame_tag(f, 0x8100, 2);
+	frame_tag(f, 0x9100, 3);
+	frame_tag(f, 0x9200, 4);
+	frame_ethernet(f, 0x8100);
+}
+
+static void five_tags(struct frame *f, int from)
+{
+	put_ipv4(f, from);
+	frame_tag(f, 0x0800, 1);
+	for (uint16_t i = 2; i < 6; i++)
+		frame_tag(f, 0x8100, i);
+	frame_ethernet(f, 0x8100);
+}
+
+static void options(struct frame *f, int from)
+{
+	put_udp(f, from);
+	frame_ipv4_with(f, IPPROTO_UDP, V4[from], V4[!from], 0, 10);
+	frame_ethernet(f, 0x0800);
+}
+
+static void first_fragment(struct frame *f, int from)
+{
+	put_udp(f, from);
+	frame_ipv4_with(f, IPPROTO_UDP, V4[from], V4[!from], 0x2000, 0);
+	frame_ethernet(f, 0x0800);
+}
+
+static void later_fragment(struct frame *f, int from)
+{
+	put_udp(f, from);
+	frame_ipv4_with(f, IPPROTO_UDP, V4[from], V4[!from], 0x0010, 0);
+	frame_ethernet(f, 0x0800);
+}
+
+static void offloaded_ipv4(struct frame *f, int from)
+{
+	put_udp(f, from);
+	frame_set16(frame_ipv4(f, IPPROTO_UDP, V4[from], V4[!from]) + 2, 0);
+	frame_ethernet(f, 0x0800);
+}
+
+static void tcp(struct frame *f, int from)
+{
+	frame_put(frame_new(f), "hello", 5);
+	frame_tcp(f, from == 0 ? 50000 : 53, from == 0 ? 53 : 50000, DP_TCP_SYN | DP_TCP_ACK,
+		0x01020304);
+	frame_ipv4(f, IPPROTO_TCP, V4[from], V4[!from]);
+	frame_ethernet(f, 0x0800);
+}
+
+static void icmp(struct frame *f, int from)
+{
+	static const uint8_t echo[8] = {8};
+
+	frame_put(frame_new(f), echo, sizeof(echo));
+	frame_ipv4(f, IPPROTO_ICMP, V4[from], V4[!from]);
+	frame_ethernet(f, 0x0800);
+}
+
+static void put_ipv6(struct frame *f, int from)
+{
+	put_udp(f, from);
+	frame_ipv6(f, IPPROTO_UDP, V6[from], V6[!from]);
+}
+
+static void plain_ipv6(struct frame *f, int from)
+{
+	put_ipv6(f, from);
+	frame_ethernet(f, 0x86dd);
+}
+
+static void extensions(struct frame *f, int from)
+{
+	put_udp(f, from);
+	frame_ipv6_ext(f, IPPROTO_UDP, 1);
+	frame_ipv6_ext(f, IPPROTO_DSTOPTS, 0);
+	frame_ipv6(f, IPPROTO_HOPOPTS, V6[from], V6[!from]);
+	frame_ethernet(f, 0x86dd);
+}
+
+static void first_fragment_ipv6(struct frame *f, int from)
+{
+	put_udp(f, from);
+	frame_set16(frame_ipv6_ext(f, IPPROTO_UDP, 0) + 2, 1); // more fragments
+	frame_ipv6(f, IPPROTO_FRAGMENT, V6[from], V6[!from]);
+	frame_ethernet(f, 0x86dd);
+}
+
+static void later_fragment_ipv6(struct frame *f, int from)
+{
+	put_udp(f, from);
+	frame_set16(frame_ipv6_ext(f, IPPROTO_UDP, 0) + 2, 0x0100);
+	frame_ipv6(f, IPPROTO_FRAGMENT, V6[from], V6[!from]);
+	frame_ethernet(f, 0x86dd);
+}
+
+static void atomic_fragment(struct frame *f, int from)
+{
+	put_udp(f, from);
+	frame_ipv6_ext(f, IPPROTO_UDP, 0);
+	frame_ipv6(f, IPPROTO_FRAGMENT, V6[from], V6[!from]);
+	frame_ethernet(f, 0x86dd);
+}
+
+static void authenticated(struct frame *f, int from)
+{
+	put_udp(f, from);
+	frame_ah(f, IPPROTO_UDP);
+	frame_ipv6(f, IPPROTO_AH, V6[from], V6[!from]);
+	frame_ethernet(f, 0x86dd);
+}
+
+static void eight_extensions(struct frame *f, int from)
+{
+	put_udp(f, from);
+	frame_ipv6_ext(f, IPPROTO_UDP, 0);
+	for (int i = 0; i < 7; i++)
+		frame_ipv6_ext(f, IPPROTO_DSTOPTS, 0);
+	frame_ipv6(f, IPPROTO_DSTOPTS, V6[from], V6[!from]);
+	frame_ethernet(f, 0x86dd);
+}
+
+static void nine_extensions(struct frame *f, int from)
+{
+	put_udp(f, from);
+	frame_ipv6_ext(f, IPPROTO_UDP, 0);
+	for (int i = 0; i < 8; i++)
+		frame_ipv6_ext(f, IPPROTO_DSTOPTS, 0);
+	frame_ipv6(f, IPPROTO_DSTOPTS, V6[from], V6[!from]);
+	frame_ethernet(f, 0x86dd);
+}
+
+/* A tunnel around what is there, between the same two gateways in the packet's direction. */
+static void put_tunnel(struct frame *f, int from, unsigned int n_ext)
+{
+	frame_gtpu(f, 0x0a0b0c0d, n_ext);
+	frame_udp(f, 2152, 2152);
+	frame_ipv4(f, IPPROTO_UDP, OUTER[from], OUTER[!from]);
+}
+
+static void tunnel(struct frame *f, int from)
+{
+	put_ipv4(f, from);
+	put_tunnel(f, from, 0);
+	frame_ethernet(f, 0x0800);
+}
+
+static void tunnel_with_extensions(struct frame *f, int from)
+{
+	put_ipv6(f, from);
+	put_tunnel(f, from, 2);
+	frame_tag(f, 0x0800, 9);
+	frame_ethernet(f, 0x8100);
+}
+
+static void nested_tunnel(struct frame *f, int from)
+{
+	put_ipv4(f, from);
+	put_tunnel(f, from, 0);
+	put_tunnel(f, from, 1);
+	put_tunnel(f, from, 0);
+	frame_ethernet(f, 0x0800);
+}
+
+static void cooked(struct frame *f, int from)
+{
+	put_ipv4(f, from);
+	frame_sll(f, 0x0800);
+}
+
+static void cooked2(struct frame *f, int from)
+{
+	put_ipv6(f, from);
+	frame_tag(f, 0x86dd, 5);
+	frame_sll2(f, 0x8100);
+}
+
+static const struct shape {
+	void (*build)(struct frame *f, int from);
+	enum dp_link link;
+	uint32_t l3_off, ip_bytes, payload_bytes;
+	uint8_t proto, flags; // besides UP
+	bool is_v6;
+} shapes[] = {
+	{plain, DP_LINK_ETHERNET, 14, 33, 5, 17, DP_PKT_HAS_PORTS, false},
+	{padded, DP_LINK_ETHERNET, 14, 33, 5, 17, DP_PKT_HAS_PORTS, false},
+	{tagged, DP_LINK_ETHERNET, 18, 33, 5, 17, DP_PKT_HAS_PORTS | DP_PKT_VLAN, false},
+	{double_tagged, DP_LINK_ETHERNET, 22, 33, 5, 17, DP_PKT_HAS_PORTS | DP_PKT_VLAN, false},
+	{four_tags, DP_LINK_ETHERNET, 30, 33, 5, 17, DP_PKT_HAS_PORTS | DP_PKT_VLAN, false},
+	{options, DP_LINK_ETHERNET, 14, 73, 5, 17, DP_PKT_HAS_PORTS, false},
+	{first_fragment, DP_LINK_ETHERNET, 14, 33, 5, 17, DP_PKT_HAS_PORTS | DP_PKT_FRAGMENT,
+		false},
+	{later_fragment, DP_LINK_ETHERNET, 14, 33, 13, 17, DP_PKT_FRAGMENT, false},
+	{offloaded_ipv4, DP_LINK_ETHERNET, 14, 33, 5, 17, DP_PKT_HAS_PORTS, false},
+	{tcp, DP_LINK_ETHERNET, 14, 45, 5, 6, DP_PKT_HAS_PORTS, false},
+	{icmp, DP_LINK_ETHERNET, 14, 28, 8, 1, 0, false},
+	{put_ipv4, DP_LINK_RAW_IP, 0, 33, 5, 17, DP_PKT_HAS_PORTS, false},
+	{plain_ipv6, DP_LINK_ETHERNET, 14, 53, 5, 17, DP_PKT_HAS_PORTS, true},
+	{extensions, DP_LINK_ETHERNET, 14, 77, 5, 17, DP_PKT_HAS_PORTS, true},
+	{first_fragment_ipv6, DP_LINK_ETHERNET, 14, 61, 5, 17, DP_PKT_HAS_PORTS | DP_PKT_FRAGMENT,
+		true},
+	{later_fragment_ipv6, DP_LINK_ETHERNET, 14, 61, 13, 17, DP_PKT_FRAGMENT, true},
+	{atomic_fragment, DP_LINK_ETHERNET, 14, 61, 5, 17, DP_PKT_HAS_PORTS, true},
+	{authenticated, DP_LINK_ETHERNET, 14, 77, 5, 17, DP_PKT_HAS_PORTS, true},
+	{eight_extensions, DP_LINK_ETHERNET, 14, 117, 5, 17, DP_PKT_HAS_PORTS, true},
+	{put_ipv6, DP_LINK_RAW_IP, 0, 53, 5, 17, DP_PKT_HAS_PORTS, true},
+	{tunnel, DP_LINK_ETHERNET, 50, 33, 5, 17, DP_PKT_HAS_PORTS | DP_PKT_GTPU, false},
+	{tunnel_with_extensions, DP_LINK_ETHERNET, 66, 53, 5, 17,
+		DP_PKT_HAS_PORTS | DP_PKT_GTPU | DP_PKT_VLAN, true},
+	{nested_tunnel, DP_LINK_ETHERNET, 130, 33, 5, 17, DP_PKT_HAS_PORTS | DP_PKT_GTPU, false},
+	{cooked, DP_LINK_SLL, 16, 33, 5, 17, DP_PKT_HAS_PORTS, false},
+	{cooked2, DP_LINK_SLL2, 24, 53, 5, 17, DP_PKT_HAS_PORTS | DP_PKT_VLAN, true},
+};
+
+static enum dp_outcome parse(struct frame *f, enum dp_link link, struct dp_pkt *ret_pkt)
+{
+	return dp_packet_parse(frame_bytes(f), frame_len(f), frame_len(f), link, &nets, ret_pkt);
+}
+
+static struct dp_addr addr(const char *text)
+{
+	struct dp_addr a;
+
+	assert_int_equal(dp_addr_parse(text, &a), 0);
+	return a;
+}
+
+static void assert_addr(const struct dp_addr *a, const char *text)
+{
+	char buf[DP_ADDR_STRLEN];
+
+	assert_string_equal(dp_addr_format(a, buf), text);
+}
+
+static int setup(void **)
+{
+	dp_endpoint_nets_default(&nets);
+	return 0;
+}
+
+static void every_shape_is_described_down_to_its_innermost_packet(void **)
+{
+	for (size_t i = 0; i < LENGTH(shapes); i++) {
+		const struct shape *s = &shapes[i];
+		struct dp_pkt p = {.time_ns = 42, .hash = 43};
+		struct frame f;
+		const bool has_ports = (s->flags & DP_PKT_HAS_PORTS) != 0;
+
+		s->build(&f, 0);
+		assert_int_equal(parse(&f, s->link, &p), DP_OUTCOME_ACCOUNTED);
+		assert_addr(&p.tuple.src, s->is_v6 ? V6[0] : V4[0]);
+		assert_addr(&p.tuple.dst, s->is_v6 ? V6[1] : V4[1]);
+		assert_addr(&p.endpoint, s->is_v6 ? "fd00:1:2:3::" : V4[0]);
+		assert_int_equal(p.tuple.l4_proto, s->proto);
+		assert_int_equal(p.tuple.sport, has_ports ? 50000 : 0);
+		assert_int_equal(p.tuple.dport, has_ports ? 53 : 0);
+		assert_int_equal(p.flags, s->flags | DP_PKT_UP);
+		assert_int_equal(p.l3_off, s->l3_off);
+		assert_int_equal(p.ip_bytes, s->ip_bytes);
+		assert_int_equal(p.l3_len, s->ip_bytes);
+		assert_int_equal(p.payload_bytes, s->payload_bytes);
+		assert_int_equal(p.wire_bytes, frame_len(&f));
+		assert_int_equal(p.tcp_flags, s->proto == IPPROTO_TCP ? 0x12 : 0);
+		assert_int_equal(p.tcp_seq, s->proto == IPPROTO_TCP ? 0x01020304 : 0);
+		assert_int_equal(p.time_ns, 42); // the source's
+		assert_int_equal(p.hash, 43);
+	}
+}
+
+static void turning_a_packet_round_changes_only_the_direction(void **)
+{
+	for (size_t i = 0; i < LENGTH(shapes); i++) {
+		const struct shape *s = &shapes[i];
+		struct dp_pkt there = {0}, back = {0};
+		struct frame f;
+
+		s->build(&f, 0);
+		assert_int_equal(parse(&f, s->link, &there), DP_OUTCOME_ACCOUNTED);
+		s->build(&f, 1);
+		assert_int_equal(parse(&f, s->link, &back), DP_OUTCOME_ACCOUNTED);
+		assert_int_equal(there.flags ^ back.flags, DP_PKT_UP);
+		assert_int_equal(dp_addr_cmp(&there.endpoint, &back.endpoint), 0);
+		assert_int_equal(
+			dp_endpoint_hash(&there.endpoint), dp_endpoint_hash(&back.endpoint));
+		assert_int_equal(dp_addr_cmp(&there.tuple.src, &back.tuple.dst), 0);
+		assert_int_equal(there.tuple.sport, back.tuple.dport);
+		assert_int_equal(there.ip_bytes, back.ip_bytes);
+		assert_int_equal(there.payload_bytes, back.payload_bytes);
+	}
+}
+
+static void two_inside_addresses_are_ambiguous_whoever_sends(void **)
+{
+	struct dp_pkt p[2] = {0};
+	struct frame f;
+
+	for (int from = 0; from < 2; from++) {
+		put_udp(&f, from);
+		frame_ipv4(&f, IPPROTO_UDP, from == 0 ? "10.0.0.7" : "10.0.0.8",
+			from == 0 ? "10.0.0.8" : "10.0.0.7");
+		assert_int_equal(parse(&f, DP_LINK_RAW_IP, &p[from]), DP_OUTCOME_ACCOUNTED);
+		assert_addr(&p[from].endpoint, "10.0.0.7");
+		assert_true((p[from].flags & DP_PKT_AMBIGUOUS) != 0);
+	}
+	assert_int_equal(p[0].flags ^ p[1].flags, DP_PKT_UP);
+}
+
+/* What holds of any bytes. */
+static void assert_sound(const struct dp_pkt *p, uint32_t cap_len, uint32_t wire_len)
+{
+	assert_true(p->l3_off <= cap_len && p->l3_len <= cap_len - p->l3_off);
+	assert_true(p->ip_bytes <= wire_len - p->l3_off);
+	assert_true(p->l3_len <= p->ip_bytes);
+	assert_true(p->payload_bytes <= p->ip_bytes);
+	assert_int_equal(p->wire_bytes, wire_len);
+	assert_true((p->flags & DP_PKT_HAS_PORTS) != 0 || p->tuple.sport + p->tuple.dport == 0);
+}
+
+static void every_truncation_is_survived_and_never_read_past(void **)
+{
+	for (size_t i = 0; i < LENGTH(shapes); i++) {
+		const struct shape *s = &shapes[i];
+		struct dp_pkt whole = {0};
+		struct frame f;
+
+		s->build(&f, 0);
+		assert_int_equal(parse(&f, s->link, &whole), DP_OUTCOME_ACCOUNTED);
+		for (uint32_t len = 0; len <= frame_len(&f); len++) {
+			uint8_t *block = malloc(len > 0 ? len : 1);
+			struct dp_pkt cut = {.ip_bytes = 42}, is_short = {.ip_bytes = 42};
+			enum dp_outcome r;
+
+			assert_non_null(block);
+			memcpy(block, frame_bytes(&f), len);
+			// Cut by a snap length: the wire had it all.
+			r = dp_packet_parse(block, len, frame_len(&f), s->link, &nets, &cut);
+			if (r == DP_OUTCOME_ACCOUNTED)
+				assert_sound(&cut, len, frame_len(&f));
+			else
+				assert_int_equal(cut.ip_bytes, 42);
+			if (r == DP_OUTCOME_ACCOUNTED && cut.l3_off == whole.l3_off)
+				assert_int_equal(cut.ip_bytes, whole.ip_bytes);
+			// Cut before the wire.
+			r = dp_packet_parse(block, len, len, s->link, &nets, &is_short);
+			if (r == DP_OUTCOME_ACCOUNTED)
+				assert_sound(&is_short, len, len);
+			else
+				assert_int_equal(is_short.ip_bytes, 42);
+			free(block);
+		}
+	}
+}
+
+static void every_single_bit_may_flip(void **)
+{
+	for (size_t i = 0; i < LENGTH(shapes); i++) {
+		struct frame f;
+
+		shapes[i].build(&f, 0);
+
+		const uint32_t len = frame_len(&f);
+		uint8_t *block = malloc(len);
+
+		assert_non_null(block);
+		memcpy(block, frame_bytes(&f), len);
+		for (uint32_t bit = 0; bit < len * 8; bit++) {
+			struct dp_pkt p = {0};
+
+			block[bit / 8] ^= (uint8_t)(1 << bit % 8);
+			if (dp_packet_parse(block, len, len, shapes[i].link, &nets, &p) ==
+				DP_OUTCOME_ACCOUNTED)
+				assert_sound(&p, len, len);
+			block[bit / 8] ^= (uint8_t)(1 << bit % 8);
+		}
+		free(block);
+	}
+}
+
+static void what_has_no_packet_for_us_says_why(void **)
+{
+	static const struct {
+		uint16_t ethertype;
+		enum dp_outcome outcome;
+	} rows[] = {{0x0806, DP_OUTCOME_NOT_IP}, {0x88cc, DP_OUTCOME_NOT_IP},
+		{46, DP_OUTCOME_NOT_IP}, // IEEE 802.3 length
+		{0x8847, DP_OUTCOME_UNSUPPORTED}, {0x8848, DP_OUTCOME_UNSUPPORTED},
+		{0x8864, DP_OUTCOME_UNSUPPORTED}};
+	struct dp_pkt p;
+	struct frame f;
+
+	for (size_t i = 0; i < LENGTH(rows); i++) {
+		put_ipv4(&f, 0);
+		frame_ethernet(&f, rows[i].ethertype);
+		assert_int_equal(parse(&f, DP_LINK_ETHERNET, &p), rows[i].outcome);
+	}
+	five_tags(&f, 0);
+	assert_int_equal(parse(&f, DP_LINK_ETHERNET, &p), DP_OUTCOME_TOO_DEEP);
+}
+
+static void an_ip_header_that_contradicts_itself_is_malformed(void **)
+{
+	struct dp_pkt p;
+	struct frame f;
+
+	put_udp(&f, 0);
+	frame_ipv4(&f, IPPROTO_UDP, V4[0], V4[1])[0] = 0x44; // header of 16 bytes
+	assert_int_equal(parse(&f, DP_LINK_RAW_IP, &p), DP_OUTCOME_MALFORMED);
+	put_udp(&f, 0);
+	frame_set16(frame_ipv4(&f, IPPROTO_UDP, V4[0], V4[1]) + 2, 19);
+	assert_int_equal(parse(&f, DP_LINK_RAW_IP, &p), DP_OUTCOME_MALFORMED);
+	put_udp(&f, 0);
+	frame_ipv4(&f, IPPROTO_UDP, V4[0], V4[1])[0] = 0x55;
+	assert_int_equal(parse(&f, DP_LINK_RAW_IP, &p), DP_OUTCOME_MALFORMED);
+	put_ipv6(&f, 0);
+	frame_bytes(&f)[0] = 0x40;
+	frame_ethernet(&f, 0x86dd);
+	assert_int_equal(parse(&f, DP_LINK_ETHERNET, &p), DP_OUTCOME_MALFORMED);
+}
+
+static void an_ip_length_beyond_the_frame_credits_what_the_frame_holds(void **)
+{
+	struct dp_pkt p = {0};
+	struct frame f;
+
+	put_udp(&f, 0);
+	frame_set16(frame_ipv4(&f, IPPROTO_UDP, V4[0], V4[1]) + 2, 1500);
+	frame_ethernet(&f, 0x0800);
+	assert_int_equal(parse(&f, DP_LINK_ETHERNET, &p), DP_OUTCOME_ACCOUNTED);
+	assert_int_equal(p.ip_bytes, 33);
+	// Unless a snap length cut it: then the wire held it.
+	assert_int_equal(
+		dp_packet_parse(frame_bytes(&f), frame_len(&f), 1514, DP_LINK_ETHERNET, &nets, &p),
+		DP_OUTCOME_ACCOUNTED);
+	assert_int_equal(p.ip_bytes, 1500);
+	assert_int_equal(p.l3_len, 33);
+}
+
+static void a_chain_of_nine_extension_headers_leaves_a_packet_without_ports(void **)
+{
+	struct dp_pkt p = {0};
+	struct frame f;
+
+	nine_extensions(&f, 0);
+	assert_int_equal(parse(&f, DP_LINK_ETHERNET, &p), DP_OUTCOME_ACCOUNTED);
+	assert_int_equal(p.tuple.l4_proto, IPPROTO_DSTOPTS);
+	assert_int_equal(p.flags & DP_PKT_HAS_PORTS, 0);
+	assert_int_equal(p.ip_bytes, 40 + 9 * 8 + 13);
+}
+
+static void assert_not_opened(struct frame *f)
+{
+	struct dp_pkt p = {0};
+
+	assert_int_equal(parse(f, DP_LINK_RAW_IP, &p), DP_OUTCOME_ACCOUNTED);
+	assert_int_equal(p.flags & DP_PKT_GTPU, 0);
+	assert_int_equal(p.l3_off, 0);
+	assert_int_equal(p.tuple.dport, 2152);
+	assert_addr(&p.tuple.src, OUTER[0]);
+}
+
+/* Change n bytes of a tunnel with one extension header, `off` from where GTP-U begins. */
+static void assert_change_closes(uint32_t off, const void *bytes, uint32_t n)
+{
+	struct frame f;
+
+	put_ipv4(&f, 0);
+	put_tunnel(&f, 0, 1);
+	memcpy(frame_bytes(&f) + 28 + off, bytes, n);
+	assert_not_opened(&f);
+}
+
+static void a_tunnel_that_is_not_sound_stays_closed(void **)
+{
+	static const struct {
+		uint32_t off;
+		const char *bytes;
+		uint32_t n;
+	} rows[] = {
+		{0, "\x54", 1}, // version 2
+		{0, "\x24", 1}, // GTP'
+		{1, "\x01", 1}, // echo request
+		{1, "\xfe", 1}, // end marker
+		{2, "\xff\xff", 2}, // longer than its datagram
+		{2, "\x00\x03", 2}, // ends in its own optional fields
+		{2, "\x00\x06", 2}, // ends in its extension header
+		{12, "\x00", 1}, // an extension header of no length
+		{12, "\xff", 1}, // one that runs past the packet
+		{16, "\x75", 1}, // no IP version
+		{16, "\x44", 1}, // an IP header that is too short
+		{18, "\xff\xff", 2}, // an IP packet longer than the tunnel
+		{18, "\x00\x22", 2}, // by one byte
+	};
+
+	for (size_t i = 0; i < LENGTH(rows); i++)
+		assert_change_closes(rows[i].off, rows[i].bytes, rows[i].n);
+}
+
+static void a_tunnel_in_a_fragment_stays_closed(void **)
+{
+	struct frame f;
+
+	put_ipv4(&f, 0);
+	frame_gtpu(&f, 1, 0);
+	frame_udp(&f, 2152, 2152);
+	frame_ipv4_with(&f, IPPROTO_UDP, OUTER[0], OUTER[1], 0x2000, 0);
+	assert_not_opened(&f);
+}
+
+static void only_three_tunnels_are_opened(void **)
+{
+	struct dp_pkt p = {0};
+	struct frame f;
+
+	put_ipv4(&f, 0);
+	for (int i = 0; i < 4; i++)
+		put_tunnel(&f, 0, 0);
+	assert_int_equal(parse(&f, DP_LINK_RAW_IP, &p), DP_OUTCOME_ACCOUNTED);
+	assert_int_equal(p.l3_off, 3 * 36);
+	assert_addr(&p.tuple.src, OUTER[0]);
+	assert_int_equal(p.tuple.sport, 2152);
+}
+
+static void a_tunnel_may_leave_from_any_port(void **)
+{
+	struct dp_pkt p = {0};
+	struct frame f;
+
+	put_ipv4(&f, 0);
+	frame_gtpu(&f, 1, 0);
+	frame_udp(&f, 33000, 2152); // 3GPP TS 29.281 4.4.2.3
+	frame_ipv4(&f, IPPROTO_UDP, OUTER[0], OUTER[1]);
+	assert_int_equal(parse(&f, DP_LINK_RAW_IP, &p), DP_OUTCOME_ACCOUNTED);
+	assert_addr(&p.tuple.src, V4[0]);
+}
+
+static void a_tcp_header_is_believed_only_as_far_as_the_packet_goes(void **)
+{
+	static const struct {
+		uint8_t data_offset;
+		uint32_t payload_bytes;
+	} rows[] = {{0x50, 5}, {0x60, 1}, {0x40, 0}, {0xf0, 0}, {0x00, 0}};
+
+	for (size_t i = 0; i < LENGTH(rows); i++) {
+		struct dp_pkt p = {0};
+		struct frame f;
+
+		tcp(&f, 0);
+		frame_bytes(&f)[14 + 20 + 12] = rows[i].data_offset;
+		assert_int_equal(parse(&f, DP_LINK_ETHERNET, &p), DP_OUTCOME_ACCOUNTED);
+		assert_int_equal(p.payload_bytes, rows[i].payload_bytes);
+	}
+}
+
+static void neighbours_of_an_address_plan_spread_over_workers(void **)
+{
+	unsigned int n[8] = {0};
+
+	for (uint32_t i = 0; i < 8000; i++) {
+		struct dp_addr a = addr("10.0.0.0");
+
+		frame_set32(a.b + 12, 0x0a000000 + i);
+		n[(uint64_t)dp_endpoint_hash(&a) * 8 >> 32]++;
+	}
+	for (int i = 0; i < 8; i++)
+		assert_in_range(n[i], 800, 1200);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_shape_is_described_down_to_its_innermost_packet),
+		cmocka_unit_test(turning_a_packet_round_changes_only_the_direction),
+		cmocka_unit_test(two_inside_addresses_are_ambiguous_whoever_sends),
+		cmocka_unit_test(every_truncation_is_survived_and_never_read_past),
+		cmocka_unit_test(every_single_bit_may_flip),
+		cmocka_unit_test(what_has_no_packet_for_us_says_why),
+		cmocka_unit_test(an_ip_header_that_contradicts_itself_is_malformed),
+		cmocka_unit_test(an_ip_length_beyond_the_frame_credits_what_the_frame_holds),
+		cmocka_unit_test(a_chain_of_nine_extension_headers_leaves_a_packet_without_ports),
+		cmocka_unit_test(a_tunnel_that_is_not_sound_stays_closed),
+		cmocka_unit_test(a_tunnel_in_a_fragment_stays_closed),
+		cmocka_unit_test(only_three_tunnels_are_opened),
+		cmocka_unit_test(a_tunnel_may_leave_from_any_port),
+		cmocka_unit_test(a_tcp_header_is_believed_only_as_far_as_the_packet_goes),
+		cmocka_unit_test(neighbours_of_an_address_plan_spread_over_workers),
+	};
+
+	return cmocka_run_group_tests(tests, setup, NULL);
+}
