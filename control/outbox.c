@@ -25,6 +25,7 @@ struct ctl_outbox {
 	struct ctl_numbering numbering;
 	uint64_t last_ms, last_n; // last entry id given
 	bool has_mark;
+	char *writer; // owned
 	GPtrArray *batch; // struct ctl_trigger *, owned: the open tick
 	struct slot **ring; // n_slots (a power of two), oldest at head
 	size_t n_slots, head;
@@ -60,6 +61,7 @@ struct ctl_outbox *ctl_outbox_new(const struct ctl_outbox_config *config)
 		outbox->config.wall_ns = ctl_utc_now_ns;
 	ctl_numbering_init(&outbox->numbering);
 	outbox->batch = g_ptr_array_new_with_free_func(free_trigger);
+	outbox->writer = g_uuid_string_random();
 	outbox->n_slots = RING_MIN;
 	outbox->ring = g_new0(struct slot *, outbox->n_slots);
 	return outbox;
@@ -71,6 +73,7 @@ void ctl_outbox_free(struct ctl_outbox *outbox)
 		return;
 	for (size_t i = 0; i < outbox->stats.n_waiting; i++)
 		slot_free(slot_at(outbox, i));
+	g_free(outbox->writer);
 	g_free(outbox->ring);
 	g_ptr_array_free(outbox->batch, TRUE);
 	ctl_numbering_fini(&outbox->numbering);
@@ -230,6 +233,11 @@ bool ctl_outbox_has_mark(const struct ctl_outbox *outbox)
 	return outbox->has_mark;
 }
 
+const char *ctl_outbox_writer(const struct ctl_outbox *outbox)
+{
+	return outbox->writer;
+}
+
 void ctl_outbox_on_ready(struct ctl_outbox *outbox, void (*fn)(void *ctx), void *ctx)
 {
 	outbox->ready_fn = fn;
@@ -245,12 +253,6 @@ const struct ctl_outbox_entry *ctl_outbox_peek(const struct ctl_outbox *outbox, 
 {
 	assert(i < ctl_outbox_n_ready(outbox));
 	return &slot_at(outbox, i)->entry;
-}
-
-void ctl_outbox_set_sent(struct ctl_outbox *outbox, size_t i)
-{
-	assert(i < ctl_outbox_n_ready(outbox));
-	slot_at(outbox, i)->entry.was_sent = true;
 }
 
 void ctl_outbox_ack(struct ctl_outbox *outbox, size_t n)

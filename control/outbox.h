@@ -40,7 +40,6 @@ struct ctl_outbox_entry {
 	const char *subject; // as long as the entry
 	const char *event; // JSON text, event_len bytes, NUL-terminated; as long as the entry
 	size_t event_len;
-	bool was_sent; // it may have been delivered although nobody has told us so
 };
 
 /* How far a stream is: what the next entry follows. */
@@ -78,6 +77,10 @@ void ctl_outbox_seal(struct ctl_outbox *outbox);
 void ctl_outbox_resume(struct ctl_outbox *outbox, const struct ctl_outbox_mark *mark);
 bool ctl_outbox_has_mark(const struct ctl_outbox *outbox);
 
+/* Who gives these numbers: a random name, as long as the memory of what was given. So a reader of the
+ * stream can tell our numbers from another writer's. */
+const char *ctl_outbox_writer(const struct ctl_outbox *outbox);
+
 /* fn is called after entries became ready, from seal or resume. One reader; NULL takes it off. */
 void ctl_outbox_on_ready(struct ctl_outbox *outbox, void (*fn)(void *ctx), void *ctx);
 
@@ -85,9 +88,6 @@ void ctl_outbox_on_ready(struct ctl_outbox *outbox, void (*fn)(void *ctx), void 
  * is acknowledged. */
 size_t ctl_outbox_n_ready(const struct ctl_outbox *outbox);
 const struct ctl_outbox_entry *ctl_outbox_peek(const struct ctl_outbox *outbox, size_t i);
-
-/* Entry i is about to be sent. */
-void ctl_outbox_set_sent(struct ctl_outbox *outbox, size_t i);
 
 /* The n oldest are delivered; n <= n_ready. */
 void ctl_outbox_ack(struct ctl_outbox *outbox, size_t n);

@@ -36,6 +36,7 @@ struct ctl_publisher {
 	char sha[SHA1_HEX + 1]; // of the script, as the server tells
 	struct ctl_stream_end end; // while asking
 	uint64_t server_sequence; // what the stream has reached, as far as we were told
+	char server_writer[40]; // and who brought it there
 	size_t n_in_flight; // sent and unanswered: entries 0.. of the outbox
 	bool has_asked_twice; // the script was lost right after it was loaded
 
@@ -75,13 +76,19 @@ static void acknowledge(struct ctl_publisher *publisher, long long result)
 		publisher->n_published++;
 	if (result == CTL_SCRIPT_UNANNOUNCED) {
 		publisher->n_unannounced++;
-		ctl_log(CTL_LOG_ERR, "redis_channel_refused", CTL_TEXT("type", entry->type),
+		ctl_log(CTL_LOG_ERR, "redis_channel_refused",
 			CTL_TEXT("consequence", "in the stream only"),
-			CTL_TEXT("remedy", "allow the user the channels of redis.prefix"));
+			CTL_TEXT("remedy", "allow the user the channels of redis.prefix"),
+			CTL_TEXT("type", entry->type));
 	}
 	(void)snprintf(publisher->last_id, sizeof(publisher->last_id), "%" PRIu64 "-%" PRIu64,
 		entry->id_ms, entry->id_n);
-	publisher->server_sequence = MAX(publisher->server_sequence, entry->sequence);
+	if (entry->sequence >= publisher->server_sequence) {
+		publisher->server_sequence = entry->sequence;
+		(void)g_strlcpy(publisher->server_writer,
+			ctl_outbox_writer(publisher->config.outbox),
+			sizeof(publisher->server_writer));
+	}
 	ctl_outbox_ack(publisher->config.outbox, 1);
 	publisher->has_asked_twice = false;
 	ctl_redis_link_progress(publisher->link);
@@ -122,12 +129,15 @@ static void send_entry(struct ctl_publisher *publisher, const struct ctl_outbox_
 	const struct ctl_redis_config *redis = publisher->config.redis;
 	char id[ID_MAX], sequence[NUMBER_MAX], previous[NUMBER_MAX], typesequence[NUMBER_MAX];
 	char max_len[NUMBER_MAX], channel[256];
+	const char *writer = ctl_outbox_writer(publisher->config.outbox), *last_writer = writer;
 	uint64_t reached = entry->sequence - 1;
 
-	// The first one after asking follows whatever the server has: less than we left there when
-	// Redis lost its tail. Every other one follows the one before it.
-	if (publisher->n_in_flight == 0 && publisher->server_sequence < reached)
-		reached = publisher->server_sequence;
+	// The first one after asking follows whatever the server has: another writer's numbers, or
+	// less than we left there when Redis lost its tail. Every other one follows the one before it.
+	if (publisher->n_in_flight == 0) {
+		reached = MIN(reached, publisher->server_sequence);
+		last_writer = publisher->server_writer;
+	}
 	(void)snprintf(id, sizeof(id), "%" PRIu64 "-%" PRIu64, entry->id_ms, entry->id_n);
 	(void)snprintf(sequence, sizeof(sequence), "%" PRIu64, entry->sequence);
 	(void)snprintf(previous, sizeof(previous), "%" PRIu64, reached);
@@ -136,9 +146,9 @@ static void send_entry(struct ctl_publisher *publisher, const struct ctl_outbox_
 	(void)snprintf(channel, sizeof(channel), "%strigger:%s", redis->prefix, entry->type);
 
 	const char *const argv[] = {"EVALSHA", publisher->sha, "2", publisher->stream_key,
-		publisher->counters_key, id, sequence, previous, entry->was_sent ? "1" : "0",
-		entry->event, entry->type, entry->subject, typesequence, max_len,
-		publisher->channel_all, channel};
+		publisher->counters_key, id, sequence, previous, writer, entry->event, entry->type,
+		entry->subject, typesequence, max_len, publisher->channel_all, channel,
+		last_writer};
 	ctl_redis_link_send(publisher->link, &call_publish, G_N_ELEMENTS(argv), argv);
 }
 
@@ -150,7 +160,6 @@ static void pump(struct ctl_publisher *publisher)
 	while (publisher->stage == STAGE_OPEN && publisher->n_in_flight < n_ready &&
 		publisher->n_in_flight < CTL_PUBLISHER_WINDOW) {
 		send_entry(publisher, ctl_outbox_peek(outbox, publisher->n_in_flight));
-		ctl_outbox_set_sent(outbox, publisher->n_in_flight);
 		publisher->n_in_flight++;
 	}
 }
@@ -252,6 +261,7 @@ static void stream_end_use(struct ctl_publisher *publisher)
 	char cause[160];
 
 	publisher->server_sequence = end->mark.sequence;
+	(void)g_strlcpy(publisher->server_writer, end->writer, sizeof(publisher->server_writer));
 	if (!ctl_outbox_has_mark(outbox)) {
 		if (end->n_entries > 0 && !end->has_counters) {
 			(void)snprintf(cause, sizeof(cause),

@@ -7,7 +7,8 @@
  *   PREFIXtriggers:{0}             stream: fields event, type, subject; the delivery
  *   PREFIXtriggers                 channel: every event
  *   PREFIXtrigger:TYPE             channel: the events of one type
- *   PREFIXsequence:{0}             hash: `sequence` and `type:TYPE`, the last numbers in the stream
+ *   PREFIXsequence:{0}             hash: `sequence` and `type:TYPE`, the last numbers in the stream,
+ *                                  and `writer`, who gave them
  *   PREFIXheartbeat:{NODE}         JSON, every 10 s, lives 30 s
  *
  * The script compares the counters with what the sender believes before it adds anything, so the

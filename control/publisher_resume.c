@@ -81,6 +81,10 @@ int ctl_stream_end_counters(struct ctl_stream_end *end, const struct redisReply 
 			if (!count_parse(value, &end->mark.sequence))
 				return -EBADMSG;
 			end->has_counters = end->mark.sequence > 0;
+		} else if (strcmp(name->str, "writer") == 0 && is_text(value)) {
+			if (g_strlcpy(end->writer, value->str, sizeof(end->writer)) >=
+				sizeof(end->writer))
+				return -EBADMSG;
 		} else if (g_str_has_prefix(name->str, "type:")) {
 			if (!count_parse(value, &type.typesequence))
 				return -EBADMSG;

@@ -13,6 +13,7 @@ struct redisReply;
 struct ctl_stream_end {
 	struct ctl_outbox_mark mark; // types borrows from type_marks
 	bool has_counters; // the hash exists and was used
+	char writer[40]; // who moved the counters last, "" = nobody
 	uint64_t n_entries; // in the stream now
 	GArray *type_marks; // struct ctl_outbox_type_mark, its names are interned
 };

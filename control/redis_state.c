@@ -77,7 +77,7 @@ void ctl_redis_status_set(struct ctl_redis_status *status, enum ctl_redis_state 
 	const char *cause, const char *endpoint, uint64_t retry_ms)
 {
 	const bool is_news = state != status->state ||
-		(cause != NULL && strcmp(cause, status->cause) != 0);
+		(cause != NULL && strncmp(cause, status->cause, sizeof(status->cause) - 1) != 0);
 
 	if (state != status->state)
 		status->since_ns = ctl_utc_now_ns();
