@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+/* One question to the running daemon and its answer, both JSON lines. No sockets here.
+ *
+ *   {"cmd":"show","what":"redis","args":{}}
+ *   {"state":"ready",…}                       a line a record
+ *   {"end":true}                              or {"end":true,"next":"CURSOR"}: more, asked for with
+ *                                             "args":{…,"after":"CURSOR"}
+ *   {"error":"sentence"}                      instead; with "usage":true when the question is wrong
+ *   {"cmd":"list"}                            a record for each `what`: name, args, help
+ *
+ * An answer is one page of bounded size, so neither side ever holds more. Control thread only. */
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+enum {
+	CTL_REQUEST_MAX = 64 * 1024, // bytes of a request line, newline included
+	CTL_REPLY_PAGE = 256 * 1024, // bytes of an answer; one record may be larger by itself
+};
+
+struct ctl_reply;
+
+/* One thing that can be shown. Tables end with name NULL. */
+struct ctl_show {
+	const char *name; // "redis"
+	const char *args; // "", "ID", "[NAME]": what follows on the command line, sent as args.arg
+	const char *help; // one sentence
+	/* Add records to reply. args: an object, borrowed, from a peer that may lie; args.after says
+	 * where to go on. */
+	void (*run)(void *ctx, const json_t *args, struct ctl_reply *reply);
+};
+
+/* Add a record; takes it. Records of one `what` have the same keys in the same order, and never
+ * `end` or `error`. False when the page is full and the record was not added: call ctl_reply_next
+ * with what brings the handler back to it, and return. The first record always fits. */
+bool ctl_reply_add(struct ctl_reply *reply, json_t *given);
+
+/* The page is full; cursor is copied. */
+void ctl_reply_next(struct ctl_reply *reply, const char *cursor);
+
+/* There is no answer, but this sentence. Records added before are dropped. is_usage: the question
+ * was wrong, rather than the state of things. */
+[[gnu::format(printf, 3, 4)]] void ctl_reply_fail(
+	struct ctl_reply *reply, bool is_usage, const char *fmt, ...);
+
+/* Text of args.KEY, or NULL when it is absent or no text. Borrowed from args. */
+const char *ctl_args_text(const json_t *args, const char *key);
+
+/* Answer one request line (len bytes, without newline, any content). Returns the answer's text with
+ * all its newlines; owned by the caller, freed with g_free(). */
+char *ctl_request_answer(
+	const struct ctl_show *table, void *ctx, const char *line, size_t len, size_t *ret_len);

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+/* A request line from a hostile peer: always exactly one answer, of whole JSON lines. */
+
+#include "control/request.h"
+
+#include <glib.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void run_echo(void *, const json_t *args, struct ctl_reply *reply)
+{
+	const char *after = ctl_args_text(args, "after"), *arg = ctl_args_text(args, "arg");
+
+	if (after != NULL)
+		ctl_reply_next(reply, after);
+	if (!ctl_reply_add(reply, json_pack("{ss? sO}", "arg", arg, "args", args)))
+		abort(); // the first one always fits
+	if (arg != NULL && *arg == '!')
+		ctl_reply_fail(reply, false, "%s", arg);
+}
+
+static const struct ctl_show table[] = {{"echo", "", "", run_echo}, {.name = NULL}};
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	size_t len, n_last = 0;
+	char *answer = ctl_request_answer(table, NULL, (const char *)data, size, &len);
+
+	if (len == 0 || strlen(answer) != len || answer[len - 1] != '\n')
+		abort();
+	for (char *line = answer; *line != '\0';) {
+		char *end = strchr(line, '\n');
+		json_t *object = json_loadb(line, (size_t)(end - line), 0, NULL);
+
+		if (!json_is_object(object))
+			abort();
+		n_last += json_object_get(object, "end") != NULL ||
+			json_object_get(object, "error") != NULL;
+		json_decref(object);
+		line = end + 1;
+	}
+	if (n_last != 1)
+		abort();
+	g_free(answer);
+	return 0;
+}

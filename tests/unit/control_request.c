@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "control/request.h"
+
+#include "control/table.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+#include <glib.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Says what it was given. */
+static void run_echo(void *ctx, const json_t *args, struct ctl_reply *reply)
+{
+	const char *arg = ctl_args_text(args, "arg");
+
+	(void)ctl_reply_add(reply, json_pack("{ss ss?}", "ctx", (const char *)ctx, "arg", arg));
+}
+
+/* Numbers up to 99999, in pages. */
+static void run_many(void *, const json_t *args, struct ctl_reply *reply)
+{
+	const char *after = ctl_args_text(args, "after");
+	char cursor[16];
+
+	for (int i = after != NULL ? atoi(after) : 0; i < 100000; i++) {
+		if (ctl_reply_add(reply, json_pack("{si}", "number", i)))
+			continue;
+		(void)snprintf(cursor, sizeof(cursor), "%d", i);
+		ctl_reply_next(reply, cursor);
+		return;
+	}
+}
+
+static void run_large(void *, const json_t *, struct ctl_reply *reply)
+{
+	g_autofree char *text = g_strnfill(2 * CTL_REPLY_PAGE, 'x');
+
+	assert_true(ctl_reply_add(reply, json_pack("{ss}", "text", text)));
+	assert_false(ctl_reply_add(reply, json_pack("{ss}", "text", "small")));
+	ctl_reply_next(reply, "rest");
+}
+
+static void run_failing(void *, const json_t *, struct ctl_reply *reply)
+{
+	(void)ctl_reply_add(reply, json_pack("{si}", "half", 1));
+	ctl_reply_fail(reply, false, "no \"%s\" here", "data");
+}
+
+static const struct ctl_show table[] = {
+	{"echo", "[WORD]", "What it was given", run_echo},
+	{"many", "", "Numbers", run_many},
+	{"large", "", "One large record", run_large},
+	{"failing", "", "Nothing", run_failing},
+	{.name = NULL},
+};
+
+/* The answer to a request of its own heap block. */
+static char *ask(const char *line, size_t len)
+{
+	char *copy = g_memdup2(line, len > 0 ? len : 1);
+	size_t answer_len;
+	char *answer = ctl_request_answer(table, (void *)"context", copy, len, &answer_len);
+
+	g_free(copy);
+	assert_int_equal(strlen(answer), answer_len);
+	assert_int_equal(answer[answer_len - 1], '\n');
+	return answer;
+}
+
+static void expect(const char *line, const char *answer)
+{
+	g_autofree char *got = ask(line, strlen(line));
+
+	assert_string_equal(got, answer);
+}
+
+static void a_question_gets_records_and_an_end(void **)
+{
+	expect("{\"cmd\":\"show\",\"what\":\"echo\"}",
+		"{\"ctx\":\"context\",\"arg\":null}\n{\"end\":true}\n");
+	expect("{\"cmd\":\"show\",\"what\":\"echo\",\"args\":{\"arg\":\"word\"}}",
+		"{\"ctx\":\"context\",\"arg\":\"word\"}\n{\"end\":true}\n");
+	expect("{\"cmd\":\"show\",\"what\":\"echo\",\"args\":{\"arg\":17}}",
+		"{\"ctx\":\"context\",\"arg\":null}\n{\"end\":true}\n");
+}
+
+static void the_list_names_what_can_be_shown(void **)
+{
+	g_autofree char *got = ask("{\"cmd\":\"list\"}", 14);
+
+	assert_true(g_str_has_prefix(
+		got, "{\"name\":\"echo\",\"args\":\"[WORD]\",\"help\":\"What it was given\"}\n"));
+	assert_true(g_str_has_suffix(got, "\n{\"end\":true}\n"));
+}
+
+static void a_wrong_question_gets_one_sentence(void **)
+{
+	static const char *const wrong[] = {
+		"",
+		"{",
+		"[]",
+		"17",
+		"null",
+		"\"show\"",
+		"{}",
+		"{\"cmd\":17}",
+		"{\"cmd\":\"stop\"}",
+		"{\"cmd\":\"show\"}",
+		"{\"cmd\":\"show\",\"what\":17}",
+		"{\"cmd\":\"show\",\"what\":\"nothing\"}",
+		"{\"cmd\":\"show\",\"what\":\"echo\",\"args\":[]}",
+		"{\"cmd\":\"show\",\"cmd\":\"show\",\"what\":\"echo\"}",
+		"{\"cmd\":\"show\",\"what\":\"echo\"} {}",
+		"{\"cmd\":\"show\",\"what\":\"echo\\u0000\"}",
+		"{\"cmd\":\"show\",\"what\":\"\xff\"}",
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(wrong); i++) {
+		g_autofree char *got = ask(wrong[i], strlen(wrong[i]));
+		json_t *answer = json_loads(got, JSON_REJECT_DUPLICATES, NULL);
+
+		assert_non_null(json_string_value(json_object_get(answer, "error")));
+		assert_true(json_is_true(json_object_get(answer, "usage")));
+		json_decref(answer);
+	}
+}
+
+static void what_was_asked_is_not_repeated_in_the_sentence(void **)
+{
+	g_autofree char *got = ask("{\"cmd\":\"show\",\"what\":\"+99900000001\"}", 36);
+
+	assert_null(strstr(got, "999"));
+}
+
+static void every_truncation_is_answered(void **)
+{
+	static const char whole[] = "{\"cmd\":\"show\",\"what\":\"echo\",\"args\":{\"arg\":\"w\"}}";
+
+	for (size_t len = 0; len < sizeof(whole) - 1; len++) {
+		g_autofree char *got = ask(whole, len);
+
+		assert_true(g_str_has_prefix(got, "{\"error\":"));
+	}
+}
+
+static void a_deep_question_is_refused(void **)
+{
+	g_autofree char *deep = g_strnfill(CTL_REQUEST_MAX, '[');
+	g_autofree char *got = ask(deep, CTL_REQUEST_MAX);
+
+	assert_true(g_str_has_prefix(got, "{\"error\":"));
+}
+
+static void pages_are_bounded_and_lead_through_everything(void **)
+{
+	g_autofree char *request = g_strdup("{\"cmd\":\"show\",\"what\":\"many\"}");
+	unsigned n_pages = 0;
+	int expected = 0;
+
+	while (request != NULL) {
+		g_autofree char *got = ask(request, strlen(request));
+		g_auto(GStrv) lines = g_strsplit(got, "\n", 0);
+		const guint n_lines = g_strv_length(lines) - 1; // the last is empty
+		json_t *last = json_loads(lines[n_lines - 1], 0, NULL);
+		const char *next = json_string_value(json_object_get(last, "next"));
+
+		assert_true(strlen(got) <= CTL_REPLY_PAGE + 64);
+		assert_true(json_is_true(json_object_get(last, "end")));
+		for (guint i = 0; i + 1 < n_lines; i++, expected++) {
+			g_autofree char *record = g_strdup_printf("{\"number\":%d}", expected);
+
+			assert_string_equal(lines[i], record);
+		}
+		g_free(request);
+		request = next == NULL
+			? NULL
+			: g_strdup_printf(
+				  "{\"cmd\":\"show\",\"what\":\"many\",\"args\":{\"after\":\"%s\"}}",
+				  next);
+		json_decref(last);
+		n_pages++;
+	}
+	assert_int_equal(expected, 100000);
+	assert_true(n_pages > 3);
+}
+
+static void a_record_larger_than_a_page_is_a_page_of_its_own(void **)
+{
+	g_autofree char *got = ask("{\"cmd\":\"show\",\"what\":\"large\"}", 29);
+
+	assert_true(strlen(got) > 2 * CTL_REPLY_PAGE);
+	assert_null(strstr(got, "small"));
+	assert_true(g_str_has_suffix(got, "\n{\"end\":true,\"next\":\"rest\"}\n"));
+}
+
+static void a_failure_drops_what_was_half_answered(void **)
+{
+	expect("{\"cmd\":\"show\",\"what\":\"failing\"}", "{\"error\":\"no \\\"data\\\" here\"}\n");
+}
+
+/* The text form of records given as JSON lines. */
+static void expect_table(const char *records, const char *text)
+{
+	g_auto(GStrv) lines = g_strsplit(records, "\n", 0);
+	GPtrArray *array = g_ptr_array_new_with_free_func((GDestroyNotify)json_decref);
+	struct ctl_table columns;
+	char *printed = NULL;
+	size_t size = 0;
+	FILE *out = open_memstream(&printed, &size);
+
+	for (guint i = 0; lines[i] != NULL; i++)
+		g_ptr_array_add(array, json_loads(lines[i], 0, NULL));
+	ctl_table_init(&columns);
+	ctl_table_print(&columns, array, out);
+	ctl_table_fini(&columns);
+	(void)fclose(out);
+	assert_string_equal(printed, text);
+	free(printed);
+	g_ptr_array_free(array, TRUE);
+}
+
+static void records_become_padded_columns_with_a_header(void **)
+{
+	expect_table("{\"app\":\"netflix\",\"flows\":3}\n{\"app\":\"web\",\"flows\":1200}",
+		"app      flows\nnetflix  3\nweb      1200\n");
+	expect_table("{\"a\":1}\n{\"b\":2}", "a  b\n1  -\n-  2\n");
+	expect_table("{\"v\":null,\"w\":0.1,\"x\":true,\"y\":[1,{\"k\":\"v w\"}]}",
+		"v  w    x     y\n-  0.1  true  [1,{\"k\":\"v w\"}]\n");
+	expect_table("{\"name\":\"M\xc3\xbcnchen\",\"n\":1}\n{\"name\":\"Ulm\",\"n\":2}",
+		"name     n\nM\xc3\xbcnchen  1\nUlm      2\n");
+}
+
+static void no_value_makes_a_line_or_a_colour_of_its_own(void **)
+{
+	expect_table("{\"v\":\"two words\",\"w\":\"\"}", "v            w\n\"two words\"  \"\"\n");
+	expect_table("{\"v\":\"a\\nb\"}", "v\n\"a\\nb\"\n");
+	expect_table("{\"v\":\"\\u001b[31m\"}", "v\n\"\\u001B[31m\"\n");
+	expect_table("{\"v\":\"x\\u009b31m\"}", "v\n\"x\\u009B31m\"\n"); // C1 CSI
+	expect_table("{\"v\":\"say \\\"no\\\"\"}", "v\n\"say \\\"no\\\"\"\n");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_question_gets_records_and_an_end),
+		cmocka_unit_test(the_list_names_what_can_be_shown),
+		cmocka_unit_test(a_wrong_question_gets_one_sentence),
+		cmocka_unit_test(what_was_asked_is_not_repeated_in_the_sentence),
+		cmocka_unit_test(every_truncation_is_answered),
+		cmocka_unit_test(a_deep_question_is_refused),
+		cmocka_unit_test(pages_are_bounded_and_lead_through_everything),
+		cmocka_unit_test(a_record_larger_than_a_page_is_a_page_of_its_own),
+		cmocka_unit_test(a_failure_drops_what_was_half_answered),
+		cmocka_unit_test(records_become_padded_columns_with_a_header),
+		cmocka_unit_test(no_value_makes_a_line_or_a_colour_of_its_own),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
