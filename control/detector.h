@@ -1,10 +1,29 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
-/* A detector: one file, one vtable, one line in ctl_detectors. */
+/* A detector: one file, one vtable, one line in ctl_detectors.
+ *
+ * A detector looks at one profile at a time, for one rule; all it remembers is its state in that
+ * profile. What it finds it reports as a candidate; gates, control group, envelope and delivery
+ * are not its business. It has no clock: all times are event time. Control thread only. */
 
+#include "control/candidate.h"
 #include "control/config.h"
 #include "control/option.h"
+#include "control/profile.h"
+
+#include <jansson.h>
+
+struct ctl_engine;
+
+/* One look: borrowed for the call. */
+struct ctl_look {
+	struct ctl_engine *engine;
+	const struct ctl_rule *rule;
+	uint32_t rule_idx;
+	const char *rule_id; // interned
+	struct ctl_profile *profile;
+};
 
 struct ctl_detector {
 	const char *name; // `detect:` in a rule
@@ -14,6 +33,53 @@ struct ctl_detector {
 	/* What a table cannot say (values that exclude each other). Returns NULL or one static
 	 * sentence "expected ..." for the rule as a whole. */
 	const char *(*check)(const struct ctl_rule *rule, const struct cls_catalogue *catalogue);
+
+	size_t state_size; // per profile and rule; zeroed before its first use
+	void (*state_fini)(void *state); // what the state owns; NULL = nothing
+
+	/* Does the rule look at records of the app? Asked once per app and configuration; NULL = at
+	 * none. */
+	bool (*wants_app)(
+		const struct ctl_rule *rule, const struct cls_catalogue *catalogue, uint32_t app);
+	/* A usage or move record of such an app. Its bytes are in the profile already. */
+	void (*on_usage)(const struct ctl_look *look, const struct dp_record *record);
+	/* The bytes of the bucket's running cycle changed; t_ns is the last packet counted. */
+	void (*on_charge)(
+		const struct ctl_look *look, struct ctl_bucket_use *bucket, uint64_t t_ns);
+	/* The timer that was armed for at_ns is due; later packets may have overtaken it. */
+	void (*on_timer)(const struct ctl_look *look, uint64_t at_ns, uint32_t key);
+	/* The configuration changed: arm the timers of the state anew, and drop from it what the
+	 * rule does not look at any more. */
+	void (*on_reload)(const struct ctl_look *look);
+	/* Add what is worth showing of the state to ret_array. */
+	void (*describe)(const struct ctl_look *look, json_t *ret_array);
 };
 
+extern const struct ctl_detector ctl_det_app_session;
+extern const struct ctl_detector ctl_det_competitor;
+extern const struct ctl_detector ctl_det_near_cap;
+
 extern const struct ctl_detector *const ctl_detectors[]; // NULL-terminated
+
+/* What the engine offers to a detector. */
+
+void *ctl_look_state(const struct ctl_look *look);
+const struct ctl_config *ctl_look_config(const struct ctl_look *look);
+
+/* Have on_timer called with key once event time has passed at_ns. */
+void ctl_look_arm(const struct ctl_look *look, uint64_t at_ns, uint32_t key);
+
+/* The sums as they were before the record at work, to open a coverage window with it. */
+struct ctl_sums ctl_look_opening(const struct ctl_look *look);
+
+/* Share of frames lost since then, 0..1. */
+double ctl_look_loss(const struct ctl_look *look, const struct ctl_sums *since);
+
+/* First instant the engine ever saw: what lies before was not observed. */
+uint64_t ctl_look_born(const struct ctl_look *look);
+
+/* Decide about a candidate: `when`, gates, control group; publish it or count why not. Borrowed. */
+void ctl_look_report(const struct ctl_look *look, const struct ctl_candidate *candidate);
+
+/* Count something that could not even become a candidate. */
+void ctl_look_withhold(const struct ctl_look *look, const char *reason);

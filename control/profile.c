@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "control/profile.h"
+
+#include "control/detector.h"
+
+#include <assert.h>
+#include <string.h>
+
+enum { APP_FREE = UINT32_MAX, SLOTS_FIRST = 8 };
+
+// docs/detection.md, "Memory"
+static_assert(sizeof(struct ctl_profile) == 264);
+static_assert(sizeof(struct ctl_bucket_use) == 592);
+static_assert(sizeof(struct ctl_app_use) == 32);
+static_assert(sizeof(struct ctl_cooldown) == 16);
+static_assert(sizeof(struct ctl_rule_state) == 24);
+
+struct ctl_profile *ctl_profile_new(uint64_t id)
+{
+	struct ctl_profile *profile = g_new0(struct ctl_profile, 1);
+
+	profile->id = id;
+	return profile;
+}
+
+static void buckets_free(struct ctl_bucket_use *buckets, size_t n_buckets)
+{
+	for (size_t i = 0; i < n_buckets; i++)
+		g_free(buckets[i].apps);
+	g_free(buckets);
+}
+
+static void state_free(struct ctl_rule_state *state)
+{
+	if (state->detector->state_fini != NULL)
+		state->detector->state_fini(state->state);
+	g_free(state->state);
+}
+
+void ctl_profile_free(struct ctl_profile *profile)
+{
+	if (profile == NULL)
+		return;
+	for (size_t i = 0; i < profile->n_states; i++)
+		state_free(&profile->states[i]);
+	buckets_free(profile->buckets, profile->n_buckets);
+	g_free(profile->states);
+	g_free(profile->zero_rated);
+	g_free(profile->cooldowns);
+	g_free(profile->day_bytes);
+	g_free(profile->apps);
+	g_free(profile->subject);
+	g_free(profile);
+}
+
+/* Names to ids; a name that the catalogue does not know counts for nothing. */
+static uint32_t *app_ids(
+	const struct cls_catalogue *catalogue, char *const *names, size_t *ret_n_ids)
+{
+	const size_t n_names = names == NULL ? 0 : g_strv_length((char **)names);
+	uint32_t *ids = n_names == 0 ? NULL : g_new(uint32_t, n_names);
+	size_t n_ids = 0;
+
+	for (size_t i = 0; i < n_names; i++) {
+		const uint32_t app = cls_app_by_name(catalogue, names[i]);
+
+		if (app != DP_APP_UNKNOWN)
+			ids[n_ids++] = app;
+	}
+	*ret_n_ids = n_ids;
+	return ids;
+}
+
+static void bucket_inherit(
+	struct ctl_bucket_use *bucket, const struct ctl_bucket_use *old, size_t n_old)
+{
+	for (size_t i = 0; i < n_old; i++) {
+		if (old[i].id != bucket->id)
+			continue;
+		bucket->cycle = old[i].cycle;
+		bucket->n_rows = old[i].n_rows;
+		bucket->since = old[i].since;
+		bucket->evidence = old[i].evidence;
+		memcpy(bucket->rows, old[i].rows, sizeof(bucket->rows));
+		if (bucket->n_rows > 0)
+			ctl_bucket_running(bucket)->cap_bytes = bucket->told->cap_bytes;
+	}
+}
+
+void ctl_profile_tell(struct ctl_profile *profile, const struct ctl_person *person,
+	const struct cls_catalogue *catalogue)
+{
+	struct ctl_bucket_use *const old = profile->buckets;
+	const size_t n_old = profile->n_buckets;
+
+	profile->person = person;
+	profile->n_buckets = person->n_buckets;
+	profile->buckets = g_new0(struct ctl_bucket_use, person->n_buckets);
+	for (size_t i = 0; i < person->n_buckets; i++) {
+		struct ctl_bucket_use *b = &profile->buckets[i];
+
+		b->told = &person->buckets[i];
+		b->id = g_intern_string(b->told->id);
+		if (b->told->scope == CTL_SCOPE_APPS)
+			b->apps = app_ids(catalogue, b->told->apps, &b->n_apps);
+		bucket_inherit(b, old, n_old);
+	}
+	buckets_free(old, n_old);
+	g_free(profile->zero_rated);
+	profile->zero_rated = app_ids(catalogue, person->zero_rated, &profile->n_zero_rated);
+	if (profile->n_buckets > 0 && profile->day_bytes == NULL)
+		profile->day_bytes = g_new0(uint64_t, CTL_DAYS_MAX);
+}
+
+/* Slot of the app, or the free one where it belongs. n_slots > 0 and one slot is free. */
+static uint32_t slot_of(const struct ctl_app_use *apps, uint32_t n_slots, uint32_t app)
+{
+	uint32_t i = (app * UINT32_C(2654435769)) & (n_slots - 1);
+
+	while (apps[i].app != app && apps[i].app != APP_FREE)
+		i = (i + 1) & (n_slots - 1);
+	return i;
+}
+
+static void apps_grow(struct ctl_profile *profile)
+{
+	const uint32_t n_slots = profile->n_slots == 0 ? SLOTS_FIRST : profile->n_slots * 2;
+	struct ctl_app_use *apps = g_new0(struct ctl_app_use, n_slots);
+
+	for (uint32_t i = 0; i < n_slots; i++)
+		apps[i].app = APP_FREE;
+	for (uint32_t i = 0; i < profile->n_slots; i++)
+		if (profile->apps[i].app != APP_FREE)
+			apps[slot_of(apps, n_slots, profile->apps[i].app)] = profile->apps[i];
+	g_free(profile->apps);
+	profile->apps = apps;
+	profile->n_slots = n_slots;
+}
+
+const struct ctl_app_use *ctl_profile_app_find(const struct ctl_profile *profile, uint32_t app)
+{
+	uint32_t i;
+
+	if (profile->n_slots == 0 || app == APP_FREE)
+		return NULL;
+	i = slot_of(profile->apps, profile->n_slots, app);
+	return profile->apps[i].app == APP_FREE ? NULL : &profile->apps[i];
+}
+
+struct ctl_app_use *ctl_profile_app(struct ctl_profile *profile, uint32_t app)
+{
+	struct ctl_app_use *use;
+
+	assert(app != APP_FREE);
+	if (profile->n_apps * 4 >= profile->n_slots * 3)
+		apps_grow(profile);
+	use = &profile->apps[slot_of(profile->apps, profile->n_slots, app)];
+	if (use->app == APP_FREE) {
+		use->app = app;
+		use->period = profile->period_no;
+		profile->n_apps++;
+	}
+	if (use->period != profile->period_no) {
+		use->period = profile->period_no;
+		use->period_bytes = 0;
+	}
+	return use;
+}
+
+uint64_t ctl_profile_period_bytes(const struct ctl_profile *profile, const struct ctl_app_use *use)
+{
+	return use->period == profile->period_no ? use->period_bytes : 0;
+}
+
+void ctl_profile_add_day(struct ctl_profile *profile, int32_t day, uint64_t n_bytes)
+{
+	if (profile->day_bytes == NULL || day < 0)
+		return;
+	if (day > profile->last_day) {
+		const int32_t first = MAX(profile->last_day + 1, day - CTL_DAYS_MAX + 1);
+
+		for (int32_t d = first; d <= day; d++)
+			profile->day_bytes[d % CTL_DAYS_MAX] = 0;
+		profile->last_day = day;
+	}
+	if (day > profile->last_day - CTL_DAYS_MAX)
+		profile->day_bytes[day % CTL_DAYS_MAX] += n_bytes;
+}
+
+uint64_t ctl_profile_day(const struct ctl_profile *profile, int32_t day)
+{
+	if (profile->day_bytes == NULL || day < 0 || day > profile->last_day ||
+		day <= profile->last_day - CTL_DAYS_MAX)
+		return 0;
+	return profile->day_bytes[day % CTL_DAYS_MAX];
+}
+
+void *ctl_profile_state_find(
+	const struct ctl_profile *profile, const struct ctl_detector *detector, const char *rule)
+{
+	for (size_t i = 0; i < profile->n_states; i++)
+		if (profile->states[i].rule == rule && profile->states[i].detector == detector)
+			return profile->states[i].state;
+	return NULL;
+}
+
+void *ctl_profile_state(
+	struct ctl_profile *profile, const struct ctl_detector *detector, const char *rule)
+{
+	void *state = ctl_profile_state_find(profile, detector, rule);
+
+	if (state != NULL)
+		return state;
+	state = g_malloc0(detector->state_size);
+	profile->states = g_renew(struct ctl_rule_state, profile->states, profile->n_states + 1);
+	profile->states[profile->n_states++] = (struct ctl_rule_state){
+		.detector = detector,
+		.rule = rule,
+		.state = state,
+	};
+	return state;
+}
+
+static bool is_among(const struct ctl_rule_state *state, const char *const *rules,
+	const struct ctl_detector *const *detectors, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (state->rule == rules[i] && state->detector == detectors[i])
+			return true;
+	return false;
+}
+
+void ctl_profile_prune(struct ctl_profile *profile, const char *const *rules,
+	const struct ctl_detector *const *detectors, size_t n)
+{
+	size_t n_kept = 0;
+
+	for (size_t i = 0; i < profile->n_states; i++) {
+		if (is_among(&profile->states[i], rules, detectors, n))
+			profile->states[n_kept++] = profile->states[i];
+		else
+			state_free(&profile->states[i]);
+	}
+	profile->n_states = n_kept;
+}
+
+uint64_t ctl_profile_cooldown(const struct ctl_profile *profile, uint64_t key)
+{
+	for (size_t i = 0; i < profile->n_cooldowns; i++)
+		if (profile->cooldowns[i].key == key)
+			return profile->cooldowns[i].published_ns;
+	return 0;
+}
+
+void ctl_profile_cool(struct ctl_profile *profile, uint64_t key, uint64_t now_ns)
+{
+	for (size_t i = 0; i < profile->n_cooldowns; i++) {
+		if (profile->cooldowns[i].key == key) {
+			profile->cooldowns[i].published_ns = now_ns;
+			return;
+		}
+	}
+	profile->cooldowns = g_renew(
+		struct ctl_cooldown, profile->cooldowns, profile->n_cooldowns + 1);
+	profile->cooldowns[profile->n_cooldowns++] = (struct ctl_cooldown){
+		.key = key, .published_ns = now_ns};
+}

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+/* What is remembered of one subscriber, or of an endpoint that nobody is bound to.
+ *
+ * Totals by app, daily bytes, up to 13 billing cycles per bucket, the state of each rule and the
+ * cooldown marks. All operations on the path of a record are O(1) in the number of profiles,
+ * apps and days. Memory per subscriber is stated in docs/detection.md and bounded by the
+ * catalogue (apps), the plan (buckets) and the configuration (rules). Control thread only. */
+
+#include "classifier/catalogue.h"
+#include "control/cycle.h"
+#include "control/evidence.h"
+#include "control/facts.h"
+#include "dataplane/record.h"
+
+struct ctl_detector;
+
+enum {
+	CTL_NEAR_CAP_PERCENT = 80, // from here on a cycle is nearly used up
+	CTL_CYCLES_MAX = 13, // per bucket, the running one included
+	CTL_DAYS_MAX = 35, // daily rows
+};
+
+/* Bytes of one app. */
+struct ctl_app_use {
+	uint32_t app; // UINT32_MAX = free slot
+	uint32_t period; // number of the period period_bytes belongs to
+	uint64_t bytes[2]; // since the profile began, up and down
+	uint64_t period_bytes; // both directions, of the running period only
+};
+
+/* Running sums, of which a window takes the difference. They grow, but for n_unclassified, which
+ * a late verdict lowers. */
+struct ctl_sums {
+	uint64_t n_seen, n_unbound; // bytes of the node
+	double n_lost; // bytes of the node x share of frames lost while they were counted
+	uint64_t n_own, n_unclassified, n_opaque; // bytes of the profile
+};
+
+struct ctl_cycle_row {
+	uint64_t start_ns;
+	uint64_t bytes;
+	uint64_t cap_bytes; // while it ran
+	int32_t day_reached; // day of the cycle on which it came near the cap; 0 = never
+	bool is_partial; // observation began inside the cycle
+};
+
+/* One cap of the plan and its cycles. */
+struct ctl_bucket_use {
+	const struct ctl_bucket *told; // borrowed from the facts
+	const char *id; // interned: equal ids are equal pointers
+	uint32_t *apps; // scope apps: their ids
+	size_t n_apps;
+	struct ctl_cycle cycle; // the running one
+	struct ctl_cycle_row rows[CTL_CYCLES_MAX]; // oldest first; the last one is running
+	uint32_t n_rows;
+	struct ctl_sums since; // as the cycle began
+	struct ctl_evidence evidence; // of the running cycle
+};
+
+/* State of one rule, made when it first sees the profile. */
+struct ctl_rule_state {
+	const struct ctl_detector *detector;
+	const char *rule; // id, interned: equal ids are equal pointers
+	void *state; // owned, detector->state_size bytes
+};
+
+/* Gate G14: when something was published last. */
+struct ctl_cooldown {
+	uint64_t key; // of rule, event and slot
+	uint64_t published_ns;
+};
+
+struct ctl_profile {
+	uint64_t id; // never reused
+	const struct ctl_person
+		*person; // borrowed from the facts; NULL: endpoint nobody is bound to
+	struct dp_addr endpoint; // only without person
+	char *subject; // owned; NULL without person
+	struct ctl_zone *zone; // borrowed from the engine
+	struct ctl_app_use *apps; // open addressing, n_slots is a power of two
+	uint32_t n_slots, n_apps;
+	struct ctl_cycle period; // cycle of the first bucket, else the calendar month
+	uint32_t period_no;
+	struct ctl_sums sums; // own members only
+	struct ctl_sums since; // as the period began
+	uint64_t *day_bytes; // CTL_DAYS_MAX rows by day number; only with buckets
+	int32_t last_day; // newest row
+	struct ctl_bucket_use *buckets;
+	size_t n_buckets;
+	uint32_t *zero_rated; // app ids that count in no bucket of scope all
+	size_t n_zero_rated;
+	struct ctl_rule_state *states;
+	size_t n_states;
+	struct ctl_cooldown *cooldowns;
+	size_t n_cooldowns;
+};
+
+struct ctl_profile *ctl_profile_new(uint64_t id);
+void ctl_profile_free(struct ctl_profile *profile);
+
+/* Take over what is told of the person: buckets are matched by id and keep their cycles.
+ * person outlives the profile or the next call. catalogue resolves app names. */
+void ctl_profile_tell(struct ctl_profile *profile, const struct ctl_person *person,
+	const struct cls_catalogue *catalogue);
+
+/* Row of an app, made when it is new. Valid until the next call. */
+struct ctl_app_use *ctl_profile_app(struct ctl_profile *profile, uint32_t app);
+const struct ctl_app_use *ctl_profile_app_find(const struct ctl_profile *profile, uint32_t app);
+
+/* Bytes of the app in the running period. */
+uint64_t ctl_profile_period_bytes(const struct ctl_profile *profile, const struct ctl_app_use *use);
+
+void ctl_profile_add_day(struct ctl_profile *profile, int32_t day, uint64_t n_bytes);
+
+/* Bytes of a local day; 0 when it is out of the rows. */
+uint64_t ctl_profile_day(const struct ctl_profile *profile, int32_t day);
+
+/* State of a rule (interned id); zeroed memory when it is new. */
+void *ctl_profile_state(
+	struct ctl_profile *profile, const struct ctl_detector *detector, const char *rule);
+void *ctl_profile_state_find(
+	const struct ctl_profile *profile, const struct ctl_detector *detector, const char *rule);
+
+/* Forget the states of rules that are not among the n (interned id, detector) pairs. */
+void ctl_profile_prune(struct ctl_profile *profile, const char *const *rules,
+	const struct ctl_detector *const *detectors, size_t n);
+
+/* When something was published last under the key, 0 = never. */
+uint64_t ctl_profile_cooldown(const struct ctl_profile *profile, uint64_t key);
+void ctl_profile_cool(struct ctl_profile *profile, uint64_t key, uint64_t now_ns);
+
+/* Move the bucket to the cycle of t_ns: closes the running row and adds rows for cycles without
+ * traffic. Does nothing when t_ns lies in the running cycle or before. born_ns is when observation
+ * began. Returns whether a new cycle began. */
+bool ctl_bucket_roll(struct ctl_bucket_use *bucket, uint64_t t_ns, uint64_t born_ns);
+
+/* Row of the cycle t_ns lies in; NULL when it is older than all rows. */
+struct ctl_cycle_row *ctl_bucket_row(struct ctl_bucket_use *bucket, uint64_t t_ns);
+
+/* Add to the row, or subtract from it (never below 0), and note the day it came near the cap. */
+void ctl_bucket_charge(
+	struct ctl_bucket_use *bucket, struct ctl_cycle_row *row, uint64_t t_ns, int64_t n_bytes);
+
+static inline struct ctl_cycle_row *ctl_bucket_running(struct ctl_bucket_use *bucket)
+{
+	return &bucket->rows[bucket->n_rows - 1];
+}
+
+/* Does the app count in the bucket? */
+bool ctl_bucket_counts(
+	const struct ctl_profile *profile, const struct ctl_bucket_use *bucket, uint32_t app);
