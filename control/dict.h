@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+/* Names and their numbers: apps and tags. An id is never given to another name, so that records,
+ * profiles and a reload agree. Control thread only. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct ctl_dict;
+
+/* Ids are given from `first` on, up to `last`. */
+struct ctl_dict *ctl_dict_new(uint32_t first, uint32_t last);
+void ctl_dict_free(struct ctl_dict *dict);
+
+/* The id of a name; a new name gets the next free one. Returns 0, or -ENOSPC when all are given. */
+[[nodiscard]] int ctl_dict_id(struct ctl_dict *dict, const char *name, uint32_t *ret_id);
+
+/* Whether n names more could get an id. */
+bool ctl_dict_has_room(const struct ctl_dict *dict, size_t n);
+
+/* The name of an id, NULL when it was never given. Borrowed for the life of the dictionary. */
+const char *ctl_dict_name(const struct ctl_dict *dict, uint32_t id);
+
+/* One behind the last id that was given. */
+uint32_t ctl_dict_end(const struct ctl_dict *dict);
+
+/* Those of the process. They live until it ends: a reload that is refused and one that is accepted
+ * both leave the ids as they are. */
+struct ctl_dict *ctl_dict_apps(void);
+struct ctl_dict *ctl_dict_tags(void);
