@@ -48,6 +48,7 @@ struct ctl_hold {
 	uint64_t since_ns;
 	uint64_t until_ns; // 0 = open: the gate's default applies
 	uint64_t resolved_ns; // complaint: closed at; G8 holds 72 h longer
+	char *topic; // of a complaint, NULL when not told
 };
 
 /* A past cycle that wirecue did not see. */
@@ -75,7 +76,7 @@ struct ctl_person {
 	char **segments;
 	struct ctl_past_cycle *past; // oldest first
 	size_t n_past;
-	char *zone; // of the person, for hours; falls back to the bucket's, then the default
+	char *zone; // of the person, for hours; falls back to the bucket's, then the default; never NULL
 	GTimeZone *tz; // borrowed from the facts
 	bool has_line_facts; // a `line` entry was told; without it G3 fails closed
 };
@@ -89,7 +90,11 @@ struct ctl_plan {
 struct ctl_facts {
 	GPtrArray *persons; // struct ctl_person *, by id - 1
 	GArray *plans; // struct ctl_plan, by cap ascending, unlimited last
-	GHashTable *by_address; // private to facts.c
+	GHashTable *by_address; // private to facts.c, like the next four
+	GHashTable *by_identifier;
+	GHashTable *zones;
+	struct ctl_holder *holders;
+	struct ctl_holding *holdings;
 	bool is_static; // all files are marked static: facts do not age
 	uint64_t as_of_ns; // oldest of the files when not static
 };
@@ -98,6 +103,9 @@ struct ctl_facts {
  * *ret_is_ambiguous is true). Addresses of a file are valid always unless they carry since/until. */
 const struct ctl_person *ctl_facts_binding(const struct ctl_facts *facts,
 	const struct dp_addr *endpoint, uint64_t t_ns, bool *ret_is_ambiguous);
+
+/* NULL allowed. */
+void ctl_facts_free(struct ctl_facts *facts);
 
 /* "msisdn:+999…", "imsi:…", "account:…", or bare text tried as each; NULL when not told. */
 const struct ctl_person *ctl_facts_find(const struct ctl_facts *facts, const char *identifier);
