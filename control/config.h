@@ -28,7 +28,8 @@ enum ctl_subject_kind {
 
 struct ctl_port {
 	char *name, *device, *driver; // driver: "auto", "dpdk" or "xdp"
-	char **cpus; // CPU numbers as text, NULL-terminated
+	int role; // always 0, "tap"
+	char **cpus; // CPU numbers as text, NULL-terminated; NULL = chosen
 };
 
 /* One entry of rules:. Common keys first; params is what the detector's option table fills. */
@@ -75,11 +76,12 @@ struct ctl_config {
 	size_t n_ports;
 	uint64_t tick_ns; // 100 ms to 10 s
 	char **worker_cpus; // NULL-terminated; NULL = chosen
+	uint64_t n_workers; // from the command line; 0 = as many as worker_cpus, or chosen
 	uint64_t n_flows; // over all workers
 	uint64_t n_endpoints; // over all workers
 	char **eal_extra;
 	struct dp_endpoint_nets nets;
-	char *apps_path;
+	char *apps_path; // the catalogue that was read; the shipped one when the file names none
 	struct cls_catalogue *catalogue; // owned
 	bool kill_switch; // G1 for every rule
 	struct ctl_rule *rules;
@@ -96,10 +98,22 @@ struct ctl_config {
  * person are never part of it. */
 typedef void ctl_mistake_fn(void *ctx, const char *text);
 
-/* Load and check. path NULL gives the built-in default (DESIGN: default networks, the shipped
- * catalogue, no rules, the fixed test key). Returns 0 and *ret_config (owned by the caller), or
- * -EINVAL after mistakes were reported, or -errno when `path` itself cannot be read (also reported
- * through fn). */
-[[nodiscard]] int ctl_config_load(
-	const char *path, ctl_mistake_fn *fn, void *ctx, struct ctl_config **ret_config);
+/* What flags of the command line put over file and environment. */
+struct ctl_config_overrides {
+	const char *redis_url; // --redis
+	const char *node; // --node
+	const char *socket; // --socket
+	uint64_t n_workers; // --workers; 0 = not given
+};
+
+/* Load and check. path NULL gives the built-in default (default networks, the shipped catalogue, no
+ * rules, CTL_TEST_KEY). Precedence: defaults, file, environment (WIRECUE_REDIS_URL, WIRECUE_NODE,
+ * WIRECUE_CONTROL_SOCKET), overrides (NULL: none). Returns 0 and *ret_config (owned by the caller),
+ * or -EINVAL after mistakes were reported, or -errno when `path` itself cannot be read (also
+ * reported through fn). The ids of apps and tags come from the process's dictionaries (dict.h). */
+[[nodiscard]] int ctl_config_load(const char *path, const struct ctl_config_overrides *overrides,
+	ctl_mistake_fn *fn, void *ctx, struct ctl_config **ret_config);
 void ctl_config_free(struct ctl_config *config);
+
+/* Key of the built-in default: for captures in a laboratory, public on purpose. */
+#define CTL_TEST_KEY "wirecue test key, not secret"

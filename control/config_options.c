@@ -1,0 +1,379 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "control/checks.h"
+#include "control/config_read.h"
+#include "control/redis_url.h"
+
+#include <string.h>
+
+const char *const ctl_class_names[] = {"upsell", "retention", "service", NULL};
+static_assert(G_N_ELEMENTS(ctl_class_names) == CTL_CLASS_COUNT + 1);
+
+static const char *const subject_names[] = {"msisdn", "imsi", "account", "plain", NULL};
+
+static const char *check_socket(const char *text)
+{
+	// sockaddr_un
+	return strlen(text) <= 107 ? NULL : "expected a socket path of at most 107 bytes";
+}
+
+static const char *check_cpu(const char *text)
+{
+	const size_t len = strlen(text);
+
+	if (len <= 4 && strspn(text, "0123456789") == len)
+		return NULL;
+	return "expected the number of a CPU such as 2";
+}
+
+static bool is_pci(const char *text)
+{
+	static const char shape[] = "xx:xx.d";
+
+	if (strlen(text) > 5 && text[4] == ':') // domain
+		text += 5;
+	for (size_t i = 0; shape[i] != '\0'; i++) {
+		if (shape[i] == 'x'		  ? !g_ascii_isxdigit(text[i])
+				: shape[i] == 'd' ? !g_ascii_isdigit(text[i])
+						  : text[i] != shape[i])
+			return false;
+	}
+	text += sizeof(shape) - 1;
+	return *text == '\0' || *text == ',';
+}
+
+/* DPDK 22.11 guide, "Device Arguments": PCI address, BUS:NAME, or the name of a virtual device. */
+static const char *check_device(const char *text)
+{
+	static const char *const prefixes[] = {"net_", "eth_",
+		"pci:", "vdev:", "auxiliary:", "vmbus:", "fslmc:", "dpaa:", "ifpga:"};
+
+	if (strlen(text) > 255 || text[strcspn(text, " \t\n\r")] != '\0')
+		return "expected a device without spaces, at most 255 characters";
+	if (is_pci(text))
+		return NULL;
+	for (size_t i = 0; i < G_N_ELEMENTS(prefixes); i++)
+		if (g_str_has_prefix(text, prefixes[i]) && strlen(text) > strlen(prefixes[i]))
+			return NULL;
+	return "expected a PCI address such as 0000:3b:00.0 or a virtual device such as "
+	       "\"net_af_packet,iface=eth1\"";
+}
+
+static const char *check_driver(const char *text)
+{
+	if (strcmp(text, "auto") == 0 || strcmp(text, "dpdk") == 0)
+		return NULL;
+	if (strcmp(text, "xdp") == 0)
+		return "expected auto or dpdk (this build has no XDP source)";
+	return "expected auto, dpdk or xdp";
+}
+
+static const char *check_redis_prefix(const char *text)
+{
+	const size_t len = strlen(text);
+
+	for (size_t i = 0; i < len; i++)
+		if (!g_ascii_isgraph(text[i]) || text[i] == '{' || text[i] == '}')
+			return "expected printable ASCII without spaces and braces";
+	return len <= 64 ? NULL : "expected at most 64 characters";
+}
+
+const struct ctl_option ctl_config_options[] = {
+	{.name = "node",
+		.type = CTL_OPTION_STRING,
+		.off = offsetof(struct ctl_config, node),
+		.def = "local",
+		.check = ctl_check_name,
+		.env = "WIRECUE_NODE",
+		.help = "Name of this appliance; part of source and key names."},
+	{.name = "tick",
+		.type = CTL_OPTION_DURATION,
+		.off = offsetof(struct ctl_config, tick_ns),
+		.def = "1s",
+		.min = "100ms",
+		.max = "10s",
+		.help = "Accounting period; part of a rule's meaning."},
+	{.name = "zone",
+		.type = CTL_OPTION_STRING,
+		.off = offsetof(struct ctl_config, default_zone),
+		.def = "UTC",
+		.check = ctl_check_zone,
+		.help = "Time zone of subscribers without one."},
+	{.name = "kill_switch",
+		.type = CTL_OPTION_BOOL,
+		.off = offsetof(struct ctl_config, kill_switch),
+		.def = "false",
+		.help = "Hold back every trigger of every rule (G1)."},
+	{.name = NULL},
+};
+
+const struct ctl_option ctl_config_raw_options[] = {
+	{.name = "apps",
+		.type = CTL_OPTION_STRING,
+		.off = offsetof(struct ctl_config_raw, apps),
+		.help = "File of the app catalogue; the shipped one when absent."},
+	{.name = NULL},
+};
+
+static const char *const role_names[] = {"tap", NULL};
+
+const struct ctl_option ctl_port_options[] = {
+	{.name = "name",
+		.type = CTL_OPTION_STRING,
+		.off = offsetof(struct ctl_port, name),
+		.required = true,
+		.check = ctl_check_name,
+		.help = "Name in reports and counters; unique."},
+	{.name = "device",
+		.type = CTL_OPTION_STRING,
+		.off = offsetof(struct ctl_port, device),
+		.required = true,
+		.check = check_device,
+		.help = "PCI address or virtual device of DPDK, with its arguments."},
+	{.name = "role",
+		.type = CTL_OPTION_ENUM,
+		.off = offsetof(struct ctl_port, role),
+		.def = "tap",
+		.values = role_names,
+		.help = "A copy of the traffic comes in; nothing is ever sent."},
+	{.name = "driver",
+		.type = CTL_OPTION_STRING,
+		.off = offsetof(struct ctl_port, driver),
+		.def = "auto",
+		.check = check_driver,
+		.help = "`auto` or `dpdk`."},
+	{.name = "cpus",
+		.type = CTL_OPTION_STRINGS,
+		.off = offsetof(struct ctl_port, cpus),
+		.check = check_cpu,
+		.help = "CPUs that receive from this port; chosen when absent."},
+	{.name = NULL},
+};
+
+const struct ctl_option ctl_workers_options[] = {
+	{.name = "cpus",
+		.type = CTL_OPTION_STRINGS,
+		.off = offsetof(struct ctl_config, worker_cpus),
+		.check = check_cpu,
+		.help = "CPUs of the workers; chosen when absent."},
+	{.name = "flows",
+		.type = CTL_OPTION_COUNT,
+		.off = offsetof(struct ctl_config, n_flows),
+		.def = "1M",
+		.min = "1k",
+		.max = "256M",
+		.help = "Flows that are tracked at once, over all workers; memory is taken at start."},
+	{.name = "endpoints",
+		.type = CTL_OPTION_COUNT,
+		.off = offsetof(struct ctl_config, n_endpoints),
+		.def = "256k",
+		.min = "1k",
+		.max = "64M",
+		.help = "Endpoints that are counted at once, over all workers."},
+	{.name = "eal_extra",
+		.type = CTL_OPTION_STRINGS,
+		.off = offsetof(struct ctl_config, eal_extra),
+		.help = "Arguments for DPDK's EAL, after those that are derived."},
+	{.name = NULL},
+};
+
+const struct ctl_option ctl_endpoints_options[] = {
+	{.name = "networks",
+		.type = CTL_OPTION_STRINGS,
+		.off = offsetof(struct ctl_config_raw, networks),
+		.def = "[10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, 100.64.0.0/10, fc00::/7]",
+		.check = ctl_check_prefix,
+		.help = "Which addresses are the subscribers' side; 1 to 64 prefixes, none inside "
+			"another."},
+	{.name = "ipv6_prefix",
+		.type = CTL_OPTION_COUNT,
+		.off = offsetof(struct ctl_config_raw, ipv6_prefix),
+		.def = "64",
+		.min = "48",
+		.max = "128",
+		.help = "Bits of an IPv6 address that make an endpoint."},
+	{.name = NULL},
+};
+
+const struct ctl_option ctl_told_files_options[] = {
+	{.name = "files",
+		.type = CTL_OPTION_STRINGS,
+		.off = offsetof(struct ctl_config_raw, told_files),
+		.help = "Files of told facts."},
+	{.name = NULL},
+};
+
+const struct ctl_option ctl_rule_options[] = {
+	{.name = "id",
+		.type = CTL_OPTION_STRING,
+		.off = offsetof(struct ctl_rule, id),
+		.required = true,
+		.check = ctl_check_name,
+		.help = "Name of the rule in triggers and counters; unique."},
+	{.name = "class",
+		.type = CTL_OPTION_ENUM,
+		.off = offsetof(struct ctl_rule, class),
+		.values = ctl_class_names,
+		.required = true,
+		.help = "Which gates apply."},
+	{.name = "purpose",
+		.type = CTL_OPTION_STRING,
+		.off = offsetof(struct ctl_rule, purpose),
+		.check = ctl_check_tag,
+		.help = "Consent that the subscriber must have given (G2); required unless "
+			"`class: service`."},
+	{.name = "version",
+		.type = CTL_OPTION_COUNT,
+		.off = offsetof(struct ctl_rule, version),
+		.def = "1",
+		.min = "1",
+		.help = "Written by you, part of every trigger: which text of the rule decided."},
+	{.name = "enabled",
+		.type = CTL_OPTION_BOOL,
+		.off = offsetof(struct ctl_rule, enabled),
+		.def = "true",
+		.help = "`false`: every trigger is held back (G1)."},
+	{.name = "dry_run",
+		.type = CTL_OPTION_BOOL,
+		.off = offsetof(struct ctl_rule, dry_run),
+		.def = "false",
+		.help = "Decide and count, never publish (G1)."},
+	{.name = "priority",
+		.type = CTL_OPTION_COUNT,
+		.off = offsetof(struct ctl_rule, priority),
+		.def = "50",
+		.max = "100",
+		.help = "Higher wins where only some may go out."},
+	{.name = "min_confidence",
+		.type = CTL_OPTION_PERCENT,
+		.off = offsetof(struct ctl_rule, min_confidence),
+		.def = "70%",
+		.min = "0%",
+		.max = "100%",
+		.help = "Triggers below are held back (G7)."},
+	{.name = "cooldown",
+		.type = CTL_OPTION_DURATION,
+		.off = offsetof(struct ctl_rule, cooldown_ns),
+		.def = "1d",
+		.max = "400d",
+		.help = "After a trigger, silence for the same subscriber and window (G14)."},
+	{.name = "control_group",
+		.type = CTL_OPTION_PERCENT,
+		.off = offsetof(struct ctl_rule, control_group),
+		.def = "0%",
+		.min = "0%",
+		.max = "100%",
+		.help = "Share of subscribers that is measured, not addressed."},
+	{.name = NULL},
+};
+
+const struct ctl_option ctl_when_options[] = {
+	{.name = "segment",
+		.type = CTL_OPTION_STRINGS,
+		.off = offsetof(struct ctl_rule, when.segments),
+		.help = "Told segments, one of which the subscriber must have; all when absent."},
+	{.name = "hours",
+		.type = CTL_OPTION_HOURS,
+		.off = offsetof(struct ctl_rule, when.hours),
+		.help = "Local hours of the subscriber's zone, `22-6` wraps; always when absent."},
+	{.name = NULL},
+};
+
+const struct ctl_option ctl_redis_options[] = {
+	{.name = "url",
+		.type = CTL_OPTION_STRING,
+		.off = offsetof(struct ctl_redis_config, url),
+		.def = "redis://127.0.0.1:6379",
+		.check = ctl_redis_url_check,
+		.env = "WIRECUE_REDIS_URL",
+		.help = "`redis://HOST:PORT[/DB]` or `unix:///PATH`."},
+	{.name = "user",
+		.type = CTL_OPTION_STRING,
+		.off = offsetof(struct ctl_redis_config, user),
+		.help = "ACL user."},
+	{.name = "prefix",
+		.type = CTL_OPTION_STRING,
+		.off = offsetof(struct ctl_redis_config, prefix),
+		.def = "wirecue:",
+		.check = check_redis_prefix,
+		.help = "What every key and channel begins with."},
+	{.name = "queue",
+		.type = CTL_OPTION_COUNT,
+		.off = offsetof(struct ctl_redis_config, queue_max),
+		.def = "1M",
+		.min = "1",
+		.max = "100M",
+		.help = "Triggers kept in memory while Redis is away."},
+	{.name = "stream_max_length",
+		.type = CTL_OPTION_COUNT,
+		.off = offsetof(struct ctl_redis_config, stream_max_len),
+		.def = "0",
+		.help = "Entries the stream is trimmed to, roughly; 0: wirecue never trims."},
+	{.name = "connect_timeout",
+		.type = CTL_OPTION_DURATION,
+		.off = offsetof(struct ctl_redis_config, connect_timeout_ns),
+		.def = "2s",
+		.min = "10ms",
+		.max = "1min",
+		.help = "How long connecting may take."},
+	{.name = "reply_timeout",
+		.type = CTL_OPTION_DURATION,
+		.off = offsetof(struct ctl_redis_config, reply_timeout_ns),
+		.def = "5s",
+		.min = "10ms",
+		.max = "10min",
+		.help = "How long a reply may take before the connection is given up."},
+	{.name = "retry_min",
+		.type = CTL_OPTION_DURATION,
+		.off = offsetof(struct ctl_redis_config, retry_min_ns),
+		.def = "100ms",
+		.min = "10ms",
+		.max = "1h",
+		.help = "First pause before connecting again; it doubles."},
+	{.name = "retry_max",
+		.type = CTL_OPTION_DURATION,
+		.off = offsetof(struct ctl_redis_config, retry_max_ns),
+		.def = "5s",
+		.min = "10ms",
+		.max = "1h",
+		.help = "Longest pause."},
+	{.name = NULL},
+};
+
+const struct ctl_option ctl_redis_raw_options[] = {
+	{.name = "password_file",
+		.type = CTL_OPTION_STRING,
+		.off = offsetof(struct ctl_config_raw, password_file),
+		.help = "File with the password; nobody but its owner and group may read it."},
+	{.name = NULL},
+};
+
+const struct ctl_option ctl_control_options[] = {
+	{.name = "socket",
+		.type = CTL_OPTION_STRING,
+		.off = offsetof(struct ctl_config, control_socket),
+		.def = "/run/wirecue/control.sock",
+		.check = check_socket,
+		.env = "WIRECUE_CONTROL_SOCKET",
+		.help = "Where `wirecue show` asks the daemon."},
+	{.name = NULL},
+};
+
+const struct ctl_option ctl_privacy_options[] = {
+	{.name = "subject",
+		.type = CTL_OPTION_ENUM,
+		.off = offsetof(struct ctl_privacy, subject),
+		.def = "msisdn",
+		.values = subject_names,
+		.help = "Identifier a trigger's subject is made of; `plain` shows it as it is, for "
+			"laboratories."},
+	{.name = NULL},
+};
+
+const struct ctl_option ctl_privacy_raw_options[] = {
+	{.name = "key_file",
+		.type = CTL_OPTION_STRING,
+		.off = offsetof(struct ctl_config_raw, key_file),
+		.help = "File with the key of the pseudonyms, 16 to 64 bytes (`openssl rand -hex "
+			"32`); required unless `subject: plain`."},
+	{.name = NULL},
+};
