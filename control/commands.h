@@ -9,3 +9,7 @@ int ctl_cmd_show(int argc, char **argv);
 
 /* subject ID [-c FILE]: the pseudonym of an identifier. */
 int ctl_cmd_subject(int argc, char **argv);
+
+/* check -c FILE: every mistake of every file on standard error and 2, or one line "ok: ..." and 0.
+ * check --options: the reference of all options as markdown. */
+int ctl_cmd_check(int argc, char **argv);

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "control/commands.h"
+
+#include "control/config.h"
+#include "control/facts.h"
+#include "control/reference.h"
+
+#include <getopt.h>
+#include <stdio.h>
+
+enum { EXIT_USAGE = 2 };
+
+static const char usage[] =
+	"usage: wirecue check -c FILE    report every mistake of the configuration\n"
+	"       wirecue check --options  print the reference of all options\n";
+
+static void print_mistake(void *, const char *text)
+{
+	(void)fprintf(stderr, "%s\n", text);
+}
+
+static int print_options(void)
+{
+	g_autoptr(GString) text = g_string_new(NULL);
+
+	ctl_reference_print(ctl_detectors, text);
+	if (fputs(text->str, stdout) == EOF || fflush(stdout) == EOF) {
+		(void)fprintf(stderr, "wirecue check: cannot write the reference: %m\n");
+		return 1;
+	}
+	return 0;
+}
+
+static int check(const char *path)
+{
+	struct ctl_config *config;
+
+	if (ctl_config_load(path, NULL, print_mistake, NULL, &config) < 0)
+		return EXIT_USAGE;
+	(void)printf("ok: %zu apps, %zu rules, %u subscribers, %u plans, %zu ports; catalogue %s\n",
+		cls_catalogue_count(config->catalogue), config->n_rules,
+		config->facts->persons->len, config->facts->plans->len, config->n_ports,
+		config->apps_path);
+	ctl_config_free(config);
+	return 0;
+}
+
+int ctl_cmd_check(int argc, char **argv)
+{
+	static const struct option options[] = {{"config", required_argument, NULL, 'c'},
+		{"options", no_argument, NULL, 'o'}, {"help", no_argument, NULL, 'h'},
+		{NULL, 0, NULL, 0}};
+	const char *path = NULL;
+	bool want_options = false;
+	int c;
+
+	optind = 0; // main() has used getopt before
+	while ((c = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
+		if (c == 'c') {
+			path = optarg;
+		} else if (c == 'o') {
+			want_options = true;
+		} else {
+			(void)fputs(usage, c == 'h' ? stdout : stderr);
+			return c == 'h' ? 0 : EXIT_USAGE;
+		}
+	}
+	if (optind != argc || (path == NULL) != want_options) {
+		(void)fputs(usage, stderr);
+		return EXIT_USAGE;
+	}
+	return want_options ? print_options() : check(path);
+}
