@@ -45,7 +45,7 @@ int ctl_cmd_subject(int argc, char **argv)
 		(void)fputs(usage, stderr);
 		return 2;
 	}
-	if (ctl_config_load(path, print_mistake, NULL, &config) < 0)
+	if (ctl_config_load(path, NULL, print_mistake, NULL, &config) < 0)
 		return 2;
 	r = ctl_subject_of(&config->privacy, argv[optind], subject, &err);
 	ctl_config_free(config);

@@ -1,15 +1,32 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
-/* The functions behind commands: argv[0] is the command's name, the return value is the exit code
- * (0 success, 1 run-time failure, 2 wrong usage). They print and complain themselves. */
+/* The commands: one table entry each (control/main.c). argv[0] is the command's name, the return
+ * value is the exit code. They print and complain themselves. */
+
+enum { CTL_EXIT_OK = 0, CTL_EXIT_FAILURE = 1, CTL_EXIT_USAGE = 2 };
+
+struct ctl_cmd {
+	const char *name;
+	const char *args; // for the usage line
+	const char *help; // one line
+	int (*run)(int argc, char **argv);
+};
+
+/* Print "wirecue: sentence" to standard error; returns status. */
+[[gnu::format(printf, 2, 3)]] int ctl_complain(int status, const char *fmt, ...);
+
+/* run -c FILE: the daemon, in the foreground. */
+int ctl_cmd_run(int argc, char **argv);
+
+/* replay CAPTURE...: the same pipeline over capture files. */
+int ctl_cmd_replay(int argc, char **argv);
+
+/* check -c FILE: every mistake of every file; check --options: the reference of all options. */
+int ctl_cmd_check(int argc, char **argv);
 
 /* show WHAT [ARG] [--json] [--socket PATH]: ask the running daemon. Without WHAT: what there is. */
 int ctl_cmd_show(int argc, char **argv);
 
 /* subject ID [-c FILE]: the pseudonym of an identifier. */
 int ctl_cmd_subject(int argc, char **argv);
-
-/* check -c FILE: every mistake of every file on standard error and 2, or one line "ok: ..." and 0.
- * check --options: the reference of all options as markdown. */
-int ctl_cmd_check(int argc, char **argv);

@@ -1,0 +1,399 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "control/commands.h"
+#include "control/flowlog.h"
+#include "control/pipeline.h"
+#include "control/progress.h"
+#include "control/publisher.h"
+#include "control/report.h"
+#include "control/trigger_file.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#if defined(__SANITIZE_ADDRESS__)
+#define HAS_ASAN true
+#elif defined(__has_feature)
+#define HAS_ASAN __has_feature(address_sanitizer)
+#else
+#define HAS_ASAN false
+#endif
+
+enum {
+	BACKLOG_MAX = 65536, // triggers waiting for Redis before reading pauses; start value
+	IDLE_US = 50,
+};
+static const uint64_t FLUSH_NS = 30ULL * 1000000000; // for what is left at the end
+
+struct options {
+	const char *config;
+	struct ctl_config_overrides overrides;
+	const char *flows, *triggers;
+	bool is_json, no_redis, with_timing, is_exact;
+	const char *const *captures;
+	size_t n_captures;
+};
+
+struct replay {
+	struct options opt;
+	struct ctl_pipeline *pipeline;
+	struct ctl_trigger_file *trigger_file;
+	FILE *flows;
+	struct event_base *base;
+	struct ctl_publisher *publisher;
+	struct timespec begin;
+};
+
+static const char help_text[] =
+	"usage: wirecue replay [-c FILE] [OPTION...] CAPTURE...\n"
+	"\n"
+	"The live pipeline over capture files (pcap, pcapng; several are merged by time), on the\n"
+	"captures' own time, as fast as it goes. Prints a report.\n"
+	"\n"
+	"  -c, --config FILE     wirecue.yaml; without it: default networks, the shipped\n"
+	"                        catalogue, no rules\n"
+	"      --source dpdk     the capture path; xdp is not part of this build\n"
+	"      --workers N       worker threads, 1 to 64; the output does not depend on it\n"
+	"      --json            the report as one JSON object\n"
+	"      --flows FILE      write one JSON object a flow\n"
+	"      --triggers FILE   write one CloudEvent a line\n"
+	"      --redis URL       publish there instead of where the configuration says\n"
+	"      --no-redis        publish nothing\n"
+	"      --timing          add timing figures to the report\n"
+	"      --exact-frames    each frame in a heap block of its own size, for memory checkers\n"
+	"      --help            this text\n"
+	"\n"
+	"Exit codes: 0 success; 1 a capture cannot be read or breaks off, or triggers could not be\n"
+	"delivered; 2 usage or configuration error.\n";
+
+enum {
+	OPT_SOURCE = 256,
+	OPT_WORKERS,
+	OPT_JSON,
+	OPT_FLOWS,
+	OPT_TRIGGERS,
+	OPT_REDIS,
+	OPT_NO_REDIS,
+	OPT_TIMING,
+	OPT_EXACT,
+	OPT_HELP
+};
+
+static const struct option long_options[] = {
+	{"config", required_argument, NULL, 'c'},
+	{"source", required_argument, NULL, OPT_SOURCE},
+	{"workers", required_argument, NULL, OPT_WORKERS},
+	{"json", no_argument, NULL, OPT_JSON},
+	{"flows", required_argument, NULL, OPT_FLOWS},
+	{"triggers", required_argument, NULL, OPT_TRIGGERS},
+	{"redis", required_argument, NULL, OPT_REDIS},
+	{"no-redis", no_argument, NULL, OPT_NO_REDIS},
+	{"timing", no_argument, NULL, OPT_TIMING},
+	{"exact-frames", no_argument, NULL, OPT_EXACT},
+	{"help", no_argument, NULL, OPT_HELP},
+	{NULL},
+};
+
+static int set_workers(struct options *o, const char *text)
+{
+	char *end;
+	const unsigned long n = strtoul(text, &end, 10);
+
+	if (*text < '0' || *text > '9' || *end != '\0' || n < 1 || n > 64)
+		return ctl_complain(
+			CTL_EXIT_USAGE, "--workers '%s', expected a number from 1 to 64", text);
+	o->overrides.n_workers = n;
+	return -1;
+}
+
+static int set_source(const char *text)
+{
+	if (strcmp(text, "dpdk") == 0)
+		return -1;
+	if (strcmp(text, "xdp") == 0)
+		return ctl_complain(CTL_EXIT_USAGE,
+			"--source xdp: this build has no XDP source, expected dpdk");
+	return ctl_complain(CTL_EXIT_USAGE, "--source '%s', expected dpdk", text);
+}
+
+/* Returns -1 to go on, else an exit status. */
+static int set_option(struct options *o, int c)
+{
+	switch (c) {
+	case 'c':
+		o->config = optarg;
+		return -1;
+	case OPT_SOURCE:
+		return set_source(optarg);
+	case OPT_WORKERS:
+		return set_workers(o, optarg);
+	case OPT_JSON:
+		o->is_json = true;
+		return -1;
+	case OPT_FLOWS:
+		o->flows = optarg;
+		return -1;
+	case OPT_TRIGGERS:
+		o->triggers = optarg;
+		return -1;
+	case OPT_REDIS:
+		o->overrides.redis_url = optarg;
+		return -1;
+	case OPT_NO_REDIS:
+		o->no_redis = true;
+		return -1;
+	case OPT_TIMING:
+		o->with_timing = true;
+		return -1;
+	case OPT_EXACT:
+		o->is_exact = true;
+		return -1;
+	case OPT_HELP:
+		(void)fputs(help_text, stdout);
+		return CTL_EXIT_OK;
+	default: // getopt has said what is wrong
+		return CTL_EXIT_USAGE;
+	}
+}
+
+static int parse(int argc, char **argv, struct options *o)
+{
+	int c;
+
+	*o = (struct options){.is_exact = HAS_ASAN};
+	while ((c = getopt_long(argc, argv, "c:", long_options, NULL)) != -1) {
+		const int r = set_option(o, c);
+
+		if (r >= 0)
+			return r;
+	}
+	o->captures = (const char *const *)argv + optind;
+	o->n_captures = (size_t)(argc - optind);
+	if (o->n_captures == 0)
+		return ctl_complain(CTL_EXIT_USAGE,
+			"replay: no capture given, expected at least one pcap or pcapng file");
+	// The built-in default has no rules, so nothing to publish.
+	if (o->config == NULL)
+		o->no_redis = true;
+	return -1;
+}
+
+static void print_mistake(void *, const char *text)
+{
+	(void)fprintf(stderr, "%s\n", text);
+}
+
+static int open_outputs(struct replay *r, struct dp_err *err)
+{
+	if (r->opt.flows != NULL) {
+		r->flows = fopen(r->opt.flows, "we");
+		if (r->flows == NULL)
+			return dp_fail(err, errno, "cannot write '%s': %m", r->opt.flows);
+	}
+	if (r->opt.triggers != NULL)
+		return ctl_trigger_file_open(r->opt.triggers, true, &r->trigger_file, err);
+	return 0;
+}
+
+static uint64_t elapsed_ms(const struct timespec *begin)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now); // cannot fail for this clock
+	return (uint64_t)(now.tv_sec - begin->tv_sec) * 1000 + (uint64_t)(now.tv_nsec / 1000000) -
+		(uint64_t)(begin->tv_nsec / 1000000);
+}
+
+static bool wait_ready(struct replay *r, uint64_t timeout_ns)
+{
+	struct timespec begin;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &begin); // cannot fail for this clock
+	while (ctl_publisher_state(r->publisher) != CTL_REDIS_READY) {
+		if (elapsed_ms(&begin) * 1000000 > timeout_ns)
+			return false;
+		(void)event_base_loop(r->base, EVLOOP_NONBLOCK);
+		(void)usleep(IDLE_US);
+	}
+	return true;
+}
+
+/* Redis must be there before hours of capture are read for nothing. */
+static int open_publisher(struct replay *r, struct dp_err *err)
+{
+	const struct ctl_config *config = ctl_pipeline_config_of(r->pipeline);
+	const struct ctl_publisher_config pc = {.redis = &config->redis,
+		.node = config->node,
+		.outbox = ctl_pipeline_outbox(r->pipeline)};
+	char sentence[512];
+	int ret;
+
+	r->base = event_base_new();
+	if (r->base == NULL)
+		return dp_fail(err, ENOMEM, "cannot set up the event loop: %m");
+	ret = ctl_publisher_new(r->base, &pc, &r->publisher, err);
+	if (ret < 0)
+		return ret;
+	if (wait_ready(r, config->redis.connect_timeout_ns))
+		return 0;
+	ctl_publisher_sentence(r->publisher, sentence, sizeof(sentence));
+	return dp_fail(err, EHOSTUNREACH, "%s; --no-redis replays without publishing", sentence);
+}
+
+static int open_all(struct replay *r, struct ctl_config *config, struct dp_err *err)
+{
+	int ret = open_outputs(r, err);
+
+	if (ret < 0) {
+		ctl_config_free(config);
+		return ret;
+	}
+	ret = ctl_pipeline_open(
+		&(struct ctl_pipeline_config){
+			.config = config,
+			.captures = r->opt.captures,
+			.n_captures = r->opt.n_captures,
+			.is_exact = r->opt.is_exact,
+			.trigger_file = r->trigger_file,
+			.is_published = !r->opt.no_redis,
+		},
+		&r->pipeline, err);
+	if (ret == 0 && !r->opt.no_redis)
+		ret = open_publisher(r, err);
+	return ret < 0 ? ret : ctl_pipeline_start(r->pipeline, err);
+}
+
+static void pump(struct replay *r)
+{
+	struct ctl_progress progress;
+	struct dp_path_stats s;
+
+	ctl_progress_begin(&progress);
+	while (!ctl_pipeline_is_done(r->pipeline)) {
+		// A slow Redis holds the reader back, so that the outbox never has to refuse.
+		const bool is_behind = r->publisher != NULL &&
+			ctl_outbox_stats(ctl_pipeline_outbox(r->pipeline)).n_waiting > BACKLOG_MAX;
+		const bool is_busy = !is_behind && ctl_pipeline_poll(r->pipeline);
+
+		if (r->base != NULL)
+			(void)event_base_loop(r->base, EVLOOP_NONBLOCK);
+		if (!is_busy)
+			(void)usleep(IDLE_US);
+		if (progress.is_shown) {
+			dp_path_stats(ctl_pipeline_path(r->pipeline), &s);
+			ctl_progress_draw(&progress, s.position, s.size, s.frames);
+		}
+	}
+	ctl_progress_end(&progress);
+}
+
+static int print_report(struct replay *r)
+{
+	struct dp_path_stats s;
+
+	dp_path_stats(ctl_pipeline_path(r->pipeline), &s);
+
+	const struct ctl_timing timing = {
+		.worker_cpu_ns = s.worker_busy_ns, .elapsed_ms = elapsed_ms(&r->begin)};
+	json_t *report = ctl_report_json(r->pipeline, r->opt.with_timing ? &timing : NULL);
+	int ret;
+
+	if (r->opt.is_json)
+		ret = json_dumpf(report, stdout, JSON_COMPACT) == 0 && putchar('\n') != EOF &&
+				fflush(stdout) == 0
+			? 0
+			: -EIO;
+	else
+		ret = ctl_report_print(report, stdout);
+	json_decref(report);
+	if (ret < 0)
+		return ctl_complain(
+			CTL_EXIT_FAILURE, "cannot print the report: %s", strerror(-ret));
+	return CTL_EXIT_OK;
+}
+
+static int write_flows(struct replay *r)
+{
+	const struct ctl_config *config = ctl_pipeline_config_of(r->pipeline);
+	int ret;
+
+	if (r->flows == NULL)
+		return CTL_EXIT_OK;
+	ret = ctl_flowlog_write(ctl_pipeline_flowlog(r->pipeline), config->catalogue,
+		config->nets.ipv6_prefix_len, r->flows);
+	if (ret < 0)
+		return ctl_complain(
+			CTL_EXIT_FAILURE, "cannot write '%s': %s", r->opt.flows, strerror(-ret));
+	return CTL_EXIT_OK;
+}
+
+static int deliver(struct replay *r)
+{
+	char sentence[512];
+	size_t left;
+
+	if (r->publisher == NULL)
+		return CTL_EXIT_OK;
+	left = ctl_publisher_flush(r->publisher, FLUSH_NS);
+	if (left == 0)
+		return CTL_EXIT_OK;
+	ctl_publisher_sentence(r->publisher, sentence, sizeof(sentence));
+	return ctl_complain(
+		CTL_EXIT_FAILURE, "%zu triggers were not delivered: %s", left, sentence);
+}
+
+/* Everything at the end is tried, so that one failure does not hide the rest. */
+static int finish(struct replay *r)
+{
+	const char *broken = dp_path_broken(ctl_pipeline_path(r->pipeline));
+	struct dp_err err;
+	int status;
+
+	ctl_flowlog_seal(ctl_pipeline_flowlog(r->pipeline));
+	status = deliver(r);
+	status |= write_flows(r);
+	if (ctl_trigger_file_close(r->trigger_file, &err) < 0)
+		status |= ctl_complain(CTL_EXIT_FAILURE, "%s", err.text);
+	r->trigger_file = NULL;
+	status |= print_report(r);
+	if (broken != NULL)
+		status |= ctl_complain(CTL_EXIT_FAILURE, "%s", broken);
+	return status;
+}
+
+static void close_all(struct replay *r)
+{
+	ctl_publisher_free(r->publisher);
+	ctl_pipeline_close(r->pipeline);
+	if (r->base != NULL)
+		event_base_free(r->base);
+	(void)ctl_trigger_file_close(r->trigger_file, NULL); // only left over by a failed start
+	if (r->flows != NULL)
+		(void)fclose(r->flows); // was flushed
+}
+
+int ctl_cmd_replay(int argc, char **argv)
+{
+	struct replay r = {0};
+	struct ctl_config *config;
+	struct dp_err err = {0};
+	int status = parse(argc, argv, &r.opt);
+
+	if (status >= 0)
+		return status;
+	(void)clock_gettime(CLOCK_MONOTONIC, &r.begin); // cannot fail for this clock
+	if (ctl_config_load(r.opt.config, &r.opt.overrides, print_mistake, NULL, &config) < 0)
+		return CTL_EXIT_USAGE;
+	if (open_all(&r, config, &err) < 0) {
+		status = ctl_complain(CTL_EXIT_FAILURE, "%s", err.text);
+	} else {
+		pump(&r);
+		status = finish(&r);
+	}
+	close_all(&r);
+	return status;
+}

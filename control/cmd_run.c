@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "control/commands.h"
+#include "control/daemon.h"
+#include "control/log.h"
+#include "control/pipeline.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static const char help_text[] =
+	"usage: wirecue run -c FILE [OPTION...]\n"
+	"\n"
+	"The daemon, in the foreground. SIGHUP reads the configuration again (rules, catalogue, told\n"
+	"facts; a mistake changes nothing), SIGTERM and SIGINT stop it in order.\n"
+	"\n"
+	"  -c, --config FILE     wirecue.yaml\n"
+	"      --redis URL       instead of redis.url\n"
+	"      --socket PATH     instead of control.socket\n"
+	"      --dry             check everything, print what would be started, and end\n"
+	"      --help            this text\n"
+	"\n"
+	"Exit codes: 0 stopped in order; 1 no port could be opened, or another run-time failure; 2\n"
+	"usage or configuration error.\n";
+
+enum { OPT_REDIS = 256, OPT_SOCKET, OPT_DRY, OPT_HELP };
+
+static const struct option long_options[] = {
+	{"config", required_argument, NULL, 'c'},
+	{"redis", required_argument, NULL, OPT_REDIS},
+	{"socket", required_argument, NULL, OPT_SOCKET},
+	{"dry", no_argument, NULL, OPT_DRY},
+	{"help", no_argument, NULL, OPT_HELP},
+	{NULL},
+};
+
+struct options {
+	struct ctl_daemon_config daemon;
+	bool is_dry;
+};
+
+/* Returns -1 to go on, else an exit status. */
+static int parse(int argc, char **argv, struct options *o)
+{
+	int c;
+
+	while ((c = getopt_long(argc, argv, "c:", long_options, NULL)) != -1) {
+		switch (c) {
+		case 'c':
+			o->daemon.path = optarg;
+			break;
+		case OPT_REDIS:
+			o->daemon.overrides.redis_url = optarg;
+			break;
+		case OPT_SOCKET:
+			o->daemon.overrides.socket = optarg;
+			break;
+		case OPT_DRY:
+			o->is_dry = true;
+			break;
+		case OPT_HELP:
+			(void)fputs(help_text, stdout);
+			return CTL_EXIT_OK;
+		default: // getopt has said what is wrong
+			return CTL_EXIT_USAGE;
+		}
+	}
+	if (optind < argc)
+		return ctl_complain(CTL_EXIT_USAGE, "run: '%s' is too much, expected options only",
+			argv[optind]);
+	if (o->daemon.path == NULL)
+		return ctl_complain(CTL_EXIT_USAGE, "run: no configuration, expected -c FILE");
+	return -1;
+}
+
+static void print_mistake(void *, const char *text)
+{
+	(void)fprintf(stderr, "%s\n", text);
+}
+
+static void print_dry(const struct ctl_config *config)
+{
+	char *eal = ctl_pipeline_describe(config);
+
+	(void)printf("node      %s\n", config->node);
+	for (size_t i = 0; i < config->n_ports; i++)
+		(void)printf("port      %s: %s, DPDK (this build has no other source)\n",
+			config->ports[i].name, config->ports[i].device);
+	(void)printf("catalogue %s: %zu apps\n", config->apps_path,
+		cls_catalogue_count(config->catalogue));
+	(void)printf("rules     %zu\n", config->n_rules);
+	(void)printf("redis     %s\n", config->redis.url);
+	(void)printf("socket    %s\n", config->control_socket);
+	(void)printf("eal       %s\n", eal != NULL ? eal : "?");
+	free(eal);
+}
+
+int ctl_cmd_run(int argc, char **argv)
+{
+	struct options o = {0};
+	struct ctl_config *config;
+	struct dp_err err = {0};
+	int status = parse(argc, argv, &o);
+
+	if (status >= 0)
+		return status;
+	if (ctl_config_load(o.daemon.path, &o.daemon.overrides, print_mistake, NULL, &config) < 0)
+		return CTL_EXIT_USAGE;
+	if (config->n_ports == 0) {
+		ctl_config_free(config);
+		return ctl_complain(CTL_EXIT_USAGE,
+			"%s: no ports, expected at least one under 'ports:'", o.daemon.path);
+	}
+	if (o.is_dry) {
+		print_dry(config);
+		ctl_config_free(config);
+		return CTL_EXIT_OK;
+	}
+	o.daemon.config = config;
+	if (ctl_daemon_run(&o.daemon, &err) < 0)
+		return ctl_complain(CTL_EXIT_FAILURE, "%s", err.text);
+	return CTL_EXIT_OK;
+}

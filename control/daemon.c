@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "control/daemon.h"
+
+#include "control/facts.h"
+#include "control/log.h"
+#include "control/notify.h"
+#include "control/pipeline.h"
+#include "control/publisher.h"
+#include "control/shows.h"
+#include "control/socket.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/time.h>
+
+enum {
+	POLL_US = 2000, // how long records wait at most; well below the second we promise
+	PORTS_MAX = 16,
+	SIGNALS = 3,
+};
+static const uint64_t STOP_FLUSH_NS = 5ULL * 1000000000; // systemd's patience is 90 s
+
+struct daemon {
+	const struct ctl_daemon_config *cfg;
+	struct event_base *base;
+	struct ctl_pipeline *pipeline;
+	struct ctl_publisher *publisher;
+	struct ctl_socket *socket;
+	struct ctl_shows shows;
+	struct event *signals[SIGNALS];
+	struct event *poll_timer, *log_timer;
+};
+
+static void on_poll(evutil_socket_t, short, void *ctx)
+{
+	struct daemon *d = ctx;
+
+	(void)ctl_pipeline_poll(d->pipeline);
+}
+
+static void on_log(evutil_socket_t, short, void *)
+{
+	ctl_log_flush();
+}
+
+static void on_stop(evutil_socket_t signal, short, void *ctx)
+{
+	struct daemon *d = ctx;
+
+	ctl_log(CTL_LOG_NOTICE, "stopping", CTL_COUNT("signal", (uint64_t)signal));
+	(void)event_base_loopbreak(d->base);
+}
+
+static void log_mistake(void *, const char *text)
+{
+	ctl_log(CTL_LOG_ERR, "config_mistake", CTL_TEXT("at", text));
+}
+
+static bool same_strings(char *const *a, char *const *b)
+{
+	static char *const none[] = {NULL};
+
+	return g_strv_equal((const char *const *)(a != NULL ? a : none),
+		(const char *const *)(b != NULL ? b : none));
+}
+
+static bool same_ports(const struct ctl_config *a, const struct ctl_config *b)
+{
+	if (a->n_ports != b->n_ports)
+		return false;
+	for (size_t i = 0; i < a->n_ports; i++) {
+		if (strcmp(a->ports[i].device, b->ports[i].device) != 0 ||
+			!same_strings(a->ports[i].cpus, b->ports[i].cpus))
+			return false;
+	}
+	return true;
+}
+
+/* The first key whose change needs a restart, or NULL. */
+static const char *fixed_key(const struct ctl_config *a, const struct ctl_config *b)
+{
+	if (!same_ports(a, b))
+		return "ports";
+	if (a->tick_ns != b->tick_ns)
+		return "tick";
+	if (!same_strings(a->worker_cpus, b->worker_cpus) || a->n_flows != b->n_flows)
+		return "workers";
+	if (memcmp(&a->nets, &b->nets, sizeof(a->nets)) != 0)
+		return "endpoints";
+	if (strcmp(a->node, b->node) != 0)
+		return "node";
+	if (strcmp(a->redis.url, b->redis.url) != 0)
+		return "redis";
+	if (strcmp(a->control_socket, b->control_socket) != 0)
+		return "control";
+	return NULL;
+}
+
+static void on_reload(evutil_socket_t, short, void *ctx)
+{
+	struct daemon *d = ctx;
+	struct ctl_config *config;
+
+	(void)ctl_notify("RELOADING=1");
+	if (ctl_config_load(d->cfg->path, &d->cfg->overrides, log_mistake, NULL, &config) < 0) {
+		ctl_log(CTL_LOG_ERR, "reload_refused",
+			CTL_TEXT("consequence", "the configuration in force stays"));
+		(void)ctl_notify("READY=1\nSTATUS=a reload was refused, see the log");
+		return;
+	}
+
+	const char *fixed = fixed_key(ctl_pipeline_config_of(d->pipeline), config);
+
+	if (fixed != NULL) {
+		ctl_log(CTL_LOG_ERR, "reload_refused", CTL_TEXT("changed", fixed),
+			CTL_TEXT("consequence",
+				"needs a restart; the configuration in force stays"));
+		ctl_config_free(config);
+		(void)ctl_notify("READY=1\nSTATUS=a reload was refused, see the log");
+		return;
+	}
+	ctl_pipeline_reload(d->pipeline, config);
+	ctl_log(CTL_LOG_NOTICE, "reloaded", CTL_COUNT("rules", config->n_rules),
+		CTL_COUNT("apps", cls_catalogue_count(config->catalogue)),
+		CTL_COUNT("subscribers", config->facts->persons->len));
+	(void)ctl_notify("READY=1\nSTATUS=running");
+}
+
+static void heartbeat(void *ctx, json_t *object)
+{
+	const struct daemon *d = ctx;
+
+	ctl_shows_heartbeat(&d->shows, object);
+}
+
+static int add_signal(struct daemon *d, size_t i, int number, event_callback_fn fn)
+{
+	d->signals[i] = evsignal_new(d->base, number, fn, d);
+	return d->signals[i] != NULL && event_add(d->signals[i], NULL) == 0 ? 0 : -1;
+}
+
+static struct event *add_timer(struct daemon *d, const struct timeval *every, event_callback_fn fn)
+{
+	struct event *timer = event_new(d->base, -1, EV_PERSIST, fn, d);
+
+	if (timer == NULL || event_add(timer, every) != 0)
+		return NULL;
+	return timer;
+}
+
+static int open_loop(struct daemon *d, struct dp_err *reterr)
+{
+	static const struct timeval poll_every = {.tv_usec = POLL_US};
+	static const struct timeval log_every = {.tv_sec = CTL_LOG_WINDOW_NS / 1000000000};
+
+	d->poll_timer = add_timer(d, &poll_every, on_poll);
+	d->log_timer = add_timer(d, &log_every, on_log);
+	if (d->poll_timer == NULL || d->log_timer == NULL ||
+		add_signal(d, 0, SIGTERM, on_stop) < 0 || add_signal(d, 1, SIGINT, on_stop) < 0 ||
+		add_signal(d, 2, SIGHUP, on_reload) < 0)
+		return dp_fail(reterr, ENOMEM, "cannot set up the event loop: %m");
+	return 0;
+}
+
+static int open_delivery(struct daemon *d, struct dp_err *reterr)
+{
+	const struct ctl_config *config = ctl_pipeline_config_of(d->pipeline);
+	const struct ctl_publisher_config pc = {
+		.redis = &config->redis,
+		.node = config->node,
+		.outbox = ctl_pipeline_outbox(d->pipeline),
+		.heartbeat = heartbeat,
+		.heartbeat_ctx = d,
+	};
+	const int r = ctl_publisher_new(d->base, &pc, &d->publisher, reterr);
+
+	if (r < 0)
+		return r;
+	d->shows.pipeline = d->pipeline;
+	d->shows.publisher = d->publisher;
+	return ctl_socket_open(
+		d->base, config->control_socket, ctl_show_table, &d->shows, &d->socket, reterr);
+}
+
+static void report_ports(const struct daemon *d)
+{
+	struct dp_port_stats ports[PORTS_MAX];
+	const size_t n = dp_path_ports(ctl_pipeline_path(d->pipeline), ports, PORTS_MAX);
+
+	for (size_t i = 0; i < n; i++) {
+		if (ports[i].down[0] != '\0')
+			ctl_log(CTL_LOG_ERR, "port_down", CTL_TEXT("device", ports[i].name),
+				CTL_TEXT("cause", ports[i].down),
+				CTL_TEXT("consequence", "the other ports work without it"));
+		else
+			ctl_log(CTL_LOG_INFO, "port_up", CTL_TEXT("device", ports[i].name));
+	}
+}
+
+static int open_all(struct daemon *d, struct dp_err *reterr)
+{
+	int r;
+
+	d->base = event_base_new();
+	if (d->base == NULL) {
+		ctl_config_free(d->cfg->config);
+		return dp_fail(reterr, ENOMEM, "cannot set up the event loop: %m");
+	}
+	r = ctl_pipeline_open(
+		&(struct ctl_pipeline_config){.config = d->cfg->config, .is_published = true},
+		&d->pipeline, reterr);
+	if (r == 0)
+		r = open_delivery(d, reterr);
+	if (r == 0)
+		r = open_loop(d, reterr);
+	if (r == 0)
+		r = ctl_pipeline_start(d->pipeline, reterr);
+	return r;
+}
+
+static void close_all(struct daemon *d)
+{
+	ctl_socket_close(d->socket);
+	ctl_publisher_free(d->publisher);
+	ctl_pipeline_close(d->pipeline);
+	for (size_t i = 0; i < SIGNALS; i++) {
+		if (d->signals[i] != NULL)
+			event_free(d->signals[i]);
+	}
+	if (d->poll_timer != NULL)
+		event_free(d->poll_timer);
+	if (d->log_timer != NULL)
+		event_free(d->log_timer);
+	if (d->base != NULL)
+		event_base_free(d->base);
+	ctl_log_flush();
+}
+
+/* What was received is counted, what was decided is delivered, as far as Redis answers. */
+static void stop(struct daemon *d)
+{
+	size_t left;
+
+	(void)ctl_notify("STOPPING=1");
+	if (!ctl_pipeline_finish(d->pipeline))
+		ctl_log(CTL_LOG_ERR, "stop_incomplete",
+			CTL_TEXT("consequence", "the last tick's usage is missing"));
+	left = ctl_publisher_flush(d->publisher, STOP_FLUSH_NS);
+	if (left > 0)
+		ctl_log(CTL_LOG_ERR, "triggers_undelivered", CTL_COUNT("count", left));
+	ctl_log(CTL_LOG_NOTICE, "stopped");
+}
+
+int ctl_daemon_run(const struct ctl_daemon_config *config, struct dp_err *reterr)
+{
+	struct daemon d = {.cfg = config};
+	const int r = open_all(&d, reterr);
+
+	if (r == 0) {
+		report_ports(&d);
+		ctl_log(CTL_LOG_NOTICE, "ready", CTL_TEXT("version", WIRECUE_VERSION),
+			CTL_COUNT("workers", ctl_pipeline_workers(d.pipeline)));
+		(void)ctl_notify("READY=1\nSTATUS=running");
+		(void)event_base_dispatch(d.base);
+		stop(&d);
+	}
+	close_all(&d);
+	return r;
+}

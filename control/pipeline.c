@@ -1,0 +1,369 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "control/pipeline.h"
+
+#include "classifier/ndpi.h"
+#include "control/collect.h"
+#include "control/engine.h"
+#include "control/flowlog.h"
+#include "control/totals.h"
+#include "control/utc.h"
+#include "dataplane/eal.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <string.h>
+
+enum { WORKERS_MAX = 64, FINISH_TICKS = 2 };
+static const uint64_t FINISH_NS = 5ULL * 1000000000;
+
+struct ctl_pipeline {
+	struct ctl_config *config; // in force
+	struct ctl_config *first; // the one it was opened with: others borrow what cannot change
+	struct ctl_config *retired; // until no worker reads its catalogue
+	struct dp_path_grace grace;
+	uint16_t n_workers;
+	struct dp_stage stages[WORKERS_MAX]; // belong to the path; kept to switch their catalogue
+	struct dp_path *path;
+	struct ctl_collect *collect;
+	struct ctl_engine *engine;
+	struct ctl_outbox *outbox;
+	struct ctl_flowlog *flowlog;
+	struct ctl_totals *totals;
+	uint64_t lost, received; // of the sources, at the last tick
+	bool is_live;
+	bool is_eal_started;
+};
+
+static size_t count(char *const *list)
+{
+	return list != NULL ? g_strv_length((char **)list) : 0;
+}
+
+/* One for each CPU that ports and control leave, or what was asked for. */
+static uint16_t workers_of(const struct ctl_config *config, bool is_live)
+{
+	cpu_set_t set;
+	size_t n = config->n_workers > 0 ? config->n_workers : count(config->worker_cpus);
+
+	if (n == 0 && sched_getaffinity(0, sizeof(set), &set) == 0) {
+		const size_t taken = is_live ? config->n_ports + 1 : 2;
+		const size_t cpus = (size_t)CPU_COUNT(&set);
+
+		n = cpus > taken ? cpus - taken : 1;
+	}
+	return (uint16_t)(n < 1 ? 1 : n > WORKERS_MAX ? WORKERS_MAX : n);
+}
+
+/* "net_tap,iface=x" is not unique among several: the EAL wants "net_tap0". */
+static char *device_of(const struct ctl_port *port, size_t index)
+{
+	const size_t len = strcspn(port->device, ",");
+
+	if (strncmp(port->device, "net_", 4) != 0 || g_ascii_isdigit(port->device[len - 1]))
+		return g_strdup(port->device);
+	return g_strdup_printf("%.*s%zu%s", (int)len, port->device, index, port->device + len);
+}
+
+static char **devices_of(const struct ctl_config *config)
+{
+	char **devices = g_new0(char *, config->n_ports + 1);
+
+	for (size_t i = 0; i < config->n_ports; i++)
+		devices[i] = device_of(&config->ports[i], i);
+	return devices;
+}
+
+/* Main's CPUs, then the ports', then the workers'; NULL where the user chose none. */
+static char **cpus_of(const struct ctl_config *config, uint16_t n_workers)
+{
+	GPtrArray *cpus;
+
+	if (count(config->worker_cpus) != n_workers)
+		return NULL;
+	cpus = g_ptr_array_new();
+	g_ptr_array_add(cpus, g_strdup("0"));
+	for (size_t i = 0; i < config->n_ports; i++) {
+		const char *cpu = count(config->ports[i].cpus) > 0 ? config->ports[i].cpus[0]
+								   : config->worker_cpus[0];
+
+		g_ptr_array_add(cpus, g_strdup(cpu));
+	}
+	for (uint16_t i = 0; i < n_workers; i++)
+		g_ptr_array_add(cpus, g_strdup(config->worker_cpus[i]));
+	g_ptr_array_add(cpus, NULL);
+	return (char **)g_ptr_array_free(cpus, FALSE);
+}
+
+/* What the EAL and the path are started with; the lists are owned. */
+struct plan {
+	char **devices;
+	char **cpus;
+	struct dp_path_config path;
+	struct dp_eal_config eal;
+};
+
+static void plan_make(struct plan *plan, const struct ctl_config *config,
+	const char *const *captures, size_t n_captures, uint16_t n_workers)
+{
+	const bool is_live = captures == NULL;
+
+	*plan = (struct plan){0};
+	plan->devices = is_live ? devices_of(config) : NULL;
+	plan->cpus = is_live ? cpus_of(config, n_workers) : NULL;
+	plan->path = (struct dp_path_config){
+		.n_workers = n_workers,
+		.tick_ns = config->tick_ns,
+		.nets = config->nets,
+		.n_flows = config->n_flows,
+		.wants_notes = !is_live,
+		.captures = captures,
+		.n_captures = n_captures,
+		.ports = (const char *const *)plan->devices,
+		.n_ports = is_live ? config->n_ports : 0,
+	};
+	plan->eal = (struct dp_eal_config){
+		.n_lcores = dp_path_lcores(&plan->path),
+		.cpus = (const char *const *)plan->cpus,
+		.devices = (const char *const *)plan->devices,
+		.extra = is_live ? (const char *const *)config->eal_extra : NULL,
+		.pool_bytes = dp_path_pool_bytes(&plan->path),
+	};
+}
+
+static void plan_free(struct plan *plan)
+{
+	g_strfreev(plan->devices);
+	g_strfreev(plan->cpus);
+}
+
+char *ctl_pipeline_describe(const struct ctl_config *config)
+{
+	struct plan plan;
+
+	plan_make(&plan, config, NULL, 0, workers_of(config, true));
+
+	char *line = dp_eal_describe(&plan.eal);
+
+	plan_free(&plan);
+	return line;
+}
+
+/* Loss of the sources since the last tick, 0..1. */
+static double capture_loss(struct ctl_pipeline *p)
+{
+	struct dp_path_stats s;
+
+	if (!p->is_live)
+		return 0;
+	dp_path_stats(p->path, &s);
+
+	const uint64_t lost = s.lost + s.outcomes[DP_OUTCOME_QUEUE_FULL] - p->lost;
+	const uint64_t received = s.frames + s.lost - p->received;
+
+	p->lost += lost;
+	p->received += received;
+	return received > 0 ? (double)lost / (double)received : 0;
+}
+
+static void on_tick(void *ctx, uint64_t end_ns, const struct dp_record *records, size_t n)
+{
+	struct ctl_pipeline *p = ctx;
+
+	ctl_totals_add(p->totals, records, n);
+	ctl_engine_tick(p->engine, end_ns, records, n, capture_loss(p));
+	ctl_outbox_seal(p->outbox);
+}
+
+static void on_note(void *ctx, const struct dp_record *note)
+{
+	struct ctl_pipeline *p = ctx;
+
+	ctl_flowlog_add(p->flowlog, note);
+}
+
+static int open_stages(struct ctl_pipeline *p, struct dp_err *reterr)
+{
+	for (uint16_t i = 0; i < p->n_workers; i++) {
+		const int r = cls_stage_new(p->config->catalogue, &p->stages[i], reterr);
+
+		if (r == 0)
+			continue;
+		while (i-- > 0)
+			p->stages[i].ops->free(p->stages[i].self);
+		return r;
+	}
+	return 0;
+}
+
+static int open_path(
+	struct ctl_pipeline *p, const struct ctl_pipeline_config *c, struct dp_err *reterr)
+{
+	struct dp_stage given[WORKERS_MAX];
+	struct plan plan;
+	int r;
+
+	plan_make(&plan, p->config, c->captures, c->n_captures, p->n_workers);
+	plan.path.is_exact = c->is_exact;
+	r = dp_eal_start(&plan.eal, reterr);
+	p->is_eal_started = true;
+	if (r == 0)
+		r = open_stages(p, reterr);
+	if (r == 0) {
+		memcpy(given, p->stages, sizeof(given));
+		plan.path.stages = given;
+		r = dp_path_open(&plan.path, &p->path, reterr);
+	}
+	plan_free(&plan);
+	return r;
+}
+
+int ctl_pipeline_open(const struct ctl_pipeline_config *c, struct ctl_pipeline **ret_pipeline,
+	struct dp_err *reterr)
+{
+	static const struct ctl_collect_ops live = {.tick = on_tick};
+	static const struct ctl_collect_ops replay = {.tick = on_tick, .note = on_note};
+	struct ctl_pipeline *p = g_new0(struct ctl_pipeline, 1);
+	int r;
+
+	p->config = c->config;
+	p->first = c->config;
+	p->is_live = c->captures == NULL;
+	p->n_workers = workers_of(p->config, p->is_live);
+	p->totals = ctl_totals_new();
+	p->flowlog = p->is_live ? NULL : ctl_flowlog_new();
+	p->outbox = ctl_outbox_new(&(struct ctl_outbox_config){
+		.queue_max = p->config->redis.queue_max,
+		.is_replay = !p->is_live,
+		.is_published = c->is_published,
+		.file = c->trigger_file,
+	});
+	r = ctl_engine_new(p->config, ctl_outbox_push, p->outbox, &p->engine, reterr);
+	if (r == 0)
+		r = open_path(p, c, reterr);
+	if (r < 0) {
+		ctl_pipeline_close(p);
+		return r;
+	}
+	p->collect = ctl_collect_new(
+		p->path, p->n_workers, p->config->tick_ns, p->is_live ? &live : &replay, p);
+	*ret_pipeline = p;
+	return 0;
+}
+
+void ctl_pipeline_close(struct ctl_pipeline *p)
+{
+	if (p == NULL)
+		return;
+	dp_path_close(p->path);
+	ctl_collect_free(p->collect);
+	ctl_engine_free(p->engine);
+	ctl_outbox_free(p->outbox);
+	ctl_flowlog_free(p->flowlog);
+	ctl_totals_free(p->totals);
+	if (p->retired != p->first)
+		ctl_config_free(p->retired);
+	if (p->config != p->first)
+		ctl_config_free(p->config);
+	ctl_config_free(p->first);
+	if (p->is_eal_started)
+		dp_eal_stop();
+	g_free(p);
+}
+
+int ctl_pipeline_start(struct ctl_pipeline *p, struct dp_err *reterr)
+{
+	return dp_path_start(p->path, reterr);
+}
+
+static void free_retired(struct ctl_pipeline *p)
+{
+	if (p->retired == NULL || !dp_path_grace_is_over(p->path, &p->grace))
+		return;
+	if (p->retired != p->first)
+		ctl_config_free(p->retired);
+	p->retired = NULL;
+}
+
+bool ctl_pipeline_poll(struct ctl_pipeline *p)
+{
+	const bool is_busy = ctl_collect_poll(p->collect);
+
+	free_retired(p);
+	return is_busy;
+}
+
+bool ctl_pipeline_is_done(const struct ctl_pipeline *p)
+{
+	return dp_path_is_drained(p->path);
+}
+
+bool ctl_pipeline_finish(struct ctl_pipeline *p)
+{
+	const uint64_t begin_ns = ctl_utc_now_ns();
+	// Receivers stamp with the same clock, up to the drift of its two readings.
+	const uint64_t tick = begin_ns / p->config->tick_ns + FINISH_TICKS;
+
+	dp_path_finish(p->path, tick);
+	while (ctl_collect_watermark(p->collect) <= tick * p->config->tick_ns) {
+		if (ctl_utc_now_ns() - begin_ns > FINISH_NS)
+			return false;
+		if (!ctl_pipeline_poll(p))
+			(void)sched_yield();
+	}
+	return true;
+}
+
+void ctl_pipeline_reload(struct ctl_pipeline *p, struct ctl_config *config)
+{
+	// One at a time: a second reload waits out the first one's workers, a few microseconds.
+	while (p->retired != NULL) {
+		(void)sched_yield();
+		free_retired(p);
+	}
+	ctl_engine_reload(p->engine, config);
+	for (uint16_t i = 0; i < p->n_workers; i++)
+		cls_stage_set_catalogue(&p->stages[i], config->catalogue);
+	p->retired = p->config;
+	p->config = config;
+	dp_path_grace_begin(p->path, &p->grace);
+}
+
+const struct ctl_config *ctl_pipeline_config_of(const struct ctl_pipeline *p)
+{
+	return p->config;
+}
+
+struct ctl_outbox *ctl_pipeline_outbox(struct ctl_pipeline *p)
+{
+	return p->outbox;
+}
+
+struct dp_path *ctl_pipeline_path(struct ctl_pipeline *p)
+{
+	return p->path;
+}
+
+struct ctl_engine *ctl_pipeline_engine(struct ctl_pipeline *p)
+{
+	return p->engine;
+}
+
+struct ctl_flowlog *ctl_pipeline_flowlog(struct ctl_pipeline *p)
+{
+	return p->flowlog;
+}
+
+uint16_t ctl_pipeline_workers(const struct ctl_pipeline *p)
+{
+	return p->n_workers;
+}
+
+uint64_t ctl_pipeline_watermark(const struct ctl_pipeline *p)
+{
+	return ctl_collect_watermark(p->collect);
+}
+
+json_t *ctl_pipeline_apps_json(const struct ctl_pipeline *p)
+{
+	return ctl_totals_json(p->totals, p->config->catalogue);
+}

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "control/report.h"
+
+#include "control/engine.h"
+#include "control/flowlog.h"
+
+#include <errno.h>
+#include <string.h>
+
+static json_t *outcomes_json(const struct dp_path_stats *s)
+{
+	json_t *outcomes = json_object();
+
+	for (int i = 0; i < DP_OUTCOME_COUNT; i++)
+		(void)json_object_set_new(
+			outcomes, dp_outcome_names[i], json_integer((json_int_t)s->outcomes[i]));
+	return outcomes;
+}
+
+json_t *ctl_report_json(struct ctl_pipeline *p, const struct ctl_timing *timing)
+{
+	const struct ctl_flowlog *log = ctl_pipeline_flowlog(p);
+	struct dp_path_stats s;
+
+	dp_path_stats(ctl_pipeline_path(p), &s);
+
+	json_t *report = json_pack("{s:I, s:I, s:o, s:I, s:o, s:o, s:o, s:o}", "packets",
+		(json_int_t)s.frames, "bytes", (json_int_t)s.wire_bytes, "outcomes",
+		outcomes_json(&s), "flows", (json_int_t)ctl_flowlog_count(log), "apps",
+		ctl_flowlog_apps_json(log, ctl_pipeline_config_of(p)->catalogue), "usage",
+		ctl_engine_usage_json(ctl_pipeline_engine(p)), "triggers",
+		ctl_engine_triggers_json(ctl_pipeline_engine(p)), "suppressed",
+		ctl_engine_suppressed_json(ctl_pipeline_engine(p)));
+
+	if (s.flows_evicted > 0) // the promise of byte-identical output is void, so say it
+		(void)json_object_set_new(
+			report, "flows_evicted", json_integer((json_int_t)s.flows_evicted));
+	if (timing != NULL)
+		(void)json_object_set_new(report, "timing",
+			json_pack("{s:I, s:I}", "worker_cpu_ns", (json_int_t)timing->worker_cpu_ns,
+				"elapsed_ms", (json_int_t)timing->elapsed_ms));
+	return report;
+}
+
+static json_int_t integer(const json_t *object, const char *key)
+{
+	return json_integer_value(json_object_get(object, key));
+}
+
+static const char *string(const json_t *object, const char *key)
+{
+	return json_string_value(json_object_get(object, key));
+}
+
+/* Bytes for people: three digits and a unit of ten. */
+static const char *human(json_int_t bytes, char buf[32])
+{
+	static const char *const units[] = {"B", "kB", "MB", "GB", "TB", "PB"};
+	double v = (double)bytes;
+	size_t i = 0;
+
+	for (; v >= 999.95 && i + 1 < sizeof(units) / sizeof(units[0]); i++)
+		v /= 1000;
+	(void)snprintf(buf, 32, i == 0 ? "%.0f %s" : "%.1f %s", v, units[i]);
+	return buf;
+}
+
+static void print_outcomes(const json_t *report, FILE *out)
+{
+	const char *name;
+	json_t *n;
+
+	json_object_foreach((json_t *)(uintptr_t)json_object_get(report, "outcomes"), name, n)
+	{
+		if (json_integer_value(n) > 0)
+			(void)fprintf(out, "outcome     %-14s %12lld frames\n", name,
+				(long long)json_integer_value(n));
+	}
+}
+
+static void print_apps(const json_t *report, FILE *out)
+{
+	size_t i;
+	json_t *app;
+	char buf[32];
+
+	json_array_foreach(json_object_get(report, "apps"), i, app)
+	{
+		(void)fprintf(out, "app         %-24s %12s %10lld packets %8lld flows\n",
+			string(app, "app"), human(integer(app, "bytes"), buf),
+			(long long)integer(app, "packets"), (long long)integer(app, "flows"));
+	}
+}
+
+static void print_usage(const json_t *report, FILE *out)
+{
+	size_t i;
+	json_t *row;
+	char up[32], down[32];
+
+	json_array_foreach(json_object_get(report, "usage"), i, row)
+	{
+		(void)fprintf(out, "usage       %-52s %-24s %12s up %12s down\n",
+			string(row, "subscriber"), string(row, "app"),
+			human(integer(row, "up_bytes"), up),
+			human(integer(row, "down_bytes"), down));
+	}
+}
+
+static void print_decisions(const json_t *report, FILE *out)
+{
+	const char *name, *reason;
+	json_t *n, *reasons;
+
+	json_object_foreach((json_t *)(uintptr_t)json_object_get(report, "triggers"), name, n)
+	{
+		(void)fprintf(
+			out, "trigger     %-40s %6lld\n", name, (long long)json_integer_value(n));
+	}
+	json_object_foreach(
+		(json_t *)(uintptr_t)json_object_get(report, "suppressed"), name, reasons)
+	{
+		json_object_foreach(reasons, reason, n)
+		{
+			(void)fprintf(out, "withheld    %-40s %6lld %s\n", name,
+				(long long)json_integer_value(n), reason);
+		}
+	}
+}
+
+int ctl_report_print(const json_t *report, FILE *out)
+{
+	char buf[32];
+
+	(void)fprintf(out, "capture     %lld frames, %s, %lld flows\n",
+		(long long)integer(report, "packets"), human(integer(report, "bytes"), buf),
+		(long long)integer(report, "flows"));
+	print_outcomes(report, out);
+	if (json_object_get(report, "flows_evicted") != NULL)
+		(void)fprintf(out,
+			"evicted     %lld flows: the table was full, raise workers.flows for exact figures\n",
+			(long long)integer(report, "flows_evicted"));
+	print_apps(report, out);
+	print_usage(report, out);
+	print_decisions(report, out);
+
+	const json_t *timing = json_object_get(report, "timing");
+
+	if (timing != NULL)
+		(void)fprintf(out, "timing      %lld ms elapsed, %.1f ms in workers\n",
+			(long long)integer(timing, "elapsed_ms"),
+			(double)integer(timing, "worker_cpu_ns") / 1e6);
+	return fflush(out) == 0 ? 0 : -errno;
+}

@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "control/shows.h"
+
+#include "control/engine.h"
+#include "control/utc.h"
+
+#include <stdlib.h>
+
+enum { PORTS_MAX = 16 };
+
+static json_t *integer(uint64_t v)
+{
+	return json_integer((json_int_t)v);
+}
+
+static json_t *ports(const struct ctl_shows *s)
+{
+	const struct ctl_config *config = ctl_pipeline_config_of(s->pipeline);
+	struct dp_port_stats ports[PORTS_MAX];
+	const size_t n = dp_path_ports(ctl_pipeline_path(s->pipeline), ports, PORTS_MAX);
+	json_t *rows = json_array();
+
+	for (size_t i = 0; i < n; i++)
+		(void)json_array_append_new(rows,
+			json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:s}", "port",
+				i < config->n_ports ? config->ports[i].name : "?", "device",
+				ports[i].name, "state", ports[i].down[0] == '\0' ? "up" : "down",
+				"frames", (json_int_t)ports[i].frames, "bytes",
+				(json_int_t)ports[i].wire_bytes, "lost", (json_int_t)ports[i].lost,
+				"cause", ports[i].down));
+	return rows;
+}
+
+static json_t *workers(const struct ctl_shows *s)
+{
+	json_t *rows = json_array();
+
+	for (uint16_t i = 0; i < ctl_pipeline_workers(s->pipeline); i++) {
+		struct dp_worker_stats w;
+
+		dp_path_worker_stats(ctl_pipeline_path(s->pipeline), i, &w);
+		(void)json_array_append_new(rows,
+			json_pack("{s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "worker", i,
+				"packets", (json_int_t)w.packets, "ip_bytes",
+				(json_int_t)w.ip_bytes, "flows", (json_int_t)w.flows,
+				"flows_evicted", (json_int_t)w.flows_evicted, "classified_packets",
+				(json_int_t)w.classified_packets, "postponed",
+				(json_int_t)w.postponed, "busy_ms",
+				(json_int_t)(w.busy_ns / 1000000)));
+	}
+	return rows;
+}
+
+static void ledger_row(json_t *rows, const char *outcome, uint64_t frames, const char *meaning)
+{
+	(void)json_array_append_new(rows,
+		json_pack("{s:s, s:I, s:s}", "outcome", outcome, "frames", (json_int_t)frames,
+			"meaning", meaning));
+}
+
+static json_t *ledger(const struct ctl_shows *s)
+{
+	struct dp_path_stats st;
+	json_t *rows = json_array();
+
+	dp_path_stats(ctl_pipeline_path(s->pipeline), &st);
+	ledger_row(rows, "received", st.frames, "handed over by the sources");
+	for (int i = 0; i < DP_OUTCOME_COUNT; i++)
+		ledger_row(rows, dp_outcome_names[i], st.outcomes[i], dp_outcome_help[i]);
+	ledger_row(rows, "lost", st.lost, "dropped before us, as the sources report it");
+	return rows;
+}
+
+static json_t *apps(const struct ctl_shows *s)
+{
+	return ctl_pipeline_apps_json(s->pipeline);
+}
+
+static void decision_row(
+	json_t *rows, const char *what, const char *name, const char *reason, json_t *n)
+{
+	(void)json_array_append_new(rows,
+		json_pack("{s:s, s:s, s:s, s:O}", "state", what, "name", name, "reason", reason,
+			"count", n));
+}
+
+static json_t *triggers(const struct ctl_shows *s)
+{
+	const struct ctl_engine *engine = ctl_pipeline_engine(s->pipeline);
+	json_t *triggers = ctl_engine_triggers_json(engine);
+	json_t *suppressed = ctl_engine_suppressed_json(engine);
+	json_t *rows = json_array(), *n, *reasons;
+	const char *name, *reason;
+
+	json_object_foreach(triggers, name, n)
+	{
+		decision_row(rows, "decided", name, "", n);
+	}
+	json_object_foreach(suppressed, name, reasons)
+	{
+		json_object_foreach(reasons, reason, n)
+		{
+			decision_row(rows, "withheld", name, reason, n);
+		}
+	}
+	json_decref(triggers);
+	json_decref(suppressed);
+	return rows;
+}
+
+static json_t *redis(const struct ctl_shows *s)
+{
+	json_t *rows = json_array();
+
+	(void)json_array_append_new(rows, ctl_publisher_json(s->publisher));
+	return rows;
+}
+
+/* Answer with rows, given, from where the page before left off. */
+static void answer(const json_t *args, struct ctl_reply *reply, json_t *rows)
+{
+	const char *after = ctl_args_text(args, "after");
+	char cursor[24];
+
+	for (size_t i = after != NULL ? strtoul(after, NULL, 10) : 0; i < json_array_size(rows);
+		i++) {
+		if (ctl_reply_add(reply, json_incref(json_array_get(rows, i))))
+			continue;
+		(void)snprintf(cursor, sizeof(cursor), "%zu", i);
+		ctl_reply_next(reply, cursor);
+		break;
+	}
+	json_decref(rows);
+}
+
+static void show_ports(void *ctx, const json_t *args, struct ctl_reply *reply)
+{
+	answer(args, reply, ports(ctx));
+}
+
+static void show_workers(void *ctx, const json_t *args, struct ctl_reply *reply)
+{
+	answer(args, reply, workers(ctx));
+}
+
+static void show_ledger(void *ctx, const json_t *args, struct ctl_reply *reply)
+{
+	answer(args, reply, ledger(ctx));
+}
+
+static void show_apps(void *ctx, const json_t *args, struct ctl_reply *reply)
+{
+	answer(args, reply, apps(ctx));
+}
+
+static void show_triggers(void *ctx, const json_t *args, struct ctl_reply *reply)
+{
+	answer(args, reply, triggers(ctx));
+}
+
+static void show_redis(void *ctx, const json_t *args, struct ctl_reply *reply)
+{
+	answer(args, reply, redis(ctx));
+}
+
+/* The identifier comes over the socket and is not repeated in the answer, but as a pseudonym. */
+static void show_subscriber(void *ctx, const json_t *args, struct ctl_reply *reply)
+{
+	const struct ctl_shows *s = ctx;
+	const char *id = ctl_args_text(args, "arg");
+	char subject[128];
+	struct dp_err err;
+	json_t *record;
+
+	if (id == NULL) {
+		ctl_reply_fail(reply, true,
+			"subscriber: no ID, expected a subject or msisdn:, imsi:, account:");
+		return;
+	}
+	record = ctl_engine_subscriber_json(ctl_pipeline_engine(s->pipeline), id);
+	if (record == NULL &&
+		ctl_subject_of(&ctl_pipeline_config_of(s->pipeline)->privacy, id, subject, &err) ==
+			0)
+		record = ctl_engine_subscriber_json(ctl_pipeline_engine(s->pipeline), subject);
+	if (record == NULL)
+		ctl_reply_fail(
+			reply, false, "nothing is known of that subscriber: neither told nor seen");
+	else
+		(void)ctl_reply_add(reply, record);
+}
+
+const struct ctl_show ctl_show_table[] = {
+	{"ports", "", "capture ports: state, frames, loss", show_ports},
+	{"workers", "", "workers: packets, flows, time", show_workers},
+	{"ledger", "", "what became of each frame", show_ledger},
+	{"apps", "", "bytes, packets and flows per app since the start", show_apps},
+	{"triggers", "", "triggers decided per type, withheld per rule and reason", show_triggers},
+	{"redis", "", "delivery: state, backlog, what was published", show_redis},
+	{"subscriber", "ID", "what is known of one subscriber", show_subscriber},
+	{NULL},
+};
+
+void ctl_shows_heartbeat(const struct ctl_shows *s, json_t *object)
+{
+	struct dp_path_stats st;
+	char watermark[CTL_UTC_MAX];
+
+	const uint64_t watermark_ns = ctl_pipeline_watermark(s->pipeline);
+
+	ctl_utc_format(watermark_ns, watermark);
+	dp_path_stats(ctl_pipeline_path(s->pipeline), &st);
+	(void)json_object_set_new(
+		object, "watermark", watermark_ns > 0 ? json_string(watermark) : json_null());
+	(void)json_object_set_new(object, "frames", integer(st.frames));
+	(void)json_object_set_new(
+		object, "lost", integer(st.lost + st.outcomes[DP_OUTCOME_QUEUE_FULL]));
+}

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+/* What the running daemon tells about itself: the answers of `wirecue show` and the heartbeat.
+ *
+ * Each answer is an array of flat records in a fixed order of fields, so that text and JSON say the
+ * same. No identifier of a subscriber but the pseudonym that was asked for. Control thread only. */
+
+#include "control/pipeline.h"
+#include "control/publisher.h"
+#include "control/request.h"
+
+#include <jansson.h>
+
+struct ctl_shows {
+	struct ctl_pipeline *pipeline; // borrowed
+	struct ctl_publisher *publisher; // borrowed
+};
+
+/* ports, workers, ledger, apps, triggers, redis, subscriber; ctx is a struct ctl_shows. */
+extern const struct ctl_show ctl_show_table[];
+
+/* Adds what the heartbeat says beyond Redis: watermark, coverage. */
+void ctl_shows_heartbeat(const struct ctl_shows *s, json_t *object);
