@@ -28,9 +28,6 @@ int dp_flow_table_init(struct dp_flow_table *t, uint32_t n_flows)
 		dp_flow_table_fini(t);
 		return -ENOMEM;
 	}
-	for (uint32_t i = 1; i < n_flows; i++)
-		t->flows[i].next = i + 1;
-	t->free_list = 1;
 	return 0;
 }
 
@@ -123,17 +120,27 @@ static void idle_append(struct dp_flow_table *t, struct dp_flow *f)
 	t->idle[f->life].tail = i;
 }
 
+static uint32_t take_free(struct dp_flow_table *t)
+{
+	const uint32_t i = t->free_list;
+
+	if (i != DP_FLOW_NONE)
+		t->free_list = t->flows[i].next;
+	else if (t->n_touched < t->n_flows)
+		return ++t->n_touched;
+	return i;
+}
+
 struct dp_flow *dp_flow_add(struct dp_flow_table *t, const struct dp_five_tuple *tuple,
 	uint32_t hash, enum dp_flow_life life, uint64_t now_ns)
 {
-	const uint32_t i = t->free_list;
+	const uint32_t i = take_free(t);
 
 	if (i == DP_FLOW_NONE)
 		return NULL;
 
 	struct dp_flow *f = &t->flows[i];
 
-	t->free_list = f->next;
 	*f = (struct dp_flow){.tuple = *tuple,
 		.hash = hash,
 		.life = (uint8_t)life,

@@ -68,7 +68,8 @@ struct dp_flow_table {
 	uint32_t bucket_mask;
 	uint32_t n_flows; // capacity
 	uint32_t n_used;
-	uint32_t free_list;
+	uint32_t n_touched; // the pool beyond was never used: its pages cost nothing yet
+	uint32_t free_list; // of those that were
 	struct {
 		uint32_t head, tail;
 	} idle[DP_FLOW_LIFE_COUNT];

@@ -34,9 +34,6 @@ int dp_hosts_init(struct dp_hosts *h, uint32_t n_names)
 		dp_hosts_fini(h);
 		return -ENOMEM;
 	}
-	for (uint32_t i = 1; i < n_names; i++)
-		h->slots[i].next = i + 1;
-	h->free_list = 1;
 	return 0;
 }
 
@@ -45,6 +42,17 @@ void dp_hosts_fini(struct dp_hosts *h)
 	free(h->slots);
 	free(h->buckets);
 	*h = (struct dp_hosts){0};
+}
+
+static uint32_t take_free(struct dp_hosts *h)
+{
+	const uint32_t id = h->free_list;
+
+	if (id != DP_HOST_NONE)
+		h->free_list = h->slots[id].next;
+	else if (h->n_touched + 1 < h->n_slots)
+		return ++h->n_touched;
+	return id;
 }
 
 uint32_t dp_hosts_get(struct dp_hosts *h, const char *name)
@@ -62,7 +70,7 @@ uint32_t dp_hosts_get(struct dp_hosts *h, const char *name)
 		}
 	}
 
-	const uint32_t id = h->free_list;
+	const uint32_t id = take_free(h);
 
 	if (id == DP_HOST_NONE) {
 		h->n_refused++;
@@ -71,7 +79,6 @@ uint32_t dp_hosts_get(struct dp_hosts *h, const char *name)
 
 	struct dp_host *slot = &h->slots[id];
 
-	h->free_list = slot->next;
 	slot->n_refs = 1;
 	slot->hash = hash;
 	memcpy(slot->name, name, strlen(name) + 1);

@@ -16,7 +16,8 @@ struct dp_hosts {
 	struct dp_host *slots; // [0] is DP_HOST_NONE
 	uint32_t *buckets;
 	uint32_t n_slots, bucket_mask;
-	uint32_t free_list;
+	uint32_t n_touched; // slots ever used; the pages beyond cost nothing yet
+	uint32_t free_list; // of those
 	uint64_t n_refused;
 };
 

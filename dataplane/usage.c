@@ -24,9 +24,6 @@ int dp_usage_init(
 		dp_usage_fini(t);
 		return -ENOMEM;
 	}
-	for (uint32_t i = 1; i < n_entries; i++)
-		t->entries[i].next = i + 1;
-	t->free_list = 1;
 	return 0;
 }
 
@@ -51,6 +48,17 @@ static uint32_t *bucket_of(struct dp_usage_table *t, const struct dp_usage_key *
 	return &t->buckets[(h ^ h >> 32) & t->bucket_mask];
 }
 
+static uint32_t take_free(struct dp_usage_table *t)
+{
+	const uint32_t id = t->free_list;
+
+	if (id != DP_USAGE_NONE)
+		t->free_list = t->entries[id].next;
+	else if (t->n_touched < t->n_entries)
+		return ++t->n_touched;
+	return id;
+}
+
 uint32_t dp_usage_get(struct dp_usage_table *t, const struct dp_usage_key *key)
 {
 	uint32_t *bucket = bucket_of(t, key);
@@ -62,14 +70,13 @@ uint32_t dp_usage_get(struct dp_usage_table *t, const struct dp_usage_key *key)
 		}
 	}
 
-	const uint32_t id = t->free_list;
+	const uint32_t id = take_free(t);
 
 	if (id == DP_USAGE_NONE)
 		return DP_USAGE_NONE;
 
 	struct dp_usage_entry *e = &t->entries[id];
 
-	t->free_list = e->next;
 	*e = (struct dp_usage_entry){.key = *key, .n_refs = 1, .next = *bucket};
 	*bucket = id;
 	t->n_used++;

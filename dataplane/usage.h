@@ -42,7 +42,8 @@ struct dp_usage_table {
 	uint32_t *buckets;
 	uint32_t bucket_mask;
 	uint32_t n_entries, n_used;
-	uint32_t free_list;
+	uint32_t n_touched; // entries ever used; the pages beyond cost nothing yet
+	uint32_t free_list; // of those
 	struct {
 		uint32_t head, tail;
 		uint64_t tick;
