@@ -146,6 +146,7 @@ struct dp_flow *dp_flow_add(struct dp_flow_table *t, const struct dp_five_tuple 
 		.life = (uint8_t)life,
 		.first_ns = now_ns,
 		.last_ns = now_ns,
+		.counted_ns = now_ns,
 		.next = t->buckets[hash & t->bucket_mask]};
 	t->buckets[hash & t->bucket_mask] = i;
 	idle_append(t, f);

@@ -45,6 +45,7 @@ struct dp_flow {
 	uint64_t last_ns;
 	uint64_t bytes[2]; // [0] src to dst
 	uint64_t packets[2];
+	uint64_t counted_ns; // time of the last packet in these; first_ns while there is none
 	uint32_t usage; // entry this flow counts on (dataplane/usage.h)
 	uint8_t life; // enum dp_flow_life: the list it is on
 	// For each second, verdict or end.

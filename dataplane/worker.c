@@ -145,7 +145,7 @@ static void post_note(
 			.packets = {f->packets[0], f->packets[1]},
 			.bytes = {f->bytes[0], f->bytes[1]},
 			.first_ns = f->first_ns,
-			.last_ns = f->last_ns,
+			.last_ns = f->counted_ns,
 			.risk_bits = f->risk_bits,
 			.sport = f->tuple.sport,
 			.dport = f->tuple.dport,
@@ -173,7 +173,7 @@ static void settle(struct dp_worker *w, struct dp_flow *f, const struct dp_verdi
 		.bytes = {f->bytes[!is_src], f->bytes[is_src]},
 		.packets = {f->packets[!is_src], f->packets[is_src]},
 		.first_ns = f->first_ns,
-		.last_ns = f->last_ns,
+		.last_ns = f->counted_ns,
 	};
 	struct dp_usage_key key = w->usage.entries[f->usage].key;
 
@@ -287,6 +287,7 @@ static void batch_run(struct dp_worker *w)
 		}
 		f->bytes[b->is_reverse[i]] += p->ip_bytes;
 		f->packets[b->is_reverse[i]]++;
+		f->counted_ns = p->time_ns;
 		dp_usage_add(&w->usage, f->usage, w->tick, p->time_ns, (p->flags & DP_PKT_UP) == 0,
 			p->ip_bytes);
 		ip_bytes += p->ip_bytes;
