@@ -6,6 +6,10 @@
 
 enum { TAKE = 256 }; // records taken from one worker before the next has its turn
 
+struct end {
+	uint64_t tick, n_ticks;
+};
+
 struct ctl_collect {
 	struct dp_path *path;
 	uint16_t n_workers;
@@ -14,8 +18,7 @@ struct ctl_collect {
 	void *ctx;
 	GArray *open; // struct dp_record: usage and moves of ticks not complete yet
 	GArray *batch; // the same, of the tick being handed on
-	GArray **marks; // per worker: uint64_t, ticks it has closed and others have not
-	uint64_t n_marks;
+	GArray **ends; // per worker: struct end, ticks it has closed and others have not
 	uint64_t watermark_ns;
 	struct dp_record taken[TAKE];
 };
@@ -32,9 +35,9 @@ struct ctl_collect *ctl_collect_new(struct dp_path *path, uint16_t n_workers, ui
 	c->ctx = ctx;
 	c->open = g_array_new(FALSE, FALSE, sizeof(struct dp_record));
 	c->batch = g_array_new(FALSE, FALSE, sizeof(struct dp_record));
-	c->marks = g_new0(GArray *, n_workers);
+	c->ends = g_new0(GArray *, n_workers);
 	for (uint16_t i = 0; i < n_workers; i++)
-		c->marks[i] = g_array_new(FALSE, FALSE, sizeof(uint64_t));
+		c->ends[i] = g_array_new(FALSE, FALSE, sizeof(struct end));
 	return c;
 }
 
@@ -43,8 +46,8 @@ void ctl_collect_free(struct ctl_collect *c)
 	if (c == NULL)
 		return;
 	for (uint16_t i = 0; i < c->n_workers; i++)
-		g_array_free(c->marks[i], TRUE);
-	g_free(c->marks);
+		g_array_free(c->ends[i], TRUE);
+	g_free(c->ends);
 	g_array_free(c->open, TRUE);
 	g_array_free(c->batch, TRUE);
 	g_free(c);
@@ -105,9 +108,11 @@ size_t ctl_records_merge(struct dp_record *records, size_t n)
 
 static void sort_in(struct ctl_collect *c, uint16_t worker, const struct dp_record *r)
 {
+	const struct end end = {r->tick, r->end.n_ticks};
+
 	switch (r->kind) {
 	case DP_RECORD_TICK_END:
-		g_array_append_val(c->marks[worker], r->tick);
+		g_array_append_val(c->ends[worker], end);
 		break;
 	case DP_RECORD_NOTE:
 		if (c->ops->note != NULL)
@@ -133,28 +138,34 @@ static bool take(struct ctl_collect *c)
 	return is_busy;
 }
 
-/* The tick that every worker has closed next, if there is one. All workers close the same ones. */
-static bool next_complete(struct ctl_collect *c, uint64_t *ret_tick)
+/* The next tick that every worker has closed, if there is one. All workers close the same ones, but
+ * where a ring was full a worker's end may speak for several. */
+static bool next_complete(struct ctl_collect *c, struct end *ret_end)
 {
+	struct end first = {.tick = UINT64_MAX};
+
 	for (uint16_t i = 0; i < c->n_workers; i++) {
-		if (c->marks[i]->len == 0)
+		if (c->ends[i]->len == 0)
 			return false;
+		if (g_array_index(c->ends[i], struct end, 0).tick < first.tick)
+			first = g_array_index(c->ends[i], struct end, 0);
 	}
 	for (uint16_t i = 0; i < c->n_workers; i++) {
-		*ret_tick = g_array_index(c->marks[i], uint64_t, 0);
-		g_array_remove_index(c->marks[i], 0);
+		if (g_array_index(c->ends[i], struct end, 0).tick == first.tick)
+			g_array_remove_index(c->ends[i], 0);
 	}
+	*ret_end = first;
 	return true;
 }
 
-static void complete(struct ctl_collect *c, uint64_t tick)
+static void complete(struct ctl_collect *c, struct end end)
 {
 	struct dp_record *open = (struct dp_record *)(void *)c->open->data;
 	guint kept = 0;
 
 	g_array_set_size(c->batch, 0);
 	for (guint i = 0; i < c->open->len; i++) {
-		if (open[i].tick <= tick)
+		if (open[i].tick <= end.tick)
 			g_array_append_val(c->batch, open[i]);
 		else
 			open[kept++] = open[i];
@@ -164,18 +175,18 @@ static void complete(struct ctl_collect *c, uint64_t tick)
 	struct dp_record *batch = (struct dp_record *)(void *)c->batch->data;
 	const size_t n = ctl_records_merge(batch, c->batch->len);
 
-	c->watermark_ns = (tick + 1) * c->tick_ns;
+	c->watermark_ns = (end.tick + 1) * c->tick_ns;
 	c->ops->tick(c->ctx, c->watermark_ns, batch, n);
-	dp_path_drained(c->path, ++c->n_marks);
+	dp_path_drained(c->path, end.tick, end.n_ticks);
 }
 
 bool ctl_collect_poll(struct ctl_collect *c)
 {
 	const bool is_busy = take(c);
-	uint64_t tick = 0;
+	struct end end;
 
-	while (next_complete(c, &tick))
-		complete(c, tick);
+	while (next_complete(c, &end))
+		complete(c, end);
 	return is_busy;
 }
 

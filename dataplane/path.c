@@ -38,7 +38,8 @@ struct dp_path {
 	uint16_t n_receivers;
 	struct dp_worker *workers[DP_WORKERS_MAX];
 	uint16_t n_workers;
-	_Atomic uint64_t drained;
+	_Atomic uint64_t drained; // ticks control has processed, the receivers read it
+	uint64_t drained_tick; // the last of them; control's thread only
 	struct dp_receiver_end end;
 	atomic_bool stop_workers;
 	bool is_started;
@@ -275,21 +276,20 @@ uint32_t dp_path_take(
 	return dp_ring_take(dp_worker_ring(path->workers[worker]), records, max);
 }
 
-void dp_path_drained(struct dp_path *path, uint64_t n_marks)
+void dp_path_drained(struct dp_path *path, uint64_t tick, uint64_t n_ticks)
 {
-	atomic_store_explicit(&path->drained, n_marks, memory_order_release);
+	path->drained_tick = tick;
+	atomic_store_explicit(&path->drained, n_ticks, memory_order_release);
 }
 
 bool dp_path_is_drained(const struct dp_path *path)
 {
-	const uint64_t drained = atomic_load_explicit(&path->drained, memory_order_relaxed);
-
 	for (uint16_t i = 0; i < path->n_receivers; i++) {
 		const struct dp_receiver *r = path->receivers[i];
 
-		// n_marks is final before is_done is set.
+		// last_mark is final before is_done is set.
 		if (!atomic_load_explicit(&r->is_done, memory_order_acquire) ||
-			drained < r->n_marks)
+			(r->n_marks > 0 && path->drained_tick < r->last_mark))
 			return false;
 	}
 	return true;

@@ -72,8 +72,8 @@ unsigned int dp_path_lcores(const struct dp_path_config *config);
 uint32_t dp_path_take(
 	struct dp_path *path, uint16_t worker, struct dp_record *records, uint32_t max);
 
-/* Control has processed n_marks ticks' ends: the reader may go on. */
-void dp_path_drained(struct dp_path *path, uint64_t n_marks);
+/* Control has processed everything of ticks <= tick, n_ticks of them: the reader may go on. */
+void dp_path_drained(struct dp_path *path, uint64_t tick, uint64_t n_ticks);
 
 /* The captures have ended, and control has processed every tick of them. */
 bool dp_path_is_drained(const struct dp_path *path);

@@ -63,6 +63,7 @@ static void mark(struct dp_receiver *r, uint64_t tick, const struct dp_receiver_
 		}
 	}
 	r->n_marks++;
+	r->last_mark = tick;
 	while (r->cfg.waits && !is_aborted(end) &&
 		atomic_load_explicit(r->drained, memory_order_acquire) + TICKS_AHEAD < r->n_marks)
 		idle(r);

@@ -41,8 +41,9 @@ struct dp_receiver {
 	uint64_t tick; // open, once has_tick
 	bool has_tick;
 	uint64_t n_marks; // sent
+	uint64_t last_mark; // tick of the last one
 	uint64_t real_offset_ns; // CLOCK_REALTIME minus TSC time, taken once
-	_Atomic uint64_t *drained; // marks control has processed, written by control, borrowed
+	_Atomic uint64_t *drained; // ticks control has processed, written by control, borrowed
 	atomic_bool is_done; // the source has ended (or was told to) and everything was handed on
 	atomic_bool is_broken; // source->err says why
 	struct dp_receiver_counters counters;

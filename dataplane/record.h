@@ -16,7 +16,7 @@ enum dp_record_kind {
 	DP_RECORD_MOVE, // endpoint: bytes reported as undecided before, now of app
 	DP_RECORD_QUALITY, // endpoint: TCP health
 	DP_RECORD_NOTE, // one flow: verdict or end
-	DP_RECORD_TICK_END, // the worker has posted everything of `tick`
+	DP_RECORD_TICK_END, // the worker has posted everything of ticks <= `tick`
 	DP_RECORD_KIND_COUNT,
 };
 
@@ -92,6 +92,11 @@ struct dp_note {
 		[DP_HOST_MAX]; // lower case, NUL-terminated, "" when not known; hostile bytes are '?'
 };
 
+/* A full ring may swallow an end; then the next one covers it. */
+struct dp_tick_end {
+	uint64_t n_ticks; // that the worker has closed so far, this one included
+};
+
 struct dp_record {
 	uint64_t tick; // floor(event time / tick length) this record belongs to
 	struct dp_addr endpoint;
@@ -106,6 +111,7 @@ struct dp_record {
 		struct dp_usage usage; // DP_RECORD_USAGE and DP_RECORD_MOVE
 		struct dp_quality quality;
 		struct dp_note note;
+		struct dp_tick_end end;
 	};
 };
 static_assert(sizeof(struct dp_record) == 272, "ring element: a multiple of 4, no hidden padding");

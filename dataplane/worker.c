@@ -46,6 +46,9 @@ struct dp_worker {
 	uint64_t closing_tick; // valid while is_closing
 	uint64_t closing_mark;
 	bool is_closing;
+	uint64_t ended_tick; // everything up to it is posted, once n_ticks > 0
+	uint64_t n_ticks; // closed
+	bool owes_end; // the ring had no room for the record that says so
 	struct batch batch;
 	struct dp_worker_counters counters;
 };
@@ -484,12 +487,22 @@ static void begin_close(struct dp_worker *w)
 	dp_usage_close_tick(&w->usage, w->tick);
 }
 
+/* Say that ticks are complete. When the ring is full that waits, and packets do not: the next tick
+ * may close in the meantime, and its end speaks for both. */
+static void post_end(struct dp_worker *w)
+{
+	const struct dp_record end = {.kind = DP_RECORD_TICK_END,
+		.tick = w->ended_tick,
+		.worker = w->cfg.id,
+		.end = {.n_ticks = w->n_ticks}};
+
+	w->owes_end = !dp_ring_post(w->ring, &end);
+}
+
 /* One slice of the close: expire, then report, then say that the tick is complete. */
 static void close_slice(struct dp_worker *w)
 {
 	const uint64_t end_ns = (w->closing_mark + 1) * w->cfg.tick_ns;
-	const struct dp_record end = {
-		.kind = DP_RECORD_TICK_END, .tick = w->closing_mark, .worker = w->cfg.id};
 	unsigned int n = CLOSE_SLICE;
 
 	for (; n > 0; n--) {
@@ -499,9 +512,12 @@ static void close_slice(struct dp_worker *w)
 			break;
 		flow_end(w, f, w->closing_tick);
 	}
-	if (n == 0 || !dp_usage_flush(&w->usage, n) || !dp_ring_post(w->ring, &end))
+	if (n == 0 || !dp_usage_flush(&w->usage, n))
 		return;
 	w->is_closing = false;
+	w->ended_tick = w->closing_mark;
+	w->n_ticks++;
+	post_end(w);
 	atomic_store_explicit(&w->counters.postponed, w->usage.n_postponed, memory_order_relaxed);
 	atomic_store_explicit(&w->counters.names_refused, w->hosts.n_refused, memory_order_relaxed);
 }
@@ -512,6 +528,8 @@ bool dp_worker_poll(struct dp_worker *w)
 
 	for (uint16_t i = 0; i < w->n_inputs; i++)
 		is_busy |= poll_input(w, &w->inputs[i]);
+	if (w->owes_end)
+		post_end(w);
 	if (!w->is_closing)
 		begin_close(w);
 	if (w->is_closing)
