@@ -44,6 +44,12 @@ void dp_hosts_fini(struct dp_hosts *h)
 	*h = (struct dp_hosts){0};
 }
 
+void dp_hosts_make_resident(struct dp_hosts *h)
+{
+	memset(h->slots, 0, (size_t)h->n_slots * sizeof(*h->slots));
+	memset(h->buckets, 0, ((size_t)h->bucket_mask + 1) * sizeof(*h->buckets));
+}
+
 static uint32_t take_free(struct dp_hosts *h)
 {
 	const uint32_t id = h->free_list;

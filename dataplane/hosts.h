@@ -25,6 +25,9 @@ struct dp_hosts {
 [[nodiscard]] int dp_hosts_init(struct dp_hosts *h, uint32_t n_names);
 void dp_hosts_fini(struct dp_hosts *h);
 
+/* Touch all of an unused table, so that nothing is left to be had later. */
+void dp_hosts_make_resident(struct dp_hosts *h);
+
 /* A reference to name (NUL-terminated, < DP_HOST_MAX bytes); DP_HOST_NONE for "" or a full table. */
 uint32_t dp_hosts_get(struct dp_hosts *h, const char *name);
 

@@ -58,6 +58,20 @@ static const struct dp_pkt *pkt_of(struct rte_mbuf *m)
 	return rte_mbuf_to_priv(m);
 }
 
+/* Live, memory is had at start or not at all. (A replay takes what its captures need.) */
+static void make_resident(struct dp_worker *w)
+{
+	struct dp_flow_table *f = &w->flows;
+	struct dp_usage_table *u = &w->usage;
+	struct dp_hosts *h = &w->hosts;
+
+	memset(f->flows, 0, ((size_t)f->n_flows + 1) * sizeof(*f->flows));
+	memset(f->buckets, 0, ((size_t)f->bucket_mask + 1) * sizeof(*f->buckets));
+	memset(u->entries, 0, ((size_t)u->n_entries + 1) * sizeof(*u->entries));
+	memset(u->buckets, 0, ((size_t)u->bucket_mask + 1) * sizeof(*u->buckets));
+	dp_hosts_make_resident(h);
+}
+
 int dp_worker_new(const struct dp_worker_config *cfg, struct dp_stage stage,
 	struct dp_worker **ret_worker, struct dp_err *reterr)
 {
@@ -77,6 +91,8 @@ int dp_worker_new(const struct dp_worker_config *cfg, struct dp_stage stage,
 			"cannot set up worker %u for %u flows: %m; lower workers.flows", cfg->id,
 			cfg->n_flows);
 	}
+	if (!cfg->waits)
+		make_resident(w);
 	*ret_worker = w;
 	return 0;
 }
