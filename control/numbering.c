@@ -64,7 +64,7 @@ char *ctl_trigger_text(const struct ctl_trigger *trigger, uint64_t recorded_ns)
 	}
 	if (r != 0)
 		return NULL;
-	text = json_dumps(trigger->event, JSON_COMPACT);
+	text = json_dumps(trigger->event, JSON_COMPACT | JSON_REAL_PRECISION(15)); // 80.1, not …99
 	if (text != NULL)
 		text[strlen(text) - 1] = '\0'; // the brace: it has members
 	return text;

@@ -182,6 +182,40 @@ static void a_user_without_rights_is_denied_and_with_them_is_not(void **state)
 	expect_delivery(rig, 10);
 }
 
+/* The ACL of docs/redis.md, as an operator would copy it, for our prefix. */
+static void the_documented_rights_suffice(void **state)
+{
+	const char *top = getenv("WIRECUE_TOP");
+	g_autofree char *path = g_strdup_printf("%s/docs/redis.md", top != NULL ? top : ".");
+	g_autofree char *text = NULL;
+	struct rig *rig = *state;
+	static char user[] = "wirecue", password[] = "PASSWORD";
+	g_auto(GStrv) words = NULL;
+	GString *acl;
+	char *end;
+
+	assert_true(g_file_get_contents(path, &text, NULL, NULL));
+	acl = g_string_new(strstr(text, "ACL SETUSER"));
+	end = strchr(acl->str, '`');
+	assert_non_null(end);
+	g_string_truncate(acl, (gsize)(end - acl->str));
+	assert_int_not_equal(g_string_replace(acl, "wirecue:*", "test:*", 0), 0);
+	(void)g_string_replace(acl, "\\|", "|", 0); // a table's way to write one
+	words = g_strsplit(acl->str, " ", 0);
+	g_string_free(acl, TRUE);
+
+	test_redis_start(&rig->redis, NULL);
+	test_redis_drop(test_redis_words(
+		&rig->redis, (int)g_strv_length(words), (const char **)(void *)words));
+	rig->config.user = user;
+	rig->config.password = password;
+	rig->config.stream_max_len = 100;
+	rig_connect(rig);
+	rig_push(rig, 10);
+	expect_delivery(rig, 10);
+	assert_int_equal(rig_count(rig, "unannounced"), 0);
+}
+
 static void channels_that_are_denied_do_not_stop_the_stream(void **state)
 {
 	struct rig *rig = *state;
@@ -393,6 +427,7 @@ int main(void)
 		RIG_TEST(the_server_is_loading),
 		RIG_TEST(a_password_is_needed_and_wrong_and_right),
 		RIG_TEST(a_user_without_rights_is_denied_and_with_them_is_not),
+		RIG_TEST(the_documented_rights_suffice),
 		RIG_TEST(channels_that_are_denied_do_not_stop_the_stream),
 		RIG_TEST(nobody_listens_at_the_port),
 		RIG_TEST(a_name_is_resolved_and_an_unknown_one_is_told),
