@@ -234,31 +234,33 @@ static void count_node(
 		engine->sums.n_unbound += n_bytes;
 }
 
-void ctl_account_record(struct ctl_engine *engine, const struct dp_record *given)
+bool ctl_account_resolve(
+	struct ctl_engine *engine, const struct dp_record *record, struct ctl_profile **ret_profile)
 {
-	struct dp_record record = *given;
 	bool is_one;
-	const struct ctl_person *person = person_of(engine, &record, &is_one);
-	struct ctl_profile *profile;
+	const struct ctl_person *person = person_of(engine, record, &is_one);
 
 	// A verdict over a change of hands moves nothing: the bytes stay undecided.
-	if (record.kind == DP_RECORD_MOVE && !is_one)
-		return;
-	profile = person != NULL ? profile_of_person(engine, person)
-				 : profile_of_endpoint(engine, &record.endpoint);
-	if (profile != NULL) {
-		engine->opening = ctl_account_sums(engine, profile);
-		roll(engine, profile, record.usage.first_ns);
-	}
-	if (record.kind == DP_RECORD_USAGE)
-		count_node(engine, &record, person);
+	if (record->kind == DP_RECORD_MOVE && !is_one)
+		return false;
+	*ret_profile = person != NULL ? profile_of_person(engine, person)
+				      : profile_of_endpoint(engine, &record->endpoint);
+	return *ret_profile != NULL || record->kind == DP_RECORD_USAGE;
+}
+
+void ctl_account_record(
+	struct ctl_engine *engine, struct ctl_profile *profile, const struct dp_record *given)
+{
+	struct dp_record record = *given;
+
 	if (profile == NULL) {
-		if (record.kind == DP_RECORD_USAGE) {
-			engine->other_bytes[0] += record.usage.bytes[0];
-			engine->other_bytes[1] += record.usage.bytes[1];
-		}
+		count_node(engine, &record, NULL);
+		engine->other_bytes[0] += record.usage.bytes[0];
+		engine->other_bytes[1] += record.usage.bytes[1];
 		return;
 	}
+	engine->opening = ctl_account_sums(engine, profile);
+	roll(engine, profile, record.usage.first_ns);
 	// The tie rule chose this side: good enough to count, too weak to carry a signal.
 	if (record.is_ambiguous && ctl_evidence_is_strong((enum dp_evidence)record.evidence))
 		record.evidence = DP_EVIDENCE_ADDRESS;
@@ -266,6 +268,7 @@ void ctl_account_record(struct ctl_engine *engine, const struct dp_record *given
 		take_undecided(engine, profile, &record, record.usage.bytes);
 		add_app(engine, profile, &record, record.app, record.usage.bytes);
 	} else {
+		count_node(engine, &record, profile->person);
 		add_usage(engine, profile, &record);
 	}
 	ask_detectors(engine, profile, &record);

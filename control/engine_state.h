@@ -50,7 +50,13 @@ struct ctl_look ctl_engine_look(
 	struct ctl_engine *engine, struct ctl_profile *profile, uint32_t rule_idx);
 
 /* account.c */
-void ctl_account_record(struct ctl_engine *engine, const struct dp_record *record);
+
+/* Whose record it is: *ret_profile, NULL beyond the bound of endpoints. False: it is nobody's and
+ * changes nothing. */
+bool ctl_account_resolve(struct ctl_engine *engine, const struct dp_record *record,
+	struct ctl_profile **ret_profile);
+void ctl_account_record(
+	struct ctl_engine *engine, struct ctl_profile *profile, const struct dp_record *record);
 /* The running sums as the profile sees them. */
 struct ctl_sums ctl_account_sums(
 	const struct ctl_engine *engine, const struct ctl_profile *profile);
