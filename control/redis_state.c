@@ -31,8 +31,9 @@ static const char *const remedies[CTL_REDIS_STATE_COUNT] = {
 	[CTL_REDIS_FULL] = "its maxmemory is reached; give it more, or set redis.stream_max_length",
 	[CTL_REDIS_DENIED] = "check redis.user, redis.password_file and the user's ACL",
 	[CTL_REDIS_UNSAFE] = "it refuses writes that it could not keep; see its own log",
-	[CTL_REDIS_CONFLICT] = "somebody else writes to the stream of triggers or its counters are "
-			       "gone; give each writer a redis.prefix of its own",
+	[CTL_REDIS_CONFLICT] =
+		("somebody else writes to the stream of triggers or its counters are "
+		 "gone; give each writer a redis.prefix of its own"),
 	[CTL_REDIS_FAILING] = "see the log of Redis",
 };
 
