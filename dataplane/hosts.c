@@ -87,6 +87,7 @@ uint32_t dp_hosts_get(struct dp_hosts *h, const char *name)
 
 	slot->n_refs = 1;
 	slot->hash = hash;
+	memset(slot->name, 0, sizeof(slot->name)); // notes carry the whole field
 	memcpy(slot->name, name, strlen(name) + 1);
 	slot->next = *bucket;
 	*bucket = id;
