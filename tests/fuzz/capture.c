@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "dataplane/eal.h"
+#include "dataplane/source.h"
+
+#include <rte_mbuf.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+enum { N_MBUFS = 255, BURST = 32 };
+
+int LLVMFuzzerInitialize(int *argc, char ***argv);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static struct rte_mempool *pool;
+static struct dp_endpoint_nets nets;
+
+int LLVMFuzzerInitialize(int *, char ***)
+{
+	struct dp_err err;
+
+	if (dp_eal_start(&(struct dp_eal_config){.pool_bytes = 4 << 20}, &err) < 0) {
+		fprintf(stderr, "%s\n", err.text);
+		exit(1);
+	}
+	dp_endpoint_nets_default(&nets);
+	pool = rte_pktmbuf_pool_create("frames", N_MBUFS, 0,
+		RTE_ALIGN_CEIL(sizeof(struct dp_pkt), RTE_MBUF_PRIV_ALIGN),
+		RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
+	if (pool == NULL)
+		abort();
+	return 0;
+}
+
+static void check(bool is_true)
+{
+	if (!is_true)
+		abort();
+}
+
+/* Read to the end, each frame from a block of its own size, and describe every frame. */
+static void read_all(struct dp_source *s)
+{
+	struct rte_mbuf *mbufs[BURST];
+	enum dp_poll r = DP_POLL_MORE;
+	uint64_t last_ns = 0, n_frames = 0;
+
+	while (r == DP_POLL_MORE) {
+		uint16_t n;
+
+		r = s->ops->poll(s, mbufs, BURST, &n);
+		for (uint16_t i = 0; i < n; i++) {
+			struct dp_pkt *p = rte_mbuf_to_priv(mbufs[i]);
+
+			check(p->time_ns >= last_ns && p->time_ns <= INT64_MAX);
+			check(p->wire_bytes >= mbufs[i]->data_len);
+			last_ns = p->time_ns;
+			n_frames++;
+			(void)dp_packet_parse(rte_pktmbuf_mtod(mbufs[i], const uint8_t *),
+				mbufs[i]->data_len, p->wire_bytes, s->link, &nets, p);
+			rte_pktmbuf_free(mbufs[i]);
+		}
+	}
+	check(r != DP_POLL_BROKEN || s->err.text[0] != '\0');
+
+	struct dp_source_stats st;
+
+	s->ops->stats(s, &st);
+	check(st.received == n_frames);
+}
+
+/* Any bytes as a capture file. */
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	char path[64];
+	const char *const paths[] = {path};
+	struct dp_source *s;
+	struct dp_err err = {0};
+	const int fd = memfd_create("capture", MFD_CLOEXEC);
+
+	if (fd < 0 || write(fd, data, size) != (ssize_t)size)
+		abort();
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	if (dp_source_file_open(paths, 1, pool, true, &s, &err) == 0) {
+		read_all(s);
+		dp_source_close(s);
+	} else {
+		check(err.text[0] != '\0');
+	}
+	check(rte_mempool_avail_count(pool) == N_MBUFS);
+	(void)close(fd);
+	return 0;
+}
