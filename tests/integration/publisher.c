@@ -2,6 +2,7 @@
 
 /* What Redis holds after all that can happen on the way: everything, once, in order. */
 
+#include "control/publisher_script.h"
 #include "tests/lib/publisher_rig.h"
 #include "tests/lib/trigger_sample.h"
 
@@ -276,6 +277,45 @@ static void scripts_flushed_in_between_are_loaded_again_without_a_reconnect(void
 	assert_int_equal(rig_count(rig, "connects"), 1);
 }
 
+/* What the script says to entry number `sequence` by `writer`, who believes that the stream has
+ * reached `previous` by `last_writer`. */
+static void expect_script(struct rig *rig, const char *sequence, const char *writer,
+	const char *previous, const char *last_writer, const char *answer)
+{
+	char id[16], got[128];
+	redisReply *reply;
+
+	(void)snprintf(id, sizeof(id), "1-%s", sequence);
+	reply = test_redis_do(&rig->redis, "EVAL", ctl_publisher_script, "2", "test:triggers:{0}",
+		"test:sequence:{0}", id, sequence, previous, writer, writer, "t", "s", sequence,
+		"0", "test:triggers", "test:trigger:t", last_writer);
+	if (reply->type == REDIS_REPLY_INTEGER)
+		(void)snprintf(got, sizeof(got), "%lld", reply->integer);
+	else
+		(void)g_strlcpy(got, reply->str, MIN(sizeof(got), strlen("WIRECUE_ORDER") + 1));
+	freeReplyObject(reply);
+	assert_string_equal(got, answer);
+}
+
+/* When the server refuses one of a pipeline and could take the next again, it must not. */
+static void the_script_takes_only_what_follows_what_is_there(void **state)
+{
+	struct rig *rig = *state;
+
+	test_redis_start(&rig->redis, NULL);
+	expect_script(rig, "2", "we", "1", "we", "WIRECUE_ORDER"); // 1 was refused
+	expect_script(rig, "1", "we", "0", "", "1");
+	expect_script(rig, "3", "we", "2", "we", "WIRECUE_ORDER");
+	expect_script(rig, "2", "we", "1", "we", "1");
+	expect_script(rig, "2", "we", "1", "we", "0"); // a resend
+	expect_script(rig, "1", "we", "0", "", "0");
+	expect_script(rig, "2", "they", "1", "we", "WIRECUE_TAKEN");
+	expect_script(rig, "3", "they", "2", "they", "WIRECUE_ORDER");
+	expect_script(rig, "3", "they", "2", "we", "1"); // they asked first: a take-over
+	expect_script(rig, "4", "we", "3", "we", "WIRECUE_ORDER");
+	wait_for_length(rig, 3);
+}
+
 static void a_stream_with_a_maximum_length_is_trimmed(void **state)
 {
 	struct rig *rig = *state;
@@ -368,6 +408,7 @@ int main(void)
 		RIG_TEST(a_new_process_continues_the_numbers_of_the_old_one),
 		RIG_TEST(entry_ids_follow_a_stream_that_is_ahead_of_our_clock),
 		RIG_TEST(scripts_flushed_in_between_are_loaded_again_without_a_reconnect),
+		RIG_TEST(the_script_takes_only_what_follows_what_is_there),
 		RIG_TEST(a_stream_with_a_maximum_length_is_trimmed),
 		RIG_TEST(flush_tells_how_many_could_not_be_delivered),
 		RIG_TEST(after_any_sequence_of_misfortunes_the_stream_is_whole),
