@@ -136,6 +136,10 @@ static void a_pattern_is_a_habit_an_exception_or_neither(void **)
 		{PAST("01", "554") "," PAST("02", "554"), ", one_off_factor: 149%", "one_off",
 			NULL},
 		{PAST("01", "400") "," PAST("02", "706"), "", "one_off", NULL}, // mean of two
+		// the middle one of three, 700: its multiple is not reached
+		{"{start: 2025-12-01T00:00:00+01:00, bytes: 100MB, cap: 1GB}," PAST(
+			 "01", "700") "," PAST("02", "700"),
+			"", "emerging", NULL},
 		// fewer than two
 		{PAST("02", "900"), "", NULL, NULL},
 		{"", "", NULL, NULL},
@@ -217,6 +221,7 @@ static void own_cycles_make_a_history(void **)
 {
 	static const struct use uses[] = {
 		USE("2026-01-15T10:00:00Z", 850), // partial, but it came near the cap all the same
+		USE("2026-01-20T10:00:00Z", 50), // it had been reached before
 		USE("2026-02-10T10:00:00Z", 500),
 		USE("2026-03-10T10:00:00Z", 850),
 	};
@@ -234,6 +239,13 @@ static void own_cycles_make_a_history(void **)
 	fixture_open(&f, RULE ", emit: [cap_pattern]}\n", NULL);
 	fixture_play(&f, uses, G_N_ELEMENTS(uses));
 	assert_data(&f, 0, "pattern", "\"habitual\"");
+	assert_data(&f, 0, "cycles",
+		"[{\"start\":\"2025-12-31T23:00:00.000Z\",\"used_bytes\":900000000,"
+		"\"cap_bytes\":1000000000,\"pct\":90.0,\"day_reached\":15,\"running\":false},"
+		"{\"start\":\"2026-01-31T23:00:00.000Z\",\"used_bytes\":500000000,"
+		"\"cap_bytes\":1000000000,\"pct\":50.0,\"day_reached\":null,\"running\":false},"
+		"{\"start\":\"2026-02-28T23:00:00.000Z\",\"used_bytes\":850000000,"
+		"\"cap_bytes\":1000000000,\"pct\":85.0,\"day_reached\":10,\"running\":true}]");
 	fixture_close(&f);
 	fixture_open(&f, RULE ", emit: [cap_pattern]}\n", NULL);
 	fixture_play(&f, low, G_N_ELEMENTS(low));

@@ -72,6 +72,7 @@ static void a_session_counts_as_watched_from_its_thresholds_on(void **)
 		{", start_after: 0s", 0, 0, ""},
 		{", start_after: 0s, min_bytes: 0B", 10, 1000, "session_started session_ended"},
 		{"", 600, 1200000, ""}, // below a tenth of 15 MB
+		{"", 600, 1600000, "session_started session_ended"}, // above
 		// only what is asked for
 		{", emit: [watched]", 600, 60000000, "watched"},
 		{", emit: [session_ended]", 600, 60000000, "session_ended"},
