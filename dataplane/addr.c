@@ -2,6 +2,7 @@
 #include "dataplane/addr.h"
 
 #include <arpa/inet.h>
+#include <endian.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -102,15 +103,24 @@ char *dp_endpoint_format(const struct dp_addr *a, uint8_t ipv6_prefix_len, char 
 	return buf;
 }
 
+/* Bytes 0 to 7 or 8 to 15 as a number. */
+static uint64_t half(const struct dp_addr *a, unsigned int i)
+{
+	uint64_t be;
+
+	memcpy(&be, a->b + 8 * i, sizeof(be));
+	return be64toh(be);
+}
+
 bool dp_prefix_contains(const struct dp_prefix *p, const struct dp_addr *a)
 {
-	const size_t whole = p->len / 8;
+	const uint64_t high = half(&p->addr, 0) ^ half(a, 0);
+	const uint64_t low = half(&p->addr, 1) ^ half(a, 1);
 
-	if (memcmp(p->addr.b, a->b, whole) != 0)
-		return false;
-	if (p->len % 8 == 0)
-		return true;
-	return ((p->addr.b[whole] ^ a->b[whole]) & (uint8_t)(0xff00 >> (p->len % 8))) == 0;
+	// For each packet and network: two loads and a shift instead of a call.
+	if (p->len <= 64)
+		return p->len == 0 || high >> (64 - p->len) == 0;
+	return high == 0 && low >> (128 - p->len) == 0;
 }
 
 void dp_endpoint_nets_default(struct dp_endpoint_nets *ret_nets)
