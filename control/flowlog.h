@@ -25,7 +25,7 @@ void ctl_flowlog_add(struct ctl_flowlog *log, const struct dp_record *note);
 void ctl_flowlog_seal(struct ctl_flowlog *log);
 size_t ctl_flowlog_count(const struct ctl_flowlog *log);
 
-/* One JSON object a line (DESIGN: replay --flows). Returns 0 or -errno. */
+/* One JSON object a line (docs/design.md section 6). Returns 0 or -errno. */
 [[nodiscard]] int ctl_flowlog_write(const struct ctl_flowlog *log,
 	const struct cls_catalogue *catalogue, uint8_t ipv6_prefix_len, FILE *out);
 
