@@ -43,6 +43,7 @@ struct dp_worker {
 	struct input inputs[DP_RECEIVERS_MAX];
 	uint16_t n_inputs;
 	uint64_t tick; // open
+	uint64_t now_ns; // of the latest packet: time does not run backwards behind it
 	uint64_t closing_tick; // valid while is_closing
 	uint64_t closing_mark;
 	bool is_closing;
@@ -448,6 +449,26 @@ static void batch_add(struct dp_worker *w, struct rte_mbuf *m)
 	f->flags |= DP_FLOW_IN_BATCH;
 }
 
+/* A packet comes in. Receivers stamp on their own and rings delay differently, so that a packet may
+ * be older than one of another input before it; all behind here counts on one order of time. */
+static void take_packet(struct dp_worker *w, struct rte_mbuf *m)
+{
+	struct dp_pkt *p = rte_mbuf_to_priv(m);
+
+	if (p->time_ns < w->now_ns)
+		p->time_ns = w->now_ns;
+	w->now_ns = p->time_ns;
+
+	const uint64_t tick = p->time_ns / w->cfg.tick_ns;
+
+	if (tick != w->tick) { // the first of its tick: marks came before it
+		batch_run(w);
+		w->tick = tick;
+		w->usage.dirty[w->usage.open].tick = tick;
+	}
+	batch_add(w, m);
+}
+
 /* Take what the input has up to its next mark. */
 static bool poll_input(struct dp_worker *w, struct input *in)
 {
@@ -467,15 +488,7 @@ static bool poll_input(struct dp_worker *w, struct input *in)
 			in->is_held = true;
 			break;
 		}
-
-		const uint64_t tick = pkt_of(element)->time_ns / w->cfg.tick_ns;
-
-		if (tick != w->tick) { // the first of its tick: marks came before it
-			batch_run(w);
-			w->tick = tick;
-			w->usage.dirty[w->usage.open].tick = tick;
-		}
-		batch_add(w, element);
+		take_packet(w, element);
 	}
 	batch_run(w);
 	return true;
