@@ -299,13 +299,12 @@ bool ctl_pipeline_is_done(const struct ctl_pipeline *p)
 
 bool ctl_pipeline_finish(struct ctl_pipeline *p)
 {
-	const uint64_t begin_ns = ctl_utc_now_ns();
-	// Receivers stamp with the same clock, up to the drift of its two readings.
+	const uint64_t begin_ns = dp_path_now_ns(p->path);
 	const uint64_t tick = begin_ns / p->config->tick_ns + FINISH_TICKS;
 
 	dp_path_finish(p->path, tick);
 	while (ctl_collect_watermark(p->collect) <= tick * p->config->tick_ns) {
-		if (ctl_utc_now_ns() - begin_ns > FINISH_NS)
+		if (dp_path_now_ns(p->path) - begin_ns > FINISH_NS)
 			return false;
 		if (!ctl_pipeline_poll(p))
 			(void)sched_yield();

@@ -14,7 +14,6 @@
 #include <rte_mbuf.h>
 #include <rte_ring.h>
 #include <stdlib.h>
-#include <time.h>
 
 enum {
 	QUEUE_LEN = 4096, // packets between a receiver and a worker; start value
@@ -27,6 +26,7 @@ enum {
 
 struct dp_path {
 	struct dp_endpoint_nets nets; // receivers borrow it
+	uint64_t offset_ns; // of live event time
 	struct rte_mempool *pool;
 	struct dp_receiver *receivers[DP_RECEIVERS_MAX];
 	struct {
@@ -66,18 +66,6 @@ unsigned int dp_path_lcores(const struct dp_path_config *c)
 	return (unsigned int)(n_receivers_of(c) + c->n_workers);
 }
 
-/* CLOCK_REALTIME minus the TSC's time, taken once for the life of the process. */
-static uint64_t real_offset_ns(void)
-{
-	struct timespec ts;
-	const uint64_t hz = rte_get_tsc_hz();
-	const uint64_t tsc = rte_rdtsc();
-
-	(void)clock_gettime(CLOCK_REALTIME, &ts); // cannot fail for this clock
-	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec -
-		(tsc / hz * 1000000000 + tsc % hz * 1000000000 / hz);
-}
-
 static int add_worker(struct dp_path *path, const struct dp_path_config *c, struct dp_err *reterr)
 {
 	const uint16_t i = path->n_workers;
@@ -115,7 +103,7 @@ static int add_receiver(struct dp_path *path, const struct dp_path_config *c,
 			.nets = &path->nets,
 			.waits = c->captures != NULL,
 			.yields = dp_eal_shares_cpus()},
-		.real_offset_ns = real_offset_ns(),
+		.offset_ns = path->offset_ns,
 		.drained = &path->drained};
 	path->receivers[path->n_receivers++] = r;
 	for (uint16_t i = 0; i < path->n_workers; i++) {
@@ -202,6 +190,7 @@ static int build(struct dp_path *path, const struct dp_path_config *c, struct dp
 			"%u workers and %zu ports: expected 1 to %d and at most %d", c->n_workers,
 			n_receivers_of(c), DP_WORKERS_MAX, DP_RECEIVERS_MAX);
 	path->nets = c->nets;
+	path->offset_ns = dp_event_offset_ns();
 	path->pool = rte_pktmbuf_pool_create(
 		"frames", n_mbufs(c), 256, PRIV_BYTES, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
 	if (path->pool == NULL)
@@ -414,9 +403,15 @@ bool dp_path_grace_is_over(const struct dp_path *path, const struct dp_path_grac
 	return true;
 }
 
+uint64_t dp_path_now_ns(const struct dp_path *path)
+{
+	return dp_event_now_ns(path->offset_ns);
+}
+
 void dp_path_finish(struct dp_path *path, uint64_t tick)
 {
-	atomic_store_explicit(&path->end.at_tick, tick, memory_order_relaxed);
+	// Release: pairs with the receivers, which read their clock before.
+	atomic_store_explicit(&path->end.at_tick, tick, memory_order_release);
 }
 
 /* Receivers first, so that workers see no more input; rings are emptied afterwards. */

@@ -93,6 +93,9 @@ void dp_path_worker_stats(
 	const struct dp_path *path, uint16_t worker, struct dp_worker_stats *ret_stats);
 size_t dp_path_ports(const struct dp_path *path, struct dp_port_stats *ret_ports, size_t max);
 
+/* Live event time, the clock that receivers stamp with. Any thread. */
+uint64_t dp_path_now_ns(const struct dp_path *path);
+
 /* Let receivers end behind what they have: close `tick`, which is later than any so far. What was
  * received until then comes out as records; the caller polls until that tick is complete. */
 void dp_path_finish(struct dp_path *path, uint64_t tick);

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "dataplane/receiver.h"
 
-#include <rte_cycles.h>
 #include <rte_mbuf.h>
 #include <rte_pause.h>
 #include <rte_ring.h>
 #include <sched.h>
+#include <time.h>
 
 static const uint64_t END_ADVANCE_NS = 600ULL * 1000000000; // so that sessions and flows end
 enum { TICKS_AHEAD = 2 };
@@ -18,12 +18,26 @@ static void idle(const struct dp_receiver *r)
 		rte_pause();
 }
 
-static uint64_t now_ns(const struct dp_receiver *r)
+static uint64_t monotonic_ns(void)
 {
-	const uint64_t hz = rte_get_tsc_hz();
-	const uint64_t tsc = rte_rdtsc();
+	struct timespec ts;
 
-	return r->real_offset_ns + tsc / hz * 1000000000 + tsc % hz * 1000000000 / hz;
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts); // cannot fail for this clock
+	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
+uint64_t dp_event_offset_ns(void)
+{
+	struct timespec ts;
+	const uint64_t now = monotonic_ns();
+
+	(void)clock_gettime(CLOCK_REALTIME, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec - now;
+}
+
+uint64_t dp_event_now_ns(uint64_t offset_ns)
+{
+	return offset_ns + monotonic_ns();
 }
 
 static bool is_aborted(const struct dp_receiver_end *end)
@@ -107,10 +121,21 @@ static void hand_on(struct dp_receiver *r, struct rte_mbuf *m, const struct dp_r
 		flush(r, i, end);
 }
 
+/* Event time of a burst. Read before the word to end: where there is none yet, the tick that control
+ * names later is later than this; where there is one, a thread that was late stays within it. */
+static uint64_t stamp(const struct dp_receiver *r, const struct dp_receiver_end *end)
+{
+	const uint64_t now_ns = dp_event_now_ns(r->offset_ns);
+	const uint64_t at_tick = atomic_load_explicit(&end->at_tick, memory_order_acquire);
+	const uint64_t last_ns = (at_tick + 1) * r->cfg.tick_ns - 1;
+
+	return at_tick != 0 && now_ns > last_ns ? last_ns : now_ns;
+}
+
 static void hand_on_burst(struct dp_receiver *r, struct rte_mbuf **mbufs, uint16_t n,
 	const struct dp_receiver_end *end)
 {
-	const uint64_t stamp_ns = r->source->has_time ? 0 : now_ns(r);
+	const uint64_t stamp_ns = r->source->has_time ? 0 : stamp(r, end);
 
 	if (!r->source->has_time)
 		enter_tick(r, stamp_ns, end);

@@ -42,7 +42,7 @@ struct dp_receiver {
 	bool has_tick;
 	uint64_t n_marks; // sent
 	uint64_t last_mark; // tick of the last one
-	uint64_t real_offset_ns; // CLOCK_REALTIME minus TSC time, taken once
+	uint64_t offset_ns; // dp_event_offset_ns(), the same for all receivers
 	_Atomic uint64_t *drained; // ticks control has processed, written by control, borrowed
 	atomic_bool is_done; // the source has ended (or was told to) and everything was handed on
 	atomic_bool is_broken; // source->err says why
@@ -54,6 +54,12 @@ struct dp_receiver_end {
 	_Atomic uint64_t at_tick; // 0: go on; else close this tick, later than any so far, and end
 	atomic_bool is_abort; // drop everything now
 };
+
+/* Live event time: CLOCK_REALTIME once, at the start, and CLOCK_MONOTONIC from there. It never steps,
+ * and it keeps the rate that NTP keeps. (The TSC's would drift: where the CPU does not tell its
+ * frequency, DPDK measures it and rounds to 10 MHz, up to 0.2 % or three minutes a day.) Any thread. */
+uint64_t dp_event_offset_ns(void);
+uint64_t dp_event_now_ns(uint64_t offset_ns);
 
 /* Run until the source or control ends it. The end of a capture advances event time by 10 minutes,
  * so that sessions and flows end. */
