@@ -163,6 +163,7 @@ static int open_ports(struct dp_path *path, const struct dp_path_config *c, stru
 	int first_error = 0;
 
 	for (size_t i = 0; i < c->n_ports; i++) {
+		const uint16_t n_before = path->n_receivers;
 		struct dp_err err = {0};
 		const int r = open_port(path, c, c->ports[i], &err);
 
@@ -171,6 +172,11 @@ static int open_ports(struct dp_path *path, const struct dp_path_config *c, stru
 		if (r == 0) {
 			path->ports[i].receiver = path->receivers[path->n_receivers - 1];
 			continue;
+		}
+		if (path->n_receivers > n_before) { // half of its queues: not the port's fault
+			if (reterr != NULL)
+				*reterr = err;
+			return r;
 		}
 		(void)snprintf(path->ports[i].down, sizeof(path->ports[i].down), "%s", err.text);
 		if (first_error == 0 && reterr != NULL)
