@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "dataplane/flow.h"
 
+#include "dataplane/hash.h"
+
 #include <errno.h>
 #include <stdlib.h>
 
@@ -38,25 +40,19 @@ void dp_flow_table_fini(struct dp_flow_table *t)
 	*t = (struct dp_flow_table){0};
 }
 
-static uint64_t mix(uint64_t h)
-{
-	h = (h ^ h >> 30) * 0xbf58476d1ce4e5b9ULL;
-	h = (h ^ h >> 27) * 0x94d049bb133111ebULL;
-	return h ^ h >> 31;
-}
-
 static uint64_t side(const struct dp_addr *a, uint16_t port)
 {
 	uint64_t w[2];
 
 	memcpy(w, a->b, sizeof(w));
-	return mix(w[0] * 0x9e3779b97f4a7c15ULL + w[1] + (uint64_t)port * 0xd6e8feb86659fd93ULL);
+	return dp_hash_mix(dp_hash_mix(w[0], w[1]), port);
 }
 
 uint32_t dp_flow_hash(const struct dp_five_tuple *t)
 {
 	// The sum does not know which side is which.
-	return (uint32_t)mix(side(&t->src, t->sport) + side(&t->dst, t->dport) + t->l4_proto);
+	return (uint32_t)dp_hash_mix(
+		side(&t->src, t->sport) + side(&t->dst, t->dport), t->l4_proto);
 }
 
 static bool same(const struct dp_five_tuple *a, const struct dp_five_tuple *b)

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "dataplane/hosts.h"
 
+#include "dataplane/hash.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,11 +16,16 @@ struct dp_host {
 
 static uint64_t hash_name(const char *name)
 {
-	uint64_t h = 0xcbf29ce484222325ULL; // FNV-1a
+	const size_t len = strlen(name);
+	uint64_t h = len;
 
-	for (; *name != '\0'; name++)
-		h = (h ^ (uint8_t)*name) * 0x100000001b3ULL;
-	return h ^ h >> 32;
+	for (size_t i = 0; i < len; i += sizeof(uint64_t)) {
+		uint64_t w = 0;
+
+		memcpy(&w, name + i, len - i < sizeof(w) ? len - i : sizeof(w));
+		h = dp_hash_mix(h, w);
+	}
+	return h;
 }
 
 int dp_hosts_init(struct dp_hosts *h, uint32_t n_names)

@@ -2,6 +2,7 @@
 #include "dataplane/path.h"
 
 #include "dataplane/eal.h"
+#include "dataplane/hash.h"
 #include "dataplane/receiver.h"
 #include "dataplane/source.h"
 #include "dataplane/worker.h"
@@ -195,6 +196,7 @@ static int build(struct dp_path *path, const struct dp_path_config *c, struct dp
 		return dp_fail(reterr, EINVAL,
 			"%u workers and %zu ports: expected 1 to %d and at most %d", c->n_workers,
 			n_receivers_of(c), DP_WORKERS_MAX, DP_RECEIVERS_MAX);
+	dp_hash_key_init();
 	path->nets = c->nets;
 	path->offset_ns = dp_event_offset_ns();
 	path->pool = rte_pktmbuf_pool_create(

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "dataplane/usage.h"
 
+#include "dataplane/hash.h"
+
 #include <errno.h>
 #include <stdlib.h>
 
@@ -40,12 +42,9 @@ static uint32_t *bucket_of(struct dp_usage_table *t, const struct dp_usage_key *
 
 	memcpy(w, key, sizeof(w));
 
-	uint64_t h = w[0] * 0x9e3779b97f4a7c15ULL ^ w[1] * 0xbf58476d1ce4e5b9ULL ^
-		w[2] * 0x94d049bb133111ebULL;
+	const uint64_t h = dp_hash_mix(dp_hash_mix(w[0], w[1]), w[2]);
 
-	h ^= h >> 32;
-	h *= 0xd6e8feb86659fd93ULL;
-	return &t->buckets[(h ^ h >> 32) & t->bucket_mask];
+	return &t->buckets[h & t->bucket_mask];
 }
 
 static uint32_t take_free(struct dp_usage_table *t)
