@@ -170,6 +170,7 @@ void dp_receiver_run(struct dp_receiver *r, const struct dp_receiver_end *end)
 	if (poll != DP_POLL_MORE)
 		at_tick = r->tick + END_ADVANCE_NS / r->cfg.tick_ns;
 	mark(r, at_tick, end);
-	atomic_store_explicit(&r->is_broken, poll == DP_POLL_BROKEN, memory_order_relaxed);
+	// Release: the sentence is written.
+	atomic_store_explicit(&r->is_broken, poll == DP_POLL_BROKEN, memory_order_release);
 	atomic_store_explicit(&r->is_done, true, memory_order_release);
 }

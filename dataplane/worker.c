@@ -571,9 +571,12 @@ void dp_worker_run(struct dp_worker *w, const atomic_bool *stop)
 	while (!atomic_load_explicit(stop, memory_order_relaxed)) {
 		const uint64_t begin = rte_rdtsc();
 
-		// Release: what the round before read is read.
+		// Release: what the round before read is read. The fence meets that of
+		// dp_path_grace_begin(): either control sees this round begun, or this round sees
+		// the pointer that control put out before.
 		atomic_store_explicit(&w->counters.rounds, dp_counter_get(&w->counters.rounds) + 1,
 			memory_order_release);
+		atomic_thread_fence(memory_order_seq_cst);
 		if (dp_worker_poll(w)) {
 			dp_count(&w->counters.busy_tsc, rte_rdtsc() - begin);
 			continue;
