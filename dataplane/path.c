@@ -19,7 +19,8 @@
 enum {
 	QUEUE_LEN = 4096, // packets between a receiver and a worker; start value
 	RECORDS_LEN = 16384, // records between a worker and control; start value
-	POOL_SPARE = 8192, // in drivers, bursts and per-thread caches
+	POOL_CACHE = 256, // frames a thread may keep; the pool lets it have half as many again
+	POOL_SPARE = 4096,
 	HOSTS_PER_FLOWS = 16, // one name slot for so many flows
 	HOSTS_MIN = 1024,
 	PRIV_BYTES = RTE_ALIGN_CEIL(sizeof(struct dp_pkt), RTE_MBUF_PRIV_ALIGN),
@@ -51,9 +52,16 @@ static size_t n_receivers_of(const struct dp_path_config *c)
 	return c->captures != NULL ? 1 : c->n_ports;
 }
 
+/* So many that all queues can fill up while drivers still have what they ask for: a queue that is
+ * full is then counted as such, and costs its worker's packets only. */
 static unsigned int n_mbufs(const struct dp_path_config *c)
 {
-	return (unsigned int)(n_receivers_of(c) * c->n_workers * QUEUE_LEN + POOL_SPARE);
+	const size_t n_receivers = n_receivers_of(c);
+	const size_t in_driver = c->captures != NULL ? 0 : DP_PORT_DESCRIPTORS;
+	const size_t of_receiver = in_driver + c->n_workers * (QUEUE_LEN + 2 * DP_BURST);
+	const size_t in_caches = (n_receivers + c->n_workers) * POOL_CACHE * 3 / 2;
+
+	return (unsigned int)(n_receivers * of_receiver + in_caches + POOL_SPARE);
 }
 
 size_t dp_path_pool_bytes(const struct dp_path_config *c)
@@ -199,8 +207,8 @@ static int build(struct dp_path *path, const struct dp_path_config *c, struct dp
 	dp_hash_key_init();
 	path->nets = c->nets;
 	path->offset_ns = dp_event_offset_ns();
-	path->pool = rte_pktmbuf_pool_create(
-		"frames", n_mbufs(c), 256, PRIV_BYTES, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
+	path->pool = rte_pktmbuf_pool_create("frames", n_mbufs(c), POOL_CACHE, PRIV_BYTES,
+		RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
 	if (path->pool == NULL)
 		return dp_fail(reterr, ENOMEM, "cannot get %zu MB for frames: %m",
 			dp_path_pool_bytes(c) / 1000000);
@@ -297,7 +305,7 @@ const char *dp_path_broken(const struct dp_path *path)
 	for (uint16_t i = 0; i < path->n_receivers; i++) {
 		const struct dp_receiver *r = path->receivers[i];
 
-		if (atomic_load_explicit(&r->is_broken, memory_order_relaxed))
+		if (atomic_load_explicit(&r->is_broken, memory_order_acquire))
 			return r->source->err.text;
 	}
 	return NULL;

@@ -57,6 +57,8 @@ struct dp_source_ops {
 	struct rte_mempool *pool, bool is_exact, struct dp_source **ret_source,
 	struct dp_err *reterr);
 
+enum { DP_PORT_DESCRIPTORS = 4096 }; // start value; the driver adjusts it to what it has
+
 /* A DPDK port: any device the EAL knows, by its name ("0000:3b:00.0", "net_af_packet0").
  *
  * Promiscuous; one receive queue per source; no frame is ever sent. Returns 0, or -errno with a

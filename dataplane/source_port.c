@@ -5,8 +5,6 @@
 #include <rte_ethdev.h>
 #include <stdlib.h>
 
-enum { RX_DESCRIPTORS = 4096 }; // start value; the driver adjusts it to what it has
-
 struct source_port {
 	struct dp_source base;
 	uint16_t port_id;
@@ -69,7 +67,7 @@ static int setup(
 	const uint16_t id = s->port_id;
 	const struct rte_eth_conf conf = {0};
 	struct rte_eth_dev_info info;
-	uint16_t n_rx = RX_DESCRIPTORS, n_tx = 512;
+	uint16_t n_rx = DP_PORT_DESCRIPTORS, n_tx = 512;
 	int r = rte_eth_dev_info_get(id, &info);
 
 	if (r < 0)
