@@ -151,7 +151,8 @@ static bool has_bill_shock(const struct ctl_gate_case *c)
 
 static bool is_cooling_down(const struct ctl_gate_case *c)
 {
-	return c->published_ns != 0 && c->now_ns - c->published_ns < c->rule->cooldown_ns;
+	// Records of one tick are worked by their first packets: what was published may lie ahead.
+	return c->published_ns != 0 && c->now_ns < c->published_ns + c->rule->cooldown_ns;
 }
 
 static bool is_too_late(const struct ctl_gate_case *c)

@@ -177,10 +177,30 @@ static void the_cooldown_silences_the_rule_for_that_long(void **)
 	fixture_close(&f);
 }
 
+/* Two sites in one tick, worked by their first packets and decided by their last: the second
+ * decision lies before the first one. */
+static void a_cooldown_holds_within_a_tick(void **)
+{
+	static const struct use first_day[] = {VISIT("2026-03-05T20:00:00Z", NULL)};
+	static const struct use tick[] = {
+		{"2026-03-06T20:00:00.100Z", "rival", .bytes = 9, .n_flows = FLOWS, .ms = 800},
+		{"2026-03-06T20:00:00.200Z", "other-rival", .bytes = 9, .n_flows = FLOWS},
+	};
+	struct fixture f;
+
+	fixture_open(&f, RULE "}\n", NULL);
+	fixture_play(&f, first_day, 1);
+	fixture_tick(&f, tick, G_N_ELEMENTS(tick));
+	assert_events(&f, "interest");
+	assert_suppressed(&f, "{\"keep\":{\"G14\":1}}");
+	fixture_close(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(interest_takes_two_days_or_one_port_in),
+		cmocka_unit_test(a_cooldown_holds_within_a_tick),
 		cmocka_unit_test(a_visit_is_three_flows_or_half_a_minute_of_strong_evidence),
 		cmocka_unit_test(the_event_tells_tags_and_score_but_no_rival),
 		cmocka_unit_test(a_visit_is_reported_once_and_again_when_it_turns_to_port_in),

@@ -251,6 +251,13 @@ static void spoil_cooldown(struct world *w)
 	w->c.published_ns = w->c.now_ns - HOUR_NS + 1;
 }
 
+/* Within a tick a decision may come after one that lies behind it in event time. */
+static void spoil_cooldown_ahead(struct world *w)
+{
+	w->rule.cooldown_ns = HOUR_NS;
+	w->c.published_ns = w->c.now_ns + 1;
+}
+
 static void spare_cooldown(struct world *w)
 {
 	w->rule.cooldown_ns = HOUR_NS;
@@ -307,6 +314,7 @@ static void each_gate_blocks_its_classes(void **)
 		{"bill shock two cycles ago", spare_bill_shock, {NULL, NULL, NULL}},
 		{"bill shock told to be over", spare_bill_shock_until, {NULL, NULL, NULL}},
 		{"cooldown", spoil_cooldown, {"G14", "G14", "G14"}},
+		{"cooldown of a later packet", spoil_cooldown_ahead, {"G14", "G14", "G14"}},
 		{"cooldown over", spare_cooldown, {NULL, NULL, NULL}},
 		{"too late", spoil_late, {"G15", "G15", NULL}},
 	};
