@@ -9,7 +9,8 @@ static struct ctl_profile *profile_make(struct ctl_engine *engine)
 	return ctl_profile_new(++engine->n_profiles);
 }
 
-/* The pseudonym is derived at the edge: under a new key the profile stays and is named anew. */
+/* The pseudonym is derived at the edge: under a new key the profile stays and is named anew. A
+ * reload has emptied by_subject, so no old name is a key there. */
 static void name(struct ctl_engine *engine, struct ctl_profile *profile)
 {
 	char subject[CTL_SUBJECT_MAX];
@@ -17,8 +18,6 @@ static void name(struct ctl_engine *engine, struct ctl_profile *profile)
 	if (ctl_subject_of_person(&engine->config->privacy, profile->person, subject, NULL) < 0)
 		(void)g_snprintf(subject, sizeof(subject), "subscriber:%" G_GUINT64_FORMAT,
 			profile->person->id);
-	if (profile->subject != NULL)
-		(void)g_hash_table_remove(engine->by_subject, profile->subject);
 	g_free(profile->subject);
 	profile->subject = g_strdup(subject);
 	(void)g_hash_table_replace(engine->by_subject, profile->subject, profile);

@@ -2,6 +2,7 @@
 #include "control/engine_state.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -229,21 +230,38 @@ void ctl_engine_advance(struct ctl_engine *engine, uint64_t now_ns)
 	ctl_decide_flush(engine);
 }
 
-/* The profile of a person under the new facts; NULL when the person is told no more. */
-static const struct ctl_person *person_again(
-	const struct ctl_facts *facts, const struct ctl_person *person)
+/* Who the person is under the new facts, by one kind of identifier; NULL when nobody. */
+static const struct ctl_person *person_again(const struct ctl_facts *facts,
+	const struct ctl_person *person, const char *kind, const char *value)
 {
-	const char *const ids[][2] = {{"msisdn:", person->msisdn}, {"imsi:", person->imsi},
-		{"account:", person->account}};
-	const struct ctl_person *found = NULL;
+	g_autofree char *identifier = g_strconcat(kind, value, NULL);
+	const struct ctl_person *found = value == NULL ? NULL : ctl_facts_find(facts, identifier);
 
-	for (size_t i = 0; i < G_N_ELEMENTS(ids) && found == NULL; i++) {
-		g_autofree char *identifier = g_strconcat(ids[i][0], ids[i][1], NULL);
-
-		if (ids[i][1] != NULL)
-			found = ctl_facts_find(facts, identifier);
-	}
+	// A number or SIM that another account has now was recycled: its new holder starts empty.
+	if (found != NULL && found->account != NULL && person->account != NULL &&
+		strcmp(found->account, person->account) != 0)
+		return NULL;
 	return found;
+}
+
+/* Hand profiles over to the persons of the new facts, by the surest identifier first: a new SIM
+ * keeps the account or the number, and who took the number along keeps the SIM. */
+static void rebind_by(struct ctl_engine *engine, const struct ctl_facts *facts,
+	struct ctl_profile **old, size_t n_old, const char *kind, size_t value_off)
+{
+	for (size_t i = 0; i < n_old; i++) {
+		const struct ctl_person *was = old[i] == NULL ? NULL : old[i]->person;
+		const struct ctl_person *is = was == NULL
+			? NULL
+			: person_again(facts, was, kind,
+				  *(char *const *)((const char *)was + value_off));
+
+		if (is == NULL || engine->by_person[is->id - 1] != NULL)
+			continue;
+		engine->by_person[is->id - 1] = old[i];
+		ctl_account_tell(engine, old[i], is);
+		old[i] = NULL;
+	}
 }
 
 static void rebind_persons(struct ctl_engine *engine, const struct ctl_facts *facts)
@@ -251,22 +269,14 @@ static void rebind_persons(struct ctl_engine *engine, const struct ctl_facts *fa
 	struct ctl_profile **const old = engine->by_person;
 	const size_t n_old = engine->n_persons;
 
+	g_hash_table_remove_all(engine->by_subject); // each profile is named anew
 	engine->n_persons = facts->persons->len;
 	engine->by_person = g_new0(struct ctl_profile *, engine->n_persons + 1);
-	for (size_t i = 0; i < n_old; i++) {
-		const struct ctl_person *person = old[i] == NULL
-			? NULL
-			: person_again(facts, old[i]->person);
-
-		if (person == NULL || engine->by_person[person->id - 1] != NULL) {
-			if (old[i] != NULL)
-				(void)g_hash_table_remove(engine->by_subject, old[i]->subject);
-			ctl_profile_free(old[i]);
-			continue;
-		}
-		engine->by_person[person->id - 1] = old[i];
-		ctl_account_tell(engine, old[i], person);
-	}
+	rebind_by(engine, facts, old, n_old, "account:", offsetof(struct ctl_person, account));
+	rebind_by(engine, facts, old, n_old, "imsi:", offsetof(struct ctl_person, imsi));
+	rebind_by(engine, facts, old, n_old, "msisdn:", offsetof(struct ctl_person, msisdn));
+	for (size_t i = 0; i < n_old; i++)
+		ctl_profile_free(old[i]); // told no more
 	g_free(old);
 }
 

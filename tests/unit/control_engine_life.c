@@ -73,6 +73,79 @@ static void a_rule_or_person_that_is_gone_after_a_reload_says_nothing(void **)
 	fixture_close(&f);
 }
 
+/* Bytes that `show` knows of the subscriber; -1 when it knows nobody. */
+static long bytes_of(const struct fixture *f, const char *identifier)
+{
+	char subject[128];
+	json_t *show, *line;
+	long n_bytes = 0;
+	size_t i;
+
+	subject_of(f, identifier, subject);
+	show = ctl_engine_subscriber_json(f->engine, subject);
+	if (show == NULL)
+		return -1;
+	json_array_foreach(json_object_get(show, "usage"), i, line)
+		n_bytes += json_integer_value(json_object_get(line, "down_bytes"));
+	json_decref(show);
+	return n_bytes;
+}
+
+/* docs/signals.md: a SIM swap keeps history, a recycled number starts empty. */
+static void a_new_sim_keeps_the_history_and_a_recycled_number_starts_empty(void **)
+{
+#define HOLDER(msisdn, rest, address) \
+	"  - {msisdn: \"+" msisdn "\", " rest ", addresses: [" address "]}\n"
+	static const struct {
+		const char *what, *before, *after;
+		long first, second; // bytes of ...1 and ...2 after the reload
+	} rows[] = {
+		{"a new SIM", HOLDER("99900000001", "imsi: \"001010000000001\"", "10.20.0.11"),
+			HOLDER("99900000001", "imsi: \"001010000000009\"", "10.20.0.11"), 5, -1},
+		{"a new number", HOLDER("99900000001", "imsi: \"001010000000001\"", "10.20.0.11"),
+			HOLDER("99900000002", "imsi: \"001010000000001\"", "10.20.0.11"), -1, 5},
+		{"a new SIM of the same account",
+			HOLDER("99900000001", "imsi: \"001010000000001\", account: A-1",
+				"10.20.0.11"),
+			HOLDER("99900000001", "imsi: \"001010000000009\", account: A-1",
+				"10.20.0.11"),
+			5, -1},
+		{"a number that another account has now",
+			HOLDER("99900000001", "account: A-1", "10.20.0.11"),
+			HOLDER("99900000001", "account: A-2", "10.20.0.11"), -1, -1},
+		{"a number given away by who took another one",
+			HOLDER("99900000001", "imsi: \"001010000000001\"", "10.20.0.11"),
+			HOLDER("99900000001", "imsi: \"001010000000003\"", "10.20.0.13")
+				HOLDER("99900000002", "imsi: \"001010000000001\"", "10.20.0.11"),
+			-1, 5},
+		{"two who change numbers",
+			HOLDER("99900000001", "account: A-1", "10.20.0.11")
+				HOLDER("99900000002", "account: A-2", "10.20.0.12"),
+			HOLDER("99900000002", "account: A-1", "10.20.0.11")
+				HOLDER("99900000001", "account: A-2", "10.20.0.12"),
+			7, 5},
+	};
+	static const struct use uses[] = {
+		{"2026-03-05T20:00:00Z", "film", .bytes = 5},
+		{"2026-03-05T20:00:01Z", "film", .bytes = 7, .endpoint = "10.20.0.12"},
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+		g_autofree char *before = g_strconcat("subscribers:\n", rows[i].before, NULL);
+		g_autofree char *after = g_strconcat("subscribers:\n", rows[i].after, NULL);
+		struct fixture f;
+
+		print_message("%s\n", rows[i].what);
+		fixture_open(&f, RULES, before);
+		fixture_play(&f, uses, G_N_ELEMENTS(uses));
+		fixture_reload(&f, RULES, after);
+		assert_int_equal(bytes_of(&f, "msisdn:+99900000001"), rows[i].first);
+		assert_int_equal(bytes_of(&f, "msisdn:+99900000002"), rows[i].second);
+		fixture_close(&f);
+	}
+#undef HOLDER
+}
+
 static void a_subscriber_is_shown_without_identifiers(void **)
 {
 	static const char facts[] =
@@ -226,6 +299,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_reload_keeps_profiles_sessions_and_counts),
 		cmocka_unit_test(a_rule_or_person_that_is_gone_after_a_reload_says_nothing),
+		cmocka_unit_test(a_new_sim_keeps_the_history_and_a_recycled_number_starts_empty),
 		cmocka_unit_test(a_new_key_changes_the_name_and_nothing_else),
 		cmocka_unit_test(steps_that_were_announced_stay_so_under_new_steps_and_caps),
 		cmocka_unit_test(a_subscriber_is_shown_without_identifiers),
