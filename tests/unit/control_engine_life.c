@@ -294,6 +294,65 @@ static void the_books_balance_whatever_comes(void **)
 	fixture_close(&f);
 }
 
+/* Whatever the old configuration owned is freed at each reload: under ASan a pointer into it that
+ * survives is an error. */
+static void a_reload_at_any_instant_leaves_nothing_of_the_old_configuration(void **)
+{
+#define WHO \
+	"subscribers:\n" \
+	"  - {msisdn: \"+99900000001\", addresses: [10.20.0.11], zone: Europe/Berlin, " \
+	"line: {kind: consumer}, "
+	static const char *const rules[] = {
+		"  - {id: s, " SESSION ", gap: 10s, start_after: 0s, min_bytes: 0B}\n"
+		"  - {id: n, detect: near_cap, class: upsell, purpose: marketing}\n"
+		"  - {id: c, detect: competitor, class: retention, purpose: retention}\n",
+		"  - {id: c, detect: competitor, class: retention, purpose: retention, window: 1d}\n"
+		"  - {id: s, " SESSION ", gap: 1h, apps: [series]}\n",
+		"  - {id: n, " SESSION ", category: messaging}\n" // another detector, the same id
+		"  - {id: s, " SESSION ", min_bytes: 1kB}\n",
+		NULL,
+	};
+	static const char *const facts[] = {
+		NULL,
+		WHO "plan: {id: a, zero_rated: [chat], buckets: [{id: more, cap: 1MB, zone: "
+		    "Asia/Tokyo},\n"
+		    "    {id: data, cap: 9GB, anchor_day: 31, scope: {apps: [film]}}]}}\n",
+		WHO "holds: [{kind: complaint, since: 2026-01-01T00:00:00Z}]}\n",
+		"subscribers:\n  - {msisdn: \"+99900000002\", addresses: [10.20.0.99]}\n",
+	};
+	static const char *const apps[] = {"film", "series", "chat", "rival", "undecided"};
+	static const char *const endpoints[] = {"10.20.0.11", "10.20.0.99", "10.20.0.12"};
+	uint64_t now_ns = at("2026-01-20T00:00:00Z");
+	uint32_t seed = 11;
+	struct fixture f;
+	char subject[128];
+
+	fixture_open(&f, rules[0], NULL);
+	for (int i = 0; i < 2000; i++) {
+		struct use use = {"2026-01-20T00:00:00Z", .bytes = 3000000, .n_flows = 3};
+		struct dp_record r;
+
+		seed = seed * 1103515245 + 12345;
+		use.app = apps[(seed >> 16) % G_N_ELEMENTS(apps)];
+		use.endpoint = endpoints[(seed >> 20) % G_N_ELEMENTS(endpoints)];
+		r = fixture_record(&f, &use);
+		now_ns += (seed >> 10) % 2000 * UINT64_C(1000000000);
+		r.usage.first_ns = now_ns;
+		r.usage.last_ns = now_ns + seed % 900000000;
+		r.tick = now_ns / UINT64_C(1000000000);
+		ctl_engine_tick(f.engine, now_ns + UINT64_C(1000000000), &r, 1, 0);
+		if (i % 50 != 49)
+			continue;
+		fixture_reload(&f, rules[(seed >> 12) % G_N_ELEMENTS(rules)],
+			facts[(seed >> 14) % G_N_ELEMENTS(facts)]);
+		subject_of(&f, "msisdn:+99900000001", subject);
+		json_decref(ctl_engine_subscriber_json(f.engine, subject));
+	}
+	assert_true(f.triggers->len > 10);
+	fixture_close(&f);
+#undef WHO
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -304,6 +363,7 @@ int main(void)
 		cmocka_unit_test(steps_that_were_announced_stay_so_under_new_steps_and_caps),
 		cmocka_unit_test(a_subscriber_is_shown_without_identifiers),
 		cmocka_unit_test(the_books_balance_whatever_comes),
+		cmocka_unit_test(a_reload_at_any_instant_leaves_nothing_of_the_old_configuration),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
