@@ -106,6 +106,9 @@ static const char *check(const struct ctl_rule *rule, const struct cls_catalogue
 	for (char **e = p->emit; e != NULL && *e != NULL; e++)
 		if (!g_strv_contains(events, *e))
 			return "expected emit to list session_started, session_ended or watched";
+	if (rule->class == CTL_CLASS_SERVICE && has_word(p->emit, "watched"))
+		return "expected class upsell or retention, or emit without watched: that is no "
+		       "service event";
 	if (is_unspoken(p->category))
 		return "expected a category other than own and competitor: their apps are never named";
 	if (!all_of_category(p->apps, p->category, catalogue))

@@ -111,6 +111,8 @@ static const char *check(const struct ctl_rule *rule, const struct cls_catalogue
 {
 	const struct params *p = rule->params;
 
+	if (rule->class == CTL_CLASS_SERVICE)
+		return "expected class retention or upsell: interest in a rival is no service event";
 	if (p->tags == NULL)
 		return "expected tags to list at least one of brand, plans, port_in, store_locator";
 	for (char **t = p->tags; *t != NULL; t++)

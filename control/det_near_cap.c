@@ -70,6 +70,11 @@ static void state_fini(void *p)
 	g_free(((struct state *)p)->said);
 }
 
+static bool emits(const struct params *p, const char *event)
+{
+	return p->emit != NULL && g_strv_contains((const char *const *)p->emit, event);
+}
+
 static const char *check(const struct ctl_rule *rule, const struct cls_catalogue *)
 {
 	const struct params *p = rule->params;
@@ -77,14 +82,12 @@ static const char *check(const struct ctl_rule *rule, const struct cls_catalogue
 	for (char **e = p->emit; e != NULL && *e != NULL; e++)
 		if (!g_strv_contains(events, *e))
 			return "expected emit to list threshold, nudge or cap_pattern";
+	if (rule->class == CTL_CLASS_SERVICE && (emits(p, "nudge") || emits(p, "cap_pattern")))
+		return "expected class upsell or retention, or emit: [threshold]: the others are no "
+		       "service events";
 	if (p->habitual_cycles > p->habitual_of)
 		return "expected habitual_cycles to be at most habitual_of";
 	return NULL;
-}
-
-static bool emits(const struct params *p, const char *event)
-{
-	return p->emit != NULL && g_strv_contains((const char *const *)p->emit, event);
 }
 
 static uint64_t bytes_at(uint64_t cap_bytes, double percent)

@@ -426,10 +426,36 @@ static void the_sensitive_categories_are_six(void **)
 	assert_false(ctl_category_is_sensitive(NULL));
 }
 
+/* Class service asks neither consent nor line: it must not carry what is none. */
+static void only_service_events_can_be_of_class_service(void **)
+{
+	struct fixture f;
+
+	fixture_open(&f,
+		"  - {id: a, detect: app_session, class: service, emit: [session_started]}\n"
+		"  - {id: b, detect: near_cap, class: service, emit: [threshold]}\n",
+		NULL);
+	assert_refused(&f,
+		"  - {id: a, detect: app_session, class: service}\n"
+		"  - {id: b, detect: near_cap, class: service, emit: [threshold, nudge]}\n"
+		"  - {id: c, detect: near_cap, class: service, emit: [cap_pattern]}\n"
+		"  - {id: d, detect: competitor, class: service, purpose: retention}\n",
+		"wirecue.yaml:9:5: 'a', expected class upsell or retention, or emit without watched: "
+		"that is no service event\n"
+		"wirecue.yaml:10:5: 'b', expected class upsell or retention, or emit: [threshold]: "
+		"the others are no service events\n"
+		"wirecue.yaml:11:5: 'c', expected class upsell or retention, or emit: [threshold]: "
+		"the others are no service events\n"
+		"wirecue.yaml:12:5: 'd', expected class retention or upsell: interest in a rival is "
+		"no service event\n");
+	fixture_close(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_gate_blocks_its_classes),
+		cmocka_unit_test(only_service_events_can_be_of_class_service),
 		cmocka_unit_test(the_first_gate_that_matches_wins),
 		cmocka_unit_test(a_service_event_needs_consent_only_where_it_tells_of_behaviour),
 		cmocka_unit_test(usage_does_not_rest_on_knowing_an_app),

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "tests/unit/engine_fixture.h"
 
+#include <errno.h>
 #include <glib/gstdio.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -60,21 +61,28 @@ static void write_file(const struct fixture *f, const char *name, const char *te
 	assert_int_equal(g_chmod(path, 0600), 0); // a key that others may read is refused
 }
 
-static struct ctl_config *load(const struct fixture *f, const char *rules, const char *facts)
+/* Returns the path of wirecue.yaml, owned by the caller. */
+static char *write_files(const struct fixture *f, const char *rules, const char *facts)
 {
-	g_autofree char *path = g_build_filename(f->folder, "wirecue.yaml", NULL);
 	g_autofree char *yaml = g_strconcat(fixture_head == NULL ? HEAD : fixture_head,
 		rules == NULL ? "" : "rules:\n", rules == NULL ? "" : rules, NULL);
 	g_autofree char *told = g_strconcat(
 		facts != NULL && strncmp(facts, "static:", 7) == 0 ? "" : "static: true\n",
 		"source: test\n", facts == NULL ? FIXTURE_FACTS : facts, NULL);
-	struct ctl_config *config = NULL;
 
 	write_file(f, "apps.yaml", APPS);
 	write_file(f, "facts.yaml", told);
 	write_file(
 		f, "pseudonym.key", f->key == NULL ? "0123456789abcdef0123456789abcdef" : f->key);
 	write_file(f, "wirecue.yaml", yaml);
+	return g_build_filename(f->folder, "wirecue.yaml", NULL);
+}
+
+static struct ctl_config *load(const struct fixture *f, const char *rules, const char *facts)
+{
+	g_autofree char *path = write_files(f, rules, facts);
+	struct ctl_config *config = NULL;
+
 	assert_int_equal(ctl_config_load(path, NULL, mistake, NULL, &config), 0);
 	return config;
 }
@@ -133,6 +141,23 @@ void fixture_reload(struct fixture *f, const char *rules, const char *facts)
 	ctl_engine_reload(f->engine, config);
 	ctl_config_free(f->config);
 	f->config = config;
+}
+
+static void keep_mistake(void *ctx, const char *text)
+{
+	g_string_append(ctx, strrchr(text, '/') + 1);
+	g_string_append_c(ctx, '\n');
+}
+
+void assert_refused(const struct fixture *f, const char *rules, const char *expected)
+{
+	g_autofree char *path = write_files(f, rules, NULL);
+	GString *mistakes = g_string_new(NULL);
+	struct ctl_config *config = NULL;
+
+	assert_int_equal(ctl_config_load(path, NULL, keep_mistake, mistakes, &config), -EINVAL);
+	assert_string_equal(mistakes->str, expected);
+	g_string_free(mistakes, TRUE);
 }
 
 void fixture_close(struct fixture *f)

@@ -38,6 +38,9 @@ void fixture_close(struct fixture *f);
 /* Load new rules and facts and have the engine reload. */
 void fixture_reload(struct fixture *f, const char *rules, const char *facts);
 
+/* The rules are refused with these lines, "wirecue.yaml:9:5: ...\n" each. */
+void assert_refused(const struct fixture *f, const char *rules, const char *expected);
+
 /* Head of wirecue.yaml for the next open or reload; NULL = the default (node, key, zone). */
 extern const char *fixture_head;
 
