@@ -115,5 +115,11 @@ struct ctl_config_overrides {
 	ctl_mistake_fn *fn, void *ctx, struct ctl_config **ret_config);
 void ctl_config_free(struct ctl_config *config);
 
+/* Does b differ from a in anything that is read at the start only? ret_key: the first such key,
+ * "redis.prefix". Everything else takes effect by a reload. */
+enum { CTL_FIXED_KEY_MAX = 64 };
+[[nodiscard]] bool ctl_config_needs_restart(
+	const struct ctl_config *a, const struct ctl_config *b, char ret_key[CTL_FIXED_KEY_MAX]);
+
 /* Key of the built-in default: for captures in a laboratory, public on purpose. */
 #define CTL_TEST_KEY "wirecue test key, not secret"

@@ -12,7 +12,6 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <signal.h>
-#include <string.h>
 #include <sys/time.h>
 
 enum {
@@ -58,50 +57,11 @@ static void log_mistake(void *, const char *text)
 	ctl_log(CTL_LOG_ERR, "config_mistake", CTL_TEXT("at", text));
 }
 
-static bool same_strings(char *const *a, char *const *b)
-{
-	static char *const none[] = {NULL};
-
-	return g_strv_equal((const char *const *)(a != NULL ? a : none),
-		(const char *const *)(b != NULL ? b : none));
-}
-
-static bool same_ports(const struct ctl_config *a, const struct ctl_config *b)
-{
-	if (a->n_ports != b->n_ports)
-		return false;
-	for (size_t i = 0; i < a->n_ports; i++) {
-		if (strcmp(a->ports[i].device, b->ports[i].device) != 0 ||
-			!same_strings(a->ports[i].cpus, b->ports[i].cpus))
-			return false;
-	}
-	return true;
-}
-
-/* The first key whose change needs a restart, or NULL. */
-static const char *fixed_key(const struct ctl_config *a, const struct ctl_config *b)
-{
-	if (!same_ports(a, b))
-		return "ports";
-	if (a->tick_ns != b->tick_ns)
-		return "tick";
-	if (!same_strings(a->worker_cpus, b->worker_cpus) || a->n_flows != b->n_flows)
-		return "workers";
-	if (memcmp(&a->nets, &b->nets, sizeof(a->nets)) != 0)
-		return "endpoints";
-	if (strcmp(a->node, b->node) != 0)
-		return "node";
-	if (strcmp(a->redis.url, b->redis.url) != 0)
-		return "redis";
-	if (strcmp(a->control_socket, b->control_socket) != 0)
-		return "control";
-	return NULL;
-}
-
 static void on_reload(evutil_socket_t, short, void *ctx)
 {
 	struct daemon *d = ctx;
 	struct ctl_config *config;
+	char fixed[CTL_FIXED_KEY_MAX];
 
 	(void)ctl_notify("RELOADING=1");
 	if (ctl_config_load(d->cfg->path, &d->cfg->overrides, log_mistake, NULL, &config) < 0) {
@@ -110,10 +70,7 @@ static void on_reload(evutil_socket_t, short, void *ctx)
 		(void)ctl_notify("READY=1\nSTATUS=a reload was refused, see the log");
 		return;
 	}
-
-	const char *fixed = fixed_key(ctl_pipeline_config_of(d->pipeline), config);
-
-	if (fixed != NULL) {
+	if (ctl_config_needs_restart(ctl_pipeline_config_of(d->pipeline), config, fixed)) {
 		ctl_log(CTL_LOG_ERR, "reload_refused", CTL_TEXT("changed", fixed),
 			CTL_TEXT("consequence",
 				"needs a restart; the configuration in force stays"));
