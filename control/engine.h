@@ -49,6 +49,12 @@ json_t *ctl_engine_suppressed_json(const struct ctl_engine *engine);
  * when unknown. Identifiers other than the subject are never part of it. */
 json_t *ctl_engine_subscriber_json(const struct ctl_engine *engine, const char *subject);
 
+/* The same of whom an identifier names ("msisdn:+999…", "imsi:…", "account:…", bare), whichever of
+ * them the subject is made of. NULL when unknown; *ret_is_told: the facts know the person, but
+ * nothing was seen yet. */
+json_t *ctl_engine_identifier_json(
+	const struct ctl_engine *engine, const char *identifier, bool *ret_is_told);
+
 /* Pseudonym of an identifier ("msisdn:+999…", "ip:…", bare): docs/subject.md. subject holds 128.
  * Returns 0 or -EINVAL with what would be right. */
 [[nodiscard]] int ctl_subject_of(const struct ctl_privacy *privacy, const char *identifier,

@@ -215,3 +215,17 @@ json_t *ctl_engine_subscriber_json(const struct ctl_engine *engine, const char *
 		buckets_json(profile), "holds", holds_json(engine, profile), "rules",
 		rules_json(engine, profile));
 }
+
+json_t *ctl_engine_identifier_json(
+	const struct ctl_engine *engine, const char *identifier, bool *ret_is_told)
+{
+	char canonical[CTL_SUBJECT_MAX];
+	const struct ctl_person *person = NULL;
+	const struct ctl_profile *profile;
+
+	if (ctl_subject_canonical(&engine->config->privacy, identifier, canonical, NULL) == 0)
+		person = ctl_facts_find(engine->config->facts, canonical);
+	*ret_is_told = person != NULL;
+	profile = person == NULL ? NULL : engine->by_person[person->id - 1];
+	return profile == NULL ? NULL : ctl_engine_subscriber_json(engine, profile->subject);
+}

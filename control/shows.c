@@ -168,8 +168,8 @@ static void show_subscriber(void *ctx, const json_t *args, struct ctl_reply *rep
 {
 	const struct ctl_shows *s = ctx;
 	const char *id = ctl_args_text(args, "arg");
-	char subject[128];
-	struct dp_err err;
+	const struct ctl_engine *engine = ctl_pipeline_engine(s->pipeline);
+	bool is_told = false;
 	json_t *record;
 
 	if (id == NULL) {
@@ -177,14 +177,13 @@ static void show_subscriber(void *ctx, const json_t *args, struct ctl_reply *rep
 			"subscriber: no ID, expected a subject or msisdn:, imsi:, account:");
 		return;
 	}
-	record = ctl_engine_subscriber_json(ctl_pipeline_engine(s->pipeline), id);
-	if (record == NULL &&
-		ctl_subject_of(&ctl_pipeline_config_of(s->pipeline)->privacy, id, subject, &err) ==
-			0)
-		record = ctl_engine_subscriber_json(ctl_pipeline_engine(s->pipeline), subject);
+	record = ctl_engine_subscriber_json(engine, id);
 	if (record == NULL)
-		ctl_reply_fail(
-			reply, false, "nothing is known of that subscriber: neither told nor seen");
+		record = ctl_engine_identifier_json(engine, id, &is_told);
+	if (record == NULL)
+		ctl_reply_fail(reply, false,
+			is_told ? "nothing is known of that subscriber yet: told, but not seen"
+				: "nothing is known of that subscriber: neither told nor seen");
 	else
 		(void)ctl_reply_add(reply, record);
 }

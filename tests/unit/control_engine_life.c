@@ -180,6 +180,45 @@ static void a_subscriber_is_shown_without_identifiers(void **)
 	fixture_close(&f);
 }
 
+/* Whoever asks has what stands in the ticket, not what the subject is made of. */
+static void a_subscriber_is_found_by_any_identifier(void **)
+{
+	static const char facts[] =
+		"subscribers:\n"
+		"  - {msisdn: \"+99900000001\", imsi: \"001010000000001\", account: A-1,\n"
+		"     addresses: [10.20.0.11]}\n"
+		"  - {msisdn: \"+99900000002\"}\n";
+	static const struct {
+		const char *identifier;
+		bool is_known, is_told;
+	} rows[] = {
+		{"msisdn:+99900000001", true, true},
+		{"+999 0000-0001", true, true},
+		{"imsi:001010000000001", true, true},
+		{"account:A-1", true, true},
+		{"msisdn:+99900000002", false, true},
+		{"msisdn:+99900000003", false, false},
+		{"account:A-2", false, false},
+		{"ip:10.20.0.11", false, false},
+		{"", false, false},
+	};
+	struct fixture f;
+
+	fixture_open(&f, RULES, facts);
+	fixture_play(&f, film_minute, 1);
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+		bool is_told = !rows[i].is_told;
+		json_t *show;
+
+		print_message("%s\n", rows[i].identifier);
+		show = ctl_engine_identifier_json(f.engine, rows[i].identifier, &is_told);
+		assert_int_equal(show != NULL, rows[i].is_known);
+		assert_int_equal(is_told, rows[i].is_told);
+		json_decref(show);
+	}
+	fixture_close(&f);
+}
+
 /* A new key renames everybody and touches no profile. */
 static void a_new_key_changes_the_name_and_nothing_else(void **)
 {
@@ -362,6 +401,7 @@ int main(void)
 		cmocka_unit_test(a_new_key_changes_the_name_and_nothing_else),
 		cmocka_unit_test(steps_that_were_announced_stay_so_under_new_steps_and_caps),
 		cmocka_unit_test(a_subscriber_is_shown_without_identifiers),
+		cmocka_unit_test(a_subscriber_is_found_by_any_identifier),
 		cmocka_unit_test(the_books_balance_whatever_comes),
 		cmocka_unit_test(a_reload_at_any_instant_leaves_nothing_of_the_old_configuration),
 	};
