@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include "control/addr_hash.h"
 #include "control/engine_state.h"
 
 #include <errno.h>
@@ -12,22 +13,6 @@ enum {
 	PREFETCH_PROFILE = 16,
 	PREFETCH_INSIDE = 8,
 };
-
-static guint addr_hash(gconstpointer key)
-{
-	const struct dp_addr *a = key;
-	uint64_t halves[2];
-
-	memcpy(halves, a->b, sizeof(halves));
-	return (guint)((halves[0] * UINT64_C(0x9e3779b97f4a7c15) ^ halves[1]) *
-			UINT64_C(0xff51afd7ed558ccd) >>
-		32);
-}
-
-static gboolean addr_equal(gconstpointer a, gconstpointer b)
-{
-	return dp_addr_cmp(a, b) == 0;
-}
 
 static void profile_destroy(gpointer profile)
 {
@@ -69,7 +54,8 @@ int ctl_engine_new(const struct ctl_config *config, ctl_trigger_fn *sink, void *
 	ctl_timers_init(&engine->timers);
 	engine->zones = g_hash_table_new_full(NULL, NULL, NULL, g_free);
 	engine->apps = g_hash_table_new_full(NULL, NULL, NULL, g_free);
-	engine->by_endpoint = g_hash_table_new_full(addr_hash, addr_equal, NULL, profile_destroy);
+	engine->by_endpoint = g_hash_table_new_full(
+		ctl_addr_hash, ctl_addr_equal, NULL, profile_destroy);
 	engine->by_subject = g_hash_table_new(g_str_hash, g_str_equal);
 	engine->n_triggers = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	engine->n_suppressed = g_hash_table_new_full(

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include "control/addr_hash.h"
 #include "control/facts_build.h"
 
 #include <stdlib.h>
@@ -20,20 +21,6 @@ struct ctl_holder {
 	uint32_t begin, n;
 };
 
-static guint addr_hash(const void *key)
-{
-	uint64_t w[2];
-
-	memcpy(w, key, sizeof(w));
-	w[0] = (w[0] ^ w[1]) * 0x9e3779b97f4a7c15ULL; // 2^64 / golden ratio: spreads the low bits
-	return (guint)(w[0] >> 32);
-}
-
-static gboolean addr_equal(const void *a, const void *b)
-{
-	return dp_addr_cmp(a, b) == 0;
-}
-
 static void plan_clear(void *plan)
 {
 	g_free(((struct ctl_plan *)plan)->id);
@@ -46,7 +33,7 @@ struct ctl_facts *ctl_facts_new(void)
 	facts->persons = g_ptr_array_new_with_free_func(ctl_person_free);
 	facts->plans = g_array_new(FALSE, FALSE, sizeof(struct ctl_plan));
 	g_array_set_clear_func(facts->plans, plan_clear);
-	facts->by_address = g_hash_table_new(addr_hash, addr_equal);
+	facts->by_address = g_hash_table_new(ctl_addr_hash, ctl_addr_equal);
 	facts->by_identifier = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	facts->zones = g_hash_table_new_full(
 		g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_time_zone_unref);
