@@ -30,6 +30,7 @@ struct daemon {
 	struct ctl_shows shows;
 	struct event *signals[SIGNALS];
 	struct event *poll_timer, *log_timer;
+	bool is_stopping;
 };
 
 static void on_poll(evutil_socket_t, short, void *ctx)
@@ -63,6 +64,12 @@ static void on_reload(evutil_socket_t, short, void *ctx)
 	struct ctl_config *config;
 	char fixed[CTL_FIXED_KEY_MAX];
 
+	// The workers are gone: nobody would tell when the old configuration is out of use.
+	if (d->is_stopping) {
+		ctl_log(CTL_LOG_NOTICE, "reload_refused",
+			CTL_TEXT("cause", "the daemon is stopping"));
+		return;
+	}
 	(void)ctl_notify("RELOADING=1");
 	if (ctl_config_load(d->cfg->path, &d->cfg->overrides, log_mistake, NULL, &config) < 0) {
 		ctl_log(CTL_LOG_ERR, "reload_refused",
@@ -200,6 +207,7 @@ static void stop(struct daemon *d)
 {
 	size_t left;
 
+	d->is_stopping = true;
 	(void)ctl_notify("STOPPING=1");
 	if (!ctl_pipeline_finish(d->pipeline))
 		ctl_log(CTL_LOG_ERR, "stop_incomplete",
