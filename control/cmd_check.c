@@ -14,11 +14,6 @@ static const char usage[] =
 	"usage: wirecue check -c FILE    report every mistake of the configuration\n"
 	"       wirecue check --options  print the reference of all options\n";
 
-static void print_mistake(void *, const char *text)
-{
-	(void)fprintf(stderr, "%s\n", text);
-}
-
 static int print_options(void)
 {
 	g_autoptr(GString) text = g_string_new(NULL);
@@ -35,7 +30,7 @@ static int check(const char *path)
 {
 	struct ctl_config *config;
 
-	if (ctl_config_load(path, NULL, print_mistake, NULL, &config) < 0)
+	if (ctl_config_load(path, NULL, ctl_print_mistake, NULL, &config) < 0)
 		return EXIT_USAGE;
 	(void)printf("ok: %zu apps, %zu rules, %u subscribers, %u plans, %zu ports; catalogue %s\n",
 		cls_catalogue_count(config->catalogue), config->n_rules,

@@ -182,11 +182,6 @@ static int parse(int argc, char **argv, struct options *o)
 	return -1;
 }
 
-static void print_mistake(void *, const char *text)
-{
-	(void)fprintf(stderr, "%s\n", text);
-}
-
 static int open_outputs(struct replay *r, struct dp_err *err)
 {
 	if (r->opt.flows != NULL) {
@@ -386,7 +381,7 @@ int ctl_cmd_replay(int argc, char **argv)
 	if (status >= 0)
 		return status;
 	(void)clock_gettime(CLOCK_MONOTONIC, &r.begin); // cannot fail for this clock
-	if (ctl_config_load(r.opt.config, &r.opt.overrides, print_mistake, NULL, &config) < 0)
+	if (ctl_config_load(r.opt.config, &r.opt.overrides, ctl_print_mistake, NULL, &config) < 0)
 		return CTL_EXIT_USAGE;
 	if (open_all(&r, config, &err) < 0) {
 		status = ctl_complain(CTL_EXIT_FAILURE, "%s", err.text);

@@ -73,11 +73,6 @@ static int parse(int argc, char **argv, struct options *o)
 	return -1;
 }
 
-static void print_mistake(void *, const char *text)
-{
-	(void)fprintf(stderr, "%s\n", text);
-}
-
 static void print_dry(const struct ctl_config *config)
 {
 	char *eal = ctl_pipeline_describe(config);
@@ -104,7 +99,8 @@ int ctl_cmd_run(int argc, char **argv)
 
 	if (status >= 0)
 		return status;
-	if (ctl_config_load(o.daemon.path, &o.daemon.overrides, print_mistake, NULL, &config) < 0)
+	if (ctl_config_load(o.daemon.path, &o.daemon.overrides, ctl_print_mistake, NULL, &config) <
+		0)
 		return CTL_EXIT_USAGE;
 	if (config->n_ports == 0) {
 		ctl_config_free(config);

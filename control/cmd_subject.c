@@ -14,11 +14,6 @@ static const char usage[] =
 	"  ID       msisdn:+…, imsi:…, account:…, or the bare value of the configured kind\n"
 	"  -c FILE  configuration with kind and key; without it the built-in test key is used\n";
 
-static void print_mistake(void *, const char *text)
-{
-	(void)fprintf(stderr, "%s\n", text);
-}
-
 int ctl_cmd_subject(int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -45,7 +40,7 @@ int ctl_cmd_subject(int argc, char **argv)
 		(void)fputs(usage, stderr);
 		return 2;
 	}
-	if (ctl_config_load(path, NULL, print_mistake, NULL, &config) < 0)
+	if (ctl_config_load(path, NULL, ctl_print_mistake, NULL, &config) < 0)
 		return 2;
 	r = ctl_subject_of(&config->privacy, argv[optind], subject, &err);
 	ctl_config_free(config);

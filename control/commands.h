@@ -16,6 +16,10 @@ struct ctl_cmd {
 /* Print "wirecue: sentence" to standard error; returns status. */
 [[gnu::format(printf, 2, 3)]] int ctl_complain(int status, const char *fmt, ...);
 
+/* Print a mistake of the configuration (a ctl_mistake_fn) to standard error, as it is: positions are
+ * for editors to read. ctx is not used. */
+void ctl_print_mistake(void *ctx, const char *text);
+
 /* run -c FILE: the daemon, in the foreground. */
 int ctl_cmd_run(int argc, char **argv);
 

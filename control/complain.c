@@ -32,3 +32,8 @@ int ctl_complain(int status, const char *fmt, ...)
 	free(text);
 	return status;
 }
+
+void ctl_print_mistake(void *, const char *text)
+{
+	(void)fprintf(stderr, "%s\n", text);
+}
