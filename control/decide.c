@@ -203,9 +203,7 @@ static int trigger_cmp(gconstpointer pa, gconstpointer pb)
 	r = strcmp(a->subject, b->subject);
 	if (r == 0)
 		r = strcmp(a->rule, b->rule);
-	if (r == 0)
-		r = strcmp(a->type, b->type);
-	return r != 0 ? r : strcmp(a->id, b->id);
+	return r != 0 ? r : strcmp(a->type, b->type);
 }
 
 void ctl_decide_flush(struct ctl_engine *engine)

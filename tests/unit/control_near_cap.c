@@ -83,6 +83,25 @@ static void every_step_is_announced_once_a_cycle(void **)
 	fixture_close(&f);
 }
 
+/* Ids are hashes: sorted by them, the 100 % came before the 90 % in one month and after it in another. */
+static void steps_that_are_passed_at_once_come_in_their_order(void **)
+{
+	static const struct use use = USE("2026-03-10T10:00:00Z", 1000);
+	struct fixture f;
+
+	fixture_open(&f,
+		RULE ", emit: [threshold], steps: [10%, 20%, 30%, 40%, 50%, 60%, 70%, 80%]}\n",
+		NULL);
+	fixture_play(&f, &use, 1);
+	assert_int_equal(f.triggers->len, 8);
+	for (size_t i = 0; i < 8; i++) {
+		g_autofree char *step = g_strdup_printf("%zu", 10 * (i + 1));
+
+		assert_data(&f, i, "step_pct", step);
+	}
+	fixture_close(&f);
+}
+
 static void steps_and_events_are_parameters(void **)
 {
 	static const struct {
@@ -446,6 +465,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_step_is_announced_once_a_cycle),
+		cmocka_unit_test(steps_that_are_passed_at_once_come_in_their_order),
 		cmocka_unit_test(steps_and_events_are_parameters),
 		cmocka_unit_test(a_pattern_is_a_habit_an_exception_or_neither),
 		cmocka_unit_test(a_habit_tells_its_cycles_and_what_is_needed),
