@@ -56,6 +56,7 @@ struct said {
 	uint64_t cycle_start_ns;
 	uint64_t cap_bytes; // that next_bytes was reckoned with
 	uint64_t next_bytes; // nothing is to be said below
+	uint64_t reached_ns; // when the latest of it was due: the next is not earlier
 	double step; // highest step announced
 	bool is_nudged, is_judged;
 };
@@ -453,10 +454,13 @@ static void on_charge(const struct ctl_look *look, struct ctl_bucket_use *bucket
 		.look = look,
 		.bucket = bucket,
 		.params = p,
-		.now_ns = MIN(t_ns, bucket->cycle.end_ns - 1), // a record may straddle the end
+		// Records of one tick overlap: who comes later may have ended before. And a record
+		// may straddle the end of the cycle.
+		.now_ns = MIN(MAX(t_ns, said->reached_ns), bucket->cycle.end_ns - 1),
 		.used_bytes = row->bytes,
 		.cap_bytes = bucket->told->cap_bytes,
 	};
+	said->reached_ns = v.now_ns;
 	threshold(&v, said);
 	nudge(&v, said);
 	judge(&v, said);

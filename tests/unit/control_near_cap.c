@@ -102,6 +102,22 @@ static void steps_that_are_passed_at_once_come_in_their_order(void **)
 	fixture_close(&f);
 }
 
+static void a_step_is_not_reached_before_the_one_below_it(void **)
+{
+	static const struct use uses[] = {
+		{"2026-03-10T10:00:00Z", "film", .ms = 900, .bytes = 850 * MB},
+		{"2026-03-10T10:00:00.100Z", "chat", .ms = 100, .bytes = 50 * MB},
+	};
+	struct fixture f;
+
+	fixture_open(&f, RULE ", emit: [threshold], steps: [80%, 90%]}\n", NULL);
+	fixture_tick(&f, uses, G_N_ELEMENTS(uses));
+	assert_data(&f, 0, "step_pct", "80");
+	assert_data(&f, 1, "step_pct", "90");
+	assert_envelope(&f, 1, "time", "\"2026-03-10T10:00:00.900Z\"");
+	fixture_close(&f);
+}
+
 static void steps_and_events_are_parameters(void **)
 {
 	static const struct {
@@ -466,6 +482,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_step_is_announced_once_a_cycle),
 		cmocka_unit_test(steps_that_are_passed_at_once_come_in_their_order),
+		cmocka_unit_test(a_step_is_not_reached_before_the_one_below_it),
 		cmocka_unit_test(steps_and_events_are_parameters),
 		cmocka_unit_test(a_pattern_is_a_habit_an_exception_or_neither),
 		cmocka_unit_test(a_habit_tells_its_cycles_and_what_is_needed),
