@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "control/dict.h"
 
+#include "classifier/catalogue.h"
+
 #include "dataplane/record.h"
 
 #include <errno.h>
@@ -85,4 +87,11 @@ struct ctl_dict *ctl_dict_tags(void)
 	if (tags == NULL)
 		tags = ctl_dict_new(DP_TAG_NONE + 1, UINT16_MAX);
 	return tags;
+}
+
+const char *ctl_dict_app_name(const struct cls_catalogue *catalogue, uint32_t app)
+{
+	const char *name = ctl_dict_name(ctl_dict_apps(), app);
+
+	return name != NULL ? name : cls_app_name(catalogue, app);
 }

@@ -30,3 +30,8 @@ uint32_t ctl_dict_end(const struct ctl_dict *dict);
  * both leave the ids as they are. */
 struct ctl_dict *ctl_dict_apps(void);
 struct ctl_dict *ctl_dict_tags(void);
+
+struct cls_catalogue;
+
+/* What an app is called: by the catalogue, else by the one a reload has replaced since. Never NULL. */
+const char *ctl_dict_app_name(const struct cls_catalogue *catalogue, uint32_t app);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include "control/dict.h"
 #include "control/engine_state.h"
 #include "control/event.h"
 #include "control/gates.h"
@@ -35,7 +36,7 @@ static void add_lines(const struct ctl_engine *engine, const struct ctl_profile 
 		const struct ctl_app_use *use = &profile->apps[i];
 		const struct line line = {
 			.who = g_strdup(who),
-			.app = cls_app_name(engine->config->catalogue, use->app),
+			.app = ctl_dict_app_name(engine->config->catalogue, use->app),
 			.bytes = {use->bytes[0], use->bytes[1]},
 		};
 
@@ -91,7 +92,7 @@ json_t *ctl_engine_usage_json(const struct ctl_engine *engine)
 	if (engine->other_bytes[0] > 0 || engine->other_bytes[1] > 0) {
 		const struct line other = {
 			.who = g_strdup("endpoint:other"),
-			.app = cls_app_name(engine->config->catalogue, DP_APP_UNDECIDED),
+			.app = ctl_dict_app_name(engine->config->catalogue, DP_APP_UNDECIDED),
 			.bytes = {engine->other_bytes[0], engine->other_bytes[1]},
 		};
 

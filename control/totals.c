@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "control/totals.h"
 
+#include "control/dict.h"
+
 #include <glib.h>
 
 struct sum {
@@ -82,7 +84,7 @@ json_t *ctl_totals_json(const struct ctl_totals *t, const struct cls_catalogue *
 			continue;
 		(void)json_array_append_new(apps,
 			json_pack("{s:s, s:s, s:I, s:I, s:I}", "app",
-				cls_app_name(catalogue, s->app), "category",
+				ctl_dict_app_name(catalogue, s->app), "category",
 				cls_app_category(catalogue, s->app), "bytes", (json_int_t)s->bytes,
 				"packets", (json_int_t)s->packets, "flows", (json_int_t)s->flows));
 	}
