@@ -300,6 +300,7 @@ static void batch_run(struct dp_worker *w)
 	for (uint16_t i = 0; i < b->n; i++) {
 		struct dp_flow *f = b->flows[i];
 		const struct dp_pkt *p = pkt_of(b->mbufs[i]);
+		bool is_src;
 
 		if (b->item[i] >= 0) {
 			f->flags &= (uint16_t)~DP_FLOW_IN_BATCH;
@@ -308,8 +309,11 @@ static void batch_run(struct dp_worker *w)
 		f->bytes[b->is_reverse[i]] += p->ip_bytes;
 		f->packets[b->is_reverse[i]]++;
 		f->counted_ns = p->time_ns;
-		dp_usage_add(&w->usage, f->usage, w->tick, p->time_ns, (p->flags & DP_PKT_UP) == 0,
-			p->ip_bytes);
+		// By the flow, as a verdict moves it: an endpoint that talks to itself is the sender
+		// of both directions.
+		is_src = (f->flags & DP_FLOW_ENDPOINT_IS_SRC) != 0;
+		dp_usage_add(&w->usage, f->usage, w->tick, p->time_ns,
+			is_src == (b->is_reverse[i] != 0), p->ip_bytes);
 		ip_bytes += p->ip_bytes;
 	}
 	dp_count(&w->counters.outcomes[DP_OUTCOME_ACCOUNTED], b->n);
