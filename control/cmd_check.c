@@ -8,11 +8,16 @@
 #include <getopt.h>
 #include <stdio.h>
 
-enum { EXIT_USAGE = 2 };
-
-static const char usage[] =
+static const char help_text[] =
 	"usage: wirecue check -c FILE    report every mistake of the configuration\n"
-	"       wirecue check --options  print the reference of all options\n";
+	"       wirecue check --options  print the reference of all options\n"
+	"\n"
+	"  -c, --config FILE  wirecue.yaml; the catalogue and the told facts it names are checked\n"
+	"                     with it\n"
+	"      --options      every key with its range, default and meaning\n"
+	"  -h, --help         this text\n"
+	"\n"
+	"Exit codes: 0 no mistake; 2 usage or configuration error.\n";
 
 static int print_options(void)
 {
@@ -31,7 +36,7 @@ static int check(const char *path)
 	struct ctl_config *config;
 
 	if (ctl_config_load(path, NULL, ctl_print_mistake, NULL, &config) < 0)
-		return EXIT_USAGE;
+		return CTL_EXIT_USAGE;
 	(void)printf("ok: %zu apps, %zu rules, %u subscribers, %u plans, %zu ports; catalogue %s\n",
 		cls_catalogue_count(config->catalogue), config->n_rules,
 		config->facts->persons->len, config->facts->plans->len, config->n_ports,
@@ -50,19 +55,26 @@ int ctl_cmd_check(int argc, char **argv)
 	int c;
 
 	optind = 0; // main() has used getopt before
-	while ((c = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, ":c:h", options, NULL)) != -1) {
 		if (c == 'c') {
 			path = optarg;
 		} else if (c == 'o') {
 			want_options = true;
+		} else if (c == 'h') {
+			(void)fputs(help_text, stdout);
+			return CTL_EXIT_OK;
 		} else {
-			(void)fputs(usage, c == 'h' ? stdout : stderr);
-			return c == 'h' ? 0 : EXIT_USAGE;
+			return ctl_complain_option(c, argv);
 		}
 	}
-	if (optind != argc || (path == NULL) != want_options) {
-		(void)fputs(usage, stderr);
-		return EXIT_USAGE;
-	}
+	if (optind < argc)
+		return ctl_complain(CTL_EXIT_USAGE,
+			"check: '%s' is too much, expected options only", argv[optind]);
+	if (path == NULL && !want_options)
+		return ctl_complain(
+			CTL_EXIT_USAGE, "check: nothing to check, expected -c FILE or --options");
+	if (path != NULL && want_options)
+		return ctl_complain(
+			CTL_EXIT_USAGE, "check: -c with --options, expected one of them");
 	return want_options ? print_options() : check(path);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "control/commands.h"
 #include "control/flowlog.h"
+#include "control/log.h"
 #include "control/pipeline.h"
 #include "control/progress.h"
 #include "control/publisher.h"
@@ -65,7 +66,7 @@ static const char help_text[] =
 	"      --no-redis        publish nothing\n"
 	"      --timing          add timing figures to the report\n"
 	"      --exact-frames    each frame in a heap block of its own size, for memory checkers\n"
-	"      --help            this text\n"
+	"  -h, --help            this text\n"
 	"\n"
 	"Exit codes: 0 success; 1 a capture cannot be read or breaks off, or triggers could not be\n"
 	"delivered; 2 usage or configuration error.\n";
@@ -79,8 +80,7 @@ enum {
 	OPT_REDIS,
 	OPT_NO_REDIS,
 	OPT_TIMING,
-	OPT_EXACT,
-	OPT_HELP
+	OPT_EXACT
 };
 
 static const struct option long_options[] = {
@@ -94,7 +94,7 @@ static const struct option long_options[] = {
 	{"no-redis", no_argument, NULL, OPT_NO_REDIS},
 	{"timing", no_argument, NULL, OPT_TIMING},
 	{"exact-frames", no_argument, NULL, OPT_EXACT},
-	{"help", no_argument, NULL, OPT_HELP},
+	{"help", no_argument, NULL, 'h'},
 	{NULL},
 };
 
@@ -121,7 +121,7 @@ static int set_source(const char *text)
 }
 
 /* Returns -1 to go on, else an exit status. */
-static int set_option(struct options *o, int c)
+static int set_option(struct options *o, int c, char *const argv[])
 {
 	switch (c) {
 	case 'c':
@@ -152,11 +152,11 @@ static int set_option(struct options *o, int c)
 	case OPT_EXACT:
 		o->is_exact = true;
 		return -1;
-	case OPT_HELP:
+	case 'h':
 		(void)fputs(help_text, stdout);
 		return CTL_EXIT_OK;
-	default: // getopt has said what is wrong
-		return CTL_EXIT_USAGE;
+	default:
+		return ctl_complain_option(c, argv);
 	}
 }
 
@@ -165,8 +165,8 @@ static int parse(int argc, char **argv, struct options *o)
 	int c;
 
 	*o = (struct options){.is_exact = HAS_ASAN};
-	while ((c = getopt_long(argc, argv, "c:", long_options, NULL)) != -1) {
-		const int r = set_option(o, c);
+	while ((c = getopt_long(argc, argv, ":c:h", long_options, NULL)) != -1) {
+		const int r = set_option(o, c, argv);
 
 		if (r >= 0)
 			return r;
@@ -187,7 +187,9 @@ static int open_outputs(struct replay *r, struct dp_err *err)
 	if (r->opt.flows != NULL) {
 		r->flows = fopen(r->opt.flows, "we");
 		if (r->flows == NULL)
-			return dp_fail(err, errno, "cannot write '%s': %m", r->opt.flows);
+			return dp_fail(err, errno,
+				"cannot write '%s': %m, expected a path where a file can be made",
+				r->opt.flows);
 	}
 	if (r->opt.triggers != NULL)
 		return ctl_trigger_file_open(r->opt.triggers, true, &r->trigger_file, err);
@@ -225,6 +227,7 @@ static int open_publisher(struct replay *r, struct dp_err *err)
 		.node = config->node,
 		.outbox = ctl_pipeline_outbox(r->pipeline)};
 	char sentence[512];
+	bool is_ready;
 	int ret;
 
 	r->base = event_base_new();
@@ -233,10 +236,13 @@ static int open_publisher(struct replay *r, struct dp_err *err)
 	ret = ctl_publisher_new(r->base, &pc, &r->publisher, err);
 	if (ret < 0)
 		return ret;
-	if (wait_ready(r, config->redis.connect_timeout_ns))
+	ctl_log_set_level(CTL_LOG_ERR); // why not, is said below and once
+	is_ready = wait_ready(r, config->redis.connect_timeout_ns);
+	ctl_log_set_level(CTL_LOG_INFO);
+	if (is_ready)
 		return 0;
 	ctl_publisher_sentence(r->publisher, sentence, sizeof(sentence));
-	return dp_fail(err, EHOSTUNREACH, "%s; --no-redis replays without publishing", sentence);
+	return dp_fail(err, EHOSTUNREACH, "%s (--no-redis replays without publishing)", sentence);
 }
 
 static int open_all(struct replay *r, struct ctl_config *config, struct dp_err *err)

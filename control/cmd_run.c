@@ -18,19 +18,19 @@ static const char help_text[] =
 	"      --redis URL       instead of redis.url\n"
 	"      --socket PATH     instead of control.socket\n"
 	"      --dry             check everything, print what would be started, and end\n"
-	"      --help            this text\n"
+	"  -h, --help            this text\n"
 	"\n"
 	"Exit codes: 0 stopped in order; 1 no port could be opened, or another run-time failure; 2\n"
 	"usage or configuration error.\n";
 
-enum { OPT_REDIS = 256, OPT_SOCKET, OPT_DRY, OPT_HELP };
+enum { OPT_REDIS = 256, OPT_SOCKET, OPT_DRY };
 
 static const struct option long_options[] = {
 	{"config", required_argument, NULL, 'c'},
 	{"redis", required_argument, NULL, OPT_REDIS},
 	{"socket", required_argument, NULL, OPT_SOCKET},
 	{"dry", no_argument, NULL, OPT_DRY},
-	{"help", no_argument, NULL, OPT_HELP},
+	{"help", no_argument, NULL, 'h'},
 	{NULL},
 };
 
@@ -44,7 +44,7 @@ static int parse(int argc, char **argv, struct options *o)
 {
 	int c;
 
-	while ((c = getopt_long(argc, argv, "c:", long_options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, ":c:h", long_options, NULL)) != -1) {
 		switch (c) {
 		case 'c':
 			o->daemon.path = optarg;
@@ -58,11 +58,11 @@ static int parse(int argc, char **argv, struct options *o)
 		case OPT_DRY:
 			o->is_dry = true;
 			break;
-		case OPT_HELP:
+		case 'h':
 			(void)fputs(help_text, stdout);
 			return CTL_EXIT_OK;
-		default: // getopt has said what is wrong
-			return CTL_EXIT_USAGE;
+		default:
+			return ctl_complain_option(c, argv);
 		}
 	}
 	if (optind < argc)

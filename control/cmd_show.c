@@ -18,8 +18,9 @@ enum { ANSWER_S = 10 }; // the daemon answers from memory: start value
 static const char usage[] = "usage: wirecue show [WHAT [ARG]] [--json] [--socket PATH]\n"
 			    "\n"
 			    "Asks the running daemon. Without WHAT: what can be shown.\n"
-			    "  --json         one JSON object a line\n"
-			    "  --socket PATH  where it answers (" CTL_SOCKET_PATH ")\n";
+			    "      --json         one JSON object a line\n"
+			    "      --socket PATH  where it answers (" CTL_SOCKET_PATH ")\n"
+			    "  -h, --help         this text\n";
 
 struct question {
 	const char *what, *arg; // NULL = not given
@@ -168,7 +169,7 @@ static int parse_args(int argc, char **argv, struct question *question)
 	int c;
 
 	optind = 0; // a new scan: the caller has done its own
-	while ((c = getopt_long(argc, argv, "h", options, NULL)) >= 0) {
+	while ((c = getopt_long(argc, argv, ":h", options, NULL)) >= 0) {
 		switch (c) {
 		case 'j':
 			question->is_json = true;
@@ -180,14 +181,13 @@ static int parse_args(int argc, char **argv, struct question *question)
 			(void)fputs(usage, stdout);
 			return 0;
 		default:
-			(void)fputs(usage, stderr);
-			return 2;
+			return ctl_complain_option(c, argv);
 		}
 	}
-	if (argc - optind > 2) {
-		(void)fputs(usage, stderr);
-		return 2;
-	}
+	if (argc - optind > 2)
+		return ctl_complain(CTL_EXIT_USAGE,
+			"show: '%s' is too much, expected WHAT and one ARG at most",
+			argv[optind + 2]);
 	question->what = optind < argc ? argv[optind] : NULL;
 	question->arg = optind + 1 < argc ? argv[optind + 1] : NULL;
 	for (int i = optind; i < argc; i++) {

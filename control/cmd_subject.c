@@ -11,8 +11,9 @@ static const char usage[] =
 	"usage: wirecue subject ID [-c FILE]\n"
 	"\n"
 	"Prints the pseudonym of an identifier: what triggers call that subscriber.\n"
-	"  ID       msisdn:+…, imsi:…, account:…, or the bare value of the configured kind\n"
-	"  -c FILE  configuration with kind and key; without it the built-in test key is used\n";
+	"  ID                 msisdn:+…, imsi:…, account:…, or the bare value of the configured kind\n"
+	"  -c, --config FILE  with the kind and the key; without it the built-in test key is used\n"
+	"  -h, --help         this text\n";
 
 int ctl_cmd_subject(int argc, char **argv)
 {
@@ -28,18 +29,23 @@ int ctl_cmd_subject(int argc, char **argv)
 	int c, r;
 
 	optind = 0; // a new scan: the caller has done its own
-	while ((c = getopt_long(argc, argv, "c:h", options, NULL)) >= 0) {
+	while ((c = getopt_long(argc, argv, ":c:h", options, NULL)) >= 0) {
 		if (c == 'c') {
 			path = optarg;
+		} else if (c == 'h') {
+			(void)fputs(usage, stdout);
+			return CTL_EXIT_OK;
 		} else {
-			(void)fputs(usage, c == 'h' ? stdout : stderr);
-			return c == 'h' ? 0 : 2;
+			return ctl_complain_option(c, argv);
 		}
 	}
-	if (argc - optind != 1) {
-		(void)fputs(usage, stderr);
-		return 2;
-	}
+	if (optind == argc)
+		return ctl_complain(CTL_EXIT_USAGE,
+			"subject: no identifier, expected one such as msisdn:+999...");
+	if (argc - optind > 1)
+		return ctl_complain(CTL_EXIT_USAGE,
+			"subject: more than one word, expected one identifier (in quotes where it "
+			"has blanks)");
 	if (ctl_config_load(path, NULL, ctl_print_mistake, NULL, &config) < 0)
 		return 2;
 	r = ctl_subject_of(&config->privacy, argv[optind], subject, &err);

@@ -20,6 +20,11 @@ struct ctl_cmd {
  * for editors to read. ctx is not used. */
 void ctl_print_mistake(void *ctx, const char *text);
 
+/* Print the sentence about an option that getopt_long() has just refused. Its short options begin
+ * with ':', so that it says nothing itself. c is what it returned: ':' a value is missing, '?' there
+ * is no such option (or it takes no value). Returns CTL_EXIT_USAGE. */
+int ctl_complain_option(int c, char *const argv[]);
+
 /* run -c FILE: the daemon, in the foreground. */
 int ctl_cmd_run(int argc, char **argv);
 

@@ -53,6 +53,6 @@ int main(int argc, char **argv)
 			return cmd->run(argc - 1, argv + 1);
 	}
 	return ctl_complain(CTL_EXIT_USAGE,
-		"'%s' is no command, expected one of run, replay, check, show, subject; 'wirecue --help'",
+		"'%s' is no command, expected one of run, replay, check, show, subject; 'wirecue --help' tells more",
 		argv[1]);
 }

@@ -22,7 +22,9 @@ int ctl_trigger_file_open(
 	struct ctl_trigger_file *file;
 
 	if (out == NULL)
-		return dp_fail(reterr, errno, "cannot write triggers to '%s': %m", path);
+		return dp_fail(reterr, errno,
+			"cannot write triggers to '%s': %m, expected a path where a file can be made",
+			path);
 	file = g_new0(struct ctl_trigger_file, 1);
 	file->out = out;
 	file->path = g_strdup(path);

@@ -229,7 +229,8 @@ static int open_one(struct source_file *s, struct file *f, const char *path, str
 	const int fd = open(path, O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0)
-		return dp_fail(reterr, errno, "cannot read '%s': %m", path);
+		return dp_fail(
+			reterr, errno, "cannot read '%s': %m, expected a readable capture", path);
 	if (fstat(fd, &st) != 0) {
 		const int e = errno;
 

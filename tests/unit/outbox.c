@@ -313,8 +313,8 @@ static void a_file_that_cannot_take_its_lines_says_so(void **)
 	struct dp_err err;
 
 	assert_true(ctl_trigger_file_open("/nowhere/x", false, &only_file.file, &err) < 0);
-	assert_string_equal(
-		err.text, "cannot write triggers to '/nowhere/x': No such file or directory");
+	assert_string_equal(err.text,
+		"cannot write triggers to '/nowhere/x': No such file or directory, expected a path where a file can be made");
 
 	assert_int_equal(ctl_trigger_file_open("/dev/full", false, &only_file.file, NULL), 0);
 	outbox = ctl_outbox_new(&only_file);
