@@ -13,7 +13,6 @@
 enum {
 	ARGS_MAX = 256,
 	BASE_MB = 64, // EAL's own needs, rings and mempool headers
-	HUGEPAGE_MB = 2,
 };
 
 struct args {
@@ -24,8 +23,9 @@ struct args {
 
 static struct {
 	struct args args; // the EAL keeps pointers into them
-	char *log; // what it printed while starting
+	char log[1024]; // the last line it printed
 	size_t log_len;
+	bool is_log_line_over;
 	FILE *log_stream;
 	bool shares_cpus;
 } eal;
@@ -49,9 +49,9 @@ static void args_free(struct args *a)
 	*a = (struct args){0};
 }
 
-static size_t free_hugepage_mb(void)
+static size_t free_hugepages(const char *path)
 {
-	FILE *f = fopen("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", "re");
+	FILE *f = fopen(path, "re");
 	size_t n = 0;
 
 	if (f == NULL)
@@ -59,7 +59,15 @@ static size_t free_hugepage_mb(void)
 	if (fscanf(f, "%zu", &n) != 1)
 		n = 0;
 	(void)fclose(f);
-	return n * HUGEPAGE_MB;
+	return n;
+}
+
+/* Of both sizes: a host set up for DPDK often has those of 1 GB alone. */
+static size_t free_hugepage_mb(void)
+{
+	return 2 * free_hugepages("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages") +
+		1024 *
+		free_hugepages("/sys/kernel/mm/hugepages/hugepages-1048576kB/free_hugepages");
 }
 
 /* The CPUs this process may use. */
@@ -165,20 +173,33 @@ char *dp_eal_describe(const struct dp_eal_config *config)
 	return text;
 }
 
-/* The last complete line the EAL said, without "EAL: ". */
+/* Keep the last line only: drivers go on talking for as long as the process lives. Called with the
+ * stream's lock. */
+static ssize_t log_write(void *, const char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		if (text[i] == '\n') {
+			eal.is_log_line_over = true;
+			continue;
+		}
+		if (eal.is_log_line_over)
+			eal.log_len = 0;
+		eal.is_log_line_over = false;
+		if (eal.log_len < sizeof(eal.log) - 1)
+			eal.log[eal.log_len++] = text[i];
+	}
+	return (ssize_t)len;
+}
+
+/* The last thing the EAL said, without "EAL: ". */
 static const char *last_words(void)
 {
 	if (eal.log_stream != NULL)
 		(void)fflush(eal.log_stream);
-	if (eal.log == NULL || eal.log[0] == '\0')
+	if (eal.log_len == 0)
 		return "it gave no reason";
-	while (eal.log_len > 0 && eal.log[eal.log_len - 1] == '\n')
-		eal.log[--eal.log_len] = '\0';
-
-	const char *line = strrchr(eal.log, '\n');
-
-	line = line != NULL ? line + 1 : eal.log;
-	return strncmp(line, "EAL: ", 5) == 0 ? line + 5 : line;
+	eal.log[eal.log_len] = '\0';
+	return strncmp(eal.log, "EAL: ", 5) == 0 ? eal.log + 5 : eal.log;
 }
 
 static bool cpus_are_shared(void)
@@ -205,7 +226,7 @@ int dp_eal_start(const struct dp_eal_config *config, struct dp_err *reterr)
 	if (eal.args.failed)
 		return dp_fail(
 			reterr, E2BIG, "cannot start DPDK: more than %d EAL arguments", ARGS_MAX);
-	eal.log_stream = open_memstream(&eal.log, &eal.log_len);
+	eal.log_stream = fopencookie(NULL, "w", (cookie_io_functions_t){.write = log_write});
 	if (eal.log_stream != NULL)
 		(void)rte_openlog_stream(eal.log_stream);
 
@@ -237,8 +258,6 @@ void dp_eal_stop(void)
 	(void)rte_openlog_stream(NULL);
 	if (eal.log_stream != NULL)
 		(void)fclose(eal.log_stream);
-	free(eal.log);
 	args_free(&eal.args);
-	eal.log = NULL;
 	eal.log_stream = NULL;
 }
