@@ -177,8 +177,6 @@ static void post_note(
 			.has_ech = (f->flags & DP_FLOW_ECH) != 0},
 	};
 
-	if (!w->cfg.wants_notes)
-		return;
 	memcpy(r.note.host, dp_hosts_name(&w->hosts, f->host), DP_HOST_MAX);
 	if (!dp_ring_post(w->ring, &r))
 		dp_count(&w->counters.notes_dropped, 1);
@@ -212,7 +210,8 @@ static void settle(struct dp_worker *w, struct dp_flow *f, const struct dp_verdi
 	dp_usage_add_flow(&w->usage, id, tick, time_ns);
 	dp_usage_put(&w->usage, f->usage);
 	f->usage = id;
-	post_note(w, f, tick, DP_NOTE_VERDICT);
+	if (w->cfg.wants_notes)
+		post_note(w, f, tick, DP_NOTE_VERDICT);
 }
 
 static void apply_verdict(struct dp_worker *w, struct dp_flow *f, const struct dp_verdict *v,
@@ -253,7 +252,8 @@ static void flow_end(struct dp_worker *w, struct dp_flow *f, uint64_t tick)
 
 		apply_verdict(w, f, &unknown, tick, f->last_ns);
 	}
-	post_note(w, f, tick, DP_NOTE_END);
+	if (w->cfg.wants_notes)
+		post_note(w, f, tick, DP_NOTE_END);
 	dp_hosts_put(&w->hosts, f->host);
 	dp_usage_put(&w->usage, f->usage);
 	dp_flow_remove(&w->flows, f);
