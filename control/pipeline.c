@@ -186,12 +186,18 @@ static double capture_loss(struct ctl_pipeline *p)
 		return 0;
 	dp_path_stats(p->path, &s);
 
-	const uint64_t lost = s.lost + s.outcomes[DP_OUTCOME_QUEUE_FULL] - p->lost;
-	const uint64_t received = s.frames + s.lost - p->received;
+	const uint64_t lost = s.lost + s.outcomes[DP_OUTCOME_QUEUE_FULL];
+	const uint64_t received = s.frames + s.lost;
 
-	p->lost += lost;
-	p->received += received;
-	return received > 0 ? (double)lost / (double)received : 0;
+	// A driver that does not answer now makes up for it with the next tick.
+	if (lost < p->lost || received <= p->received)
+		return 0;
+
+	const double share = (double)(lost - p->lost) / (double)(received - p->received);
+
+	p->lost = lost;
+	p->received = received;
+	return share;
 }
 
 static void on_tick(void *ctx, uint64_t end_ns, const struct dp_record *records, size_t n)
