@@ -176,7 +176,8 @@ static void report(const struct ctl_look *look, const struct viewing *v, enum ct
 {
 	const struct cls_catalogue *catalogue = ctl_look_config(look)->catalogue;
 	const struct ctl_session *s = &v->session;
-	const struct ctl_day *day = ctl_zone_day(look->profile->zone, s->started_ns);
+	const int32_t first_day = ctl_zone_day(look->profile->zone, s->started_ns)->number;
+	const int32_t last_day = ctl_zone_day(look->profile->zone, s->last_ns)->number;
 	const struct fill_arg arg = {
 		.look = look,
 		.viewing = v,
@@ -199,7 +200,7 @@ static void report(const struct ctl_look *look, const struct viewing *v, enum ct
 			.confidence = ctl_evidence_confidence(&s->evidence),
 			.n_bytes = s->n_bytes,
 			.n_sessions = 1,
-			.n_days = s->last_ns < day->end_ns ? 1 : 2,
+			.n_days = (uint32_t)(last_day - first_day + 1),
 			.since = &v->since,
 			.fill = fill,
 			.arg = &arg,

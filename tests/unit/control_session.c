@@ -322,9 +322,34 @@ static void overlapping_records_of_a_tick_are_not_active_twice(void **)
 	assert_int_equal(ctl_session_active_ms(&s), 4200);
 }
 
+/* Music that plays for two nights: 20:00 to 22:00 two days later, in Berlin an hour more. */
+static void a_session_counts_every_local_day_it_touches(void **)
+{
+	struct fixture f;
+
+	fixture_open(&f,
+		"  - {id: long, detect: app_session, class: upsell, purpose: marketing, gap: 1h,\n"
+		"     emit: [watched], min_rate: 0bit}\n",
+		NULL);
+	for (unsigned hour = 20; hour <= 20 + 50; hour++) {
+		g_autofree char *from = g_strdup_printf(
+			"2026-03-%02uT%02u:00:00Z", 5 + hour / 24, hour % 24);
+
+		fixture_play(&f, &(struct use){from, "film", .bytes = 40000000}, 1);
+	}
+	fixture_advance(&f, "2026-03-09T00:00:00Z");
+	assert_data(&f, 0, "duration_s", "180000");
+	assert_data(&f, 0, "evidence",
+		"{\"bytes\":2040000000,\"sessions\":1,\"distinct_days\":3,"
+		"\"known_by\":[\"sni\"]}");
+	assert_events(&f, "watched");
+	fixture_close(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_session_counts_every_local_day_it_touches),
 		cmocka_unit_test(a_film_is_announced_ended_and_watched),
 		cmocka_unit_test(a_session_counts_as_watched_from_its_thresholds_on),
 		cmocka_unit_test(records_join_over_the_gap_and_no_longer),
