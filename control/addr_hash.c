@@ -5,11 +5,9 @@
 #include <string.h>
 #include <sys/random.h>
 
-/* Pair-multiply-shift: strongly universal, so two given addresses meet by one in 2^32 (M. Thorup,
- * "High Speed Hashing for Integers and Strings", 3.5). */
 static const uint64_t *secret(void)
 {
-	static uint64_t words[5];
+	static uint64_t words[4];
 	static bool is_made;
 	size_t len = 0;
 
@@ -24,14 +22,21 @@ static const uint64_t *secret(void)
 	return words;
 }
 
+/* The two halves of a 128-bit product: every bit of the result hangs on every bit of both. */
+static uint64_t fold(uint64_t a, uint64_t b)
+{
+	const unsigned __int128 product = (unsigned __int128)a * b;
+
+	return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
 guint ctl_addr_hash(gconstpointer addr)
 {
 	const uint64_t *s = secret();
-	uint32_t w[4];
+	uint64_t w[2];
 
 	memcpy(w, ((const struct dp_addr *)addr)->b, sizeof(w));
-	return (guint)(((w[0] + s[0]) * (w[1] + s[1]) + (w[2] + s[2]) * (w[3] + s[3]) + s[4]) >>
-		32);
+	return (guint)fold(fold(w[0] ^ s[0], w[1] ^ s[1]) ^ s[2], s[3]);
 }
 
 gboolean ctl_addr_equal(gconstpointer a, gconstpointer b)

@@ -145,7 +145,7 @@ const struct ctl_option ctl_port_options[] = {
 		.type = CTL_OPTION_STRINGS,
 		.off = offsetof(struct ctl_port, cpus),
 		.check = check_cpu,
-		.help = "CPUs that receive from this port; chosen when absent."},
+		.help = "CPU that receives from this port (of several the first); chosen when absent."},
 	{.name = NULL},
 };
 
@@ -154,7 +154,7 @@ const struct ctl_option ctl_workers_options[] = {
 		.type = CTL_OPTION_STRINGS,
 		.off = offsetof(struct ctl_config, worker_cpus),
 		.check = check_cpu,
-		.help = "CPUs of the workers; chosen when absent."},
+		.help = "CPUs of the workers, one each; chosen when absent."},
 	{.name = "flows",
 		.type = CTL_OPTION_COUNT,
 		.off = offsetof(struct ctl_config, n_flows),

@@ -74,51 +74,18 @@ static char **devices_of(const struct ctl_config *config)
 	return devices;
 }
 
-static bool is_taken(const GPtrArray *cpus, int cpu)
-{
-	for (guint i = 1; i < cpus->len; i++) {
-		if (atoi(g_ptr_array_index(cpus, i)) == cpu)
-			return true;
-	}
-	return false;
-}
-
-/* Main's: one we may use and nobody else was given, or the first that we may use. */
-static char *main_cpu(const GPtrArray *cpus)
-{
-	cpu_set_t set;
-	int first = -1;
-
-	if (sched_getaffinity(0, sizeof(set), &set) != 0)
-		return g_strdup("0");
-	for (int i = 0; i < CPU_SETSIZE; i++) {
-		if (!CPU_ISSET(i, &set))
-			continue;
-		if (!is_taken(cpus, i))
-			return g_strdup_printf("%d", i);
-		first = first < 0 ? i : first;
-	}
-	return g_strdup_printf("%d", first);
-}
-
-/* Main's CPUs, then the ports', then the workers'; NULL where the user chose none. */
+/* Main's CPU, then the ports', then the workers'; "" where the user chose none. */
 static char **cpus_of(const struct ctl_config *config, uint16_t n_workers)
 {
-	GPtrArray *cpus;
+	const bool fits = count(config->worker_cpus) == n_workers;
+	GPtrArray *cpus = g_ptr_array_new();
 
-	if (count(config->worker_cpus) != n_workers)
-		return NULL;
-	cpus = g_ptr_array_new();
-	g_ptr_array_add(cpus, NULL);
-	for (size_t i = 0; i < config->n_ports; i++) {
-		const char *cpu = count(config->ports[i].cpus) > 0 ? config->ports[i].cpus[0]
-								   : config->worker_cpus[0];
-
-		g_ptr_array_add(cpus, g_strdup(cpu));
-	}
+	g_ptr_array_add(cpus, g_strdup(""));
+	for (size_t i = 0; i < config->n_ports; i++)
+		g_ptr_array_add(cpus,
+			g_strdup(count(config->ports[i].cpus) > 0 ? config->ports[i].cpus[0] : ""));
 	for (uint16_t i = 0; i < n_workers; i++)
-		g_ptr_array_add(cpus, g_strdup(config->worker_cpus[i]));
-	g_ptr_array_index(cpus, 0) = main_cpu(cpus);
+		g_ptr_array_add(cpus, g_strdup(fits ? config->worker_cpus[i] : ""));
 	g_ptr_array_add(cpus, NULL);
 	return (char **)g_ptr_array_free(cpus, FALSE);
 }

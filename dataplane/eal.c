@@ -85,25 +85,51 @@ static unsigned int allowed_cpus(int cpus[CPU_SETSIZE])
 	return n;
 }
 
-/* "0@1,1@2": lcore 0 is main. Without a choice they are dealt out over the allowed CPUs, main last
- * so that it has one to itself where there are enough. */
+static bool is_chosen_by_user(const struct dp_eal_config *config, unsigned int lcore)
+{
+	return config->cpus != NULL && config->cpus[lcore][0] != '\0';
+}
+
+/* The CPUs that are left for lcores without a choice: those that the user gave to no other, or all
+ * where none is left. */
+static unsigned int free_cpus(const struct dp_eal_config *config, int cpus[CPU_SETSIZE])
+{
+	const unsigned int n_allowed = allowed_cpus(cpus);
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < n_allowed; i++) {
+		bool is_taken = false;
+
+		for (unsigned int lcore = 0; lcore <= config->n_lcores && !is_taken; lcore++)
+			is_taken = is_chosen_by_user(config, lcore) &&
+				atoi(config->cpus[lcore]) == cpus[i];
+		if (!is_taken)
+			cpus[n++] = cpus[i];
+	}
+	return n > 0 ? n : allowed_cpus(cpus);
+}
+
+/* "0@1,1@2": lcore 0 is main. Those without a choice are dealt out over the CPUs that are left, main
+ * last so that it has one to itself where there are enough. */
 static void add_lcores(struct args *a, const struct dp_eal_config *config)
 {
 	int cpus[CPU_SETSIZE];
-	const unsigned int n_cpus = allowed_cpus(cpus);
+	const unsigned int n_cpus = free_cpus(config, cpus);
 	const unsigned int n = config->n_lcores + 1;
+	unsigned int n_dealt = 0;
 	char text[4096];
 	size_t len = 0;
 
-	for (unsigned int i = 0; i < n && len < sizeof(text); i++) {
-		const unsigned int turn = i == 0 ? config->n_lcores : i - 1;
-
-		if (config->cpus != NULL)
+	for (unsigned int i = 1; i < n; i++)
+		n_dealt += !is_chosen_by_user(config, i);
+	for (unsigned int i = 0, turn = 0; i < n && len < sizeof(text); i++) {
+		if (is_chosen_by_user(config, i)) {
 			len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%u@%s",
 				i > 0 ? "," : "", i, config->cpus[i]);
-		else
-			len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%u@%d",
-				i > 0 ? "," : "", i, n_cpus > 0 ? cpus[turn % n_cpus] : 0);
+			continue;
+		}
+		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%u@%d", i > 0 ? "," : "",
+			i, n_cpus > 0 ? cpus[(i == 0 ? n_dealt : turn++) % n_cpus] : 0);
 	}
 	if (len >= sizeof(text))
 		a->failed = true;

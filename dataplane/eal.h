@@ -13,7 +13,8 @@
 
 struct dp_eal_config {
 	unsigned int n_lcores; // threads besides the main one
-	const char *const *cpus; // one CPU number per lcore as text, [0] is main's; NULL: chosen
+	// One CPU number per lcore as text, [0] is main's; "", or NULL for all of them: chosen.
+	const char *const *cpus;
 	const char *const *devices; // NULL-terminated: PCI addresses or vdev strings; NULL: none
 	const char *const *extra; // NULL-terminated, last on the line; NULL: none
 	size_t pool_bytes; // what the packet pools need

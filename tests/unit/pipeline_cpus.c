@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "control/pipeline.h"
+
+#include <glib.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+/* Leave this process one CPU; returns its number. */
+static int only_cpu(void)
+{
+	cpu_set_t set;
+	int cpu = 0;
+
+	assert_int_equal(sched_getaffinity(0, sizeof(set), &set), 0);
+	while (!CPU_ISSET(cpu, &set))
+		cpu++;
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	assert_int_equal(sched_setaffinity(0, sizeof(set), &set), 0);
+	return cpu;
+}
+
+/* Each choice counts by itself; what is left falls on the CPUs that are left. */
+static void a_chosen_cpu_is_used_whether_others_are_chosen_or_not(void **)
+{
+	static const struct {
+		const char *port, *workers[3];
+		const char *expected; // X: the only CPU there is
+	} rows[] = {
+		{NULL, {NULL}, "0@X,1@X,2@X,3@X "}, {"901", {NULL}, "0@X,1@901,2@X,3@X "},
+		{NULL, {"902", "903"}, "0@X,1@X,2@902,3@903 "},
+		{"901", {"902", "903"}, "0@X,1@901,2@902,3@903 "},
+		{"901", {"902"}, "0@X,1@901,2@X,3@X "}, // not as many as there are workers
+	};
+	g_autofree char *x = g_strdup_printf("%d", only_cpu());
+
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+		char *port_cpus[] = {(char *)rows[i].port, NULL};
+		struct ctl_port port = {.device = (char *)"net_tap0",
+			.cpus = rows[i].port == NULL ? NULL : port_cpus};
+		struct ctl_config config = {.ports = &port,
+			.n_ports = 1,
+			.worker_cpus = (char **)rows[i].workers,
+			.n_workers = 2,
+			.n_flows = 1000,
+			.tick_ns = 1000000000};
+		g_auto(GStrv) parts = g_strsplit(rows[i].expected, "X", 0);
+		g_autofree char *lcores = g_strjoinv(x, parts);
+		g_autofree char *expected = g_strconcat("--lcores=", lcores, NULL);
+		char *line = ctl_pipeline_describe(&config);
+
+		if (strstr(line, expected) == NULL)
+			fail_msg("%s, expected %s", line, expected);
+		free(line);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_chosen_cpu_is_used_whether_others_are_chosen_or_not),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
