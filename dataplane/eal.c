@@ -23,9 +23,8 @@ struct args {
 
 static struct {
 	struct args args; // the EAL keeps pointers into them
-	char log[1024]; // the last line it printed
+	char log[16384]; // what was printed since the start, as far as it fits
 	size_t log_len;
-	bool is_log_line_over;
 	FILE *log_stream;
 	bool shares_cpus;
 } eal;
@@ -199,33 +198,79 @@ char *dp_eal_describe(const struct dp_eal_config *config)
 	return text;
 }
 
-/* Keep the last line only: drivers go on talking for as long as the process lives. Called with the
- * stream's lock. */
+/* Keep what is said while ports are opened. Drivers go on talking for as long as the process lives;
+ * that is not for the operator and is let go. Called with the stream's lock. */
 static ssize_t log_write(void *, const char *text, size_t len)
 {
-	for (size_t i = 0; i < len; i++) {
-		if (text[i] == '\n') {
-			eal.is_log_line_over = true;
-			continue;
-		}
-		if (eal.is_log_line_over)
-			eal.log_len = 0;
-		eal.is_log_line_over = false;
-		if (eal.log_len < sizeof(eal.log) - 1)
-			eal.log[eal.log_len++] = text[i];
-	}
+	const size_t room = sizeof(eal.log) - 1 - eal.log_len;
+	const size_t n = len < room ? len : room;
+
+	memcpy(eal.log + eal.log_len, text, n);
+	eal.log_len += n;
+	eal.log[eal.log_len] = '\0';
 	return (ssize_t)len;
 }
 
-/* The last thing the EAL said, without "EAL: ". */
-static const char *last_words(void)
+/* All that was printed so far. */
+static const char *said(void)
 {
 	if (eal.log_stream != NULL)
 		(void)fflush(eal.log_stream);
-	if (eal.log_len == 0)
-		return "it gave no reason";
-	eal.log[eal.log_len] = '\0';
-	return strncmp(eal.log, "EAL: ", 5) == 0 ? eal.log + 5 : eal.log;
+	return eal.log;
+}
+
+/* One line without its speaker: "open_iface_live(): Couldn't …", "EAL: Cannot …". */
+static void copy_line(const char *line, char *ret_text, size_t size)
+{
+	const size_t speaker = strcspn(line, " \n");
+
+	if (speaker >= 3 && strncmp(line + speaker - 3, "():", 3) == 0)
+		line += speaker + strspn(line + speaker, " ");
+	else if (strncmp(line, "EAL: ", 5) == 0)
+		line += 5;
+	(void)snprintf(ret_text, size, "%.*s", (int)strcspn(line, "\n"), line);
+}
+
+/* The last line, which is what stopped it. */
+static void last_words(char *ret_text, size_t size)
+{
+	const char *line = said(), *next = line;
+
+	while ((next = strchr(next, '\n')) != NULL && *++next != '\0')
+		line = next;
+	copy_line(line, ret_text, size);
+}
+
+void dp_eal_refusal(const char *name, char *ret_text, size_t size)
+{
+	const char *begin = said(), *line = begin;
+
+	ret_text[0] = '\0';
+	while (*line != '\0') {
+		char text[256], refused[128];
+		const char *end = line + strcspn(line, "\n");
+
+		copy_line(line, text, sizeof(text));
+		(void)snprintf(refused, sizeof(refused), "failed to initialize %s device", name);
+		if (strcmp(text, refused) == 0) {
+			if (line != begin)
+				copy_line(begin, ret_text, size);
+			return;
+		}
+		line = end + (*end == '\n');
+		if (strncmp(text, "failed to initialize ", 21) == 0)
+			begin = line; // what follows is about the next device
+	}
+}
+
+size_t dp_eal_mark(void)
+{
+	return strlen(said());
+}
+
+void dp_eal_said_since(size_t mark, char *ret_text, size_t size)
+{
+	copy_line(said() + mark, ret_text, size);
 }
 
 static bool cpus_are_shared(void)
@@ -246,8 +291,52 @@ static bool cpus_are_shared(void)
 	return false;
 }
 
+/* The EAL and drivers' libraries print alarms and usage past the log stream. They are heard, not
+ * shown: whoever calls says one sentence. (Both are variables: glibc, "Standard Streams".) */
+static int init(const struct args *args)
+{
+	FILE *const out = stdout, *const err = stderr;
+	char *argv[ARGS_MAX];
+	int r;
+
+	// The EAL permutes the vector it is given; ours stays as it was for freeing.
+	memcpy(argv, args->v, sizeof(argv));
+	if (eal.log_stream != NULL)
+		stdout = stderr = eal.log_stream;
+	r = rte_eal_init(args->n, argv);
+	stdout = out;
+	stderr = err;
+	return r;
+}
+
+/* The first CPU that was asked for and cannot be had, or NULL: the EAL would only say that its
+ * arguments are wrong. */
+static const char *missing_cpu(const struct dp_eal_config *config)
+{
+	int cpus[CPU_SETSIZE];
+	const unsigned int n = allowed_cpus(cpus);
+
+	for (size_t i = 0; config->cpus != NULL && config->cpus[i] != NULL; i++) {
+		const long cpu = strtol(config->cpus[i], NULL, 10);
+		unsigned int at = 0;
+
+		while (at < n && cpus[at] != cpu)
+			at++;
+		if (at == n)
+			return config->cpus[i];
+	}
+	return NULL;
+}
+
 int dp_eal_start(const struct dp_eal_config *config, struct dp_err *reterr)
 {
+	const char *cpu = missing_cpu(config);
+
+	if (cpu != NULL)
+		return dp_fail(reterr, EINVAL,
+			"CPU %s is not there, or this process may not use it; see cpus: of ports and "
+			"workers",
+			cpu);
 	build(&eal.args, config);
 	if (eal.args.failed)
 		return dp_fail(
@@ -255,17 +344,14 @@ int dp_eal_start(const struct dp_eal_config *config, struct dp_err *reterr)
 	eal.log_stream = fopencookie(NULL, "w", (cookie_io_functions_t){.write = log_write});
 	if (eal.log_stream != NULL)
 		(void)rte_openlog_stream(eal.log_stream);
-
-	// The EAL permutes the vector it is given; ours stays as it was for freeing.
-	char *argv[ARGS_MAX];
-
-	memcpy(argv, eal.args.v, sizeof(argv));
-	if (rte_eal_init(eal.args.n, argv) < 0) {
+	if (init(&eal.args) < 0) {
 		const int e = rte_errno != 0 ? rte_errno : EIO;
 		char *line = dp_eal_describe(config);
+		char words[200];
 
+		last_words(words, sizeof(words));
 		(void)dp_fail(reterr, e, "cannot start DPDK: %s (%m); arguments were: %s",
-			last_words(), line != NULL ? line : "?");
+			words[0] != '\0' ? words : "it gave no reason", line != NULL ? line : "?");
 		free(line);
 		return -e;
 	}

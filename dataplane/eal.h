@@ -27,5 +27,12 @@ char *dp_eal_describe(const struct dp_eal_config *config);
 [[nodiscard]] int dp_eal_start(const struct dp_eal_config *config, struct dp_err *reterr);
 void dp_eal_stop(void);
 
+/* Why the EAL did not take a virtual device ("net_pcap0"), in its driver's words; "" when nothing was
+ * said. A mark is how much has been said so far; said_since gives the first line behind one. Main
+ * thread, between start and stop. */
+void dp_eal_refusal(const char *name, char *ret_text, size_t size);
+size_t dp_eal_mark(void);
+void dp_eal_said_since(size_t mark, char *ret_text, size_t size);
+
 /* Whether lcores share CPUs, so that they must give them away when idle. After start. */
 bool dp_eal_shares_cpus(void);

@@ -9,7 +9,6 @@
 
 #include <errno.h>
 #include <rte_cycles.h>
-#include <rte_ethdev.h>
 #include <rte_launch.h>
 #include <rte_lcore.h>
 #include <rte_mbuf.h>
@@ -138,33 +137,13 @@ static int open_captures(
 	return r < 0 ? r : add_receiver(path, c, source, "capture", reterr);
 }
 
-/* The EAL's port number of a device string: what stands before the first comma is its name. */
-static int port_of(const char *device, uint16_t *ret_id, struct dp_err *reterr)
-{
-	char name[RTE_ETH_NAME_MAX_LEN];
-	const size_t len = strcspn(device, ",");
-
-	(void)snprintf(name, sizeof(name), "%.*s", (int)len, device);
-	if (rte_eth_dev_get_port_by_name(name, ret_id) == 0)
-		return 0;
-	return dp_fail(reterr, ENODEV,
-		"DPDK found no port '%s': is the interface there, and the device bound to a DPDK driver?",
-		device);
-}
-
 static int open_port(struct dp_path *path, const struct dp_path_config *c, const char *device,
 	struct dp_err *reterr)
 {
 	struct dp_source *source;
-	uint16_t id;
-	int r = port_of(device, &id, reterr);
+	const int r = dp_source_port_open(device, path->pool, &source, reterr);
 
-	if (r < 0)
-		return r;
-	r = dp_source_port_open(id, device, path->pool, &source, reterr);
-	if (r < 0)
-		return r;
-	return add_receiver(path, c, source, device, reterr);
+	return r < 0 ? r : add_receiver(path, c, source, device, reterr);
 }
 
 static int open_ports(struct dp_path *path, const struct dp_path_config *c, struct dp_err *reterr)

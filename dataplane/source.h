@@ -59,11 +59,12 @@ struct dp_source_ops {
 
 enum { DP_PORT_DESCRIPTORS = 4096 }; // start value; the driver adjusts it to what it has
 
-/* A DPDK port: any device the EAL knows, by its name ("0000:3b:00.0", "net_af_packet0").
+/* A DPDK port: any device the EAL was started with, as it was named there ("0000:3b:00.0",
+ * "net_af_packet0,iface=eth1").
  *
  * Promiscuous; one receive queue per source; no frame is ever sent. Returns 0, or -errno with a
  * sentence: no such port, or a step of its set-up refused. */
-[[nodiscard]] int dp_source_port_open(uint16_t port_id, const char *name, struct rte_mempool *pool,
+[[nodiscard]] int dp_source_port_open(const char *device, struct rte_mempool *pool,
 	struct dp_source **ret_source, struct dp_err *reterr);
 
 void dp_source_close(struct dp_source *s); // NULL is fine

@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include "dataplane/eal.h"
 #include "dataplane/source.h"
 
 #include <errno.h>
 #include <rte_ethdev.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 struct source_port {
 	struct dp_source base;
@@ -86,16 +90,33 @@ static int configure(uint16_t port_id, uint16_t n_pairs, const struct rte_eth_de
 	return rte_eth_dev_configure(port_id, 1, n_pairs, &conf);
 }
 
+/* What a step of the set-up was refused with, in the driver's words as well. */
+[[gnu::format(printf, 4, 5)]] static int refuse(
+	struct dp_err *reterr, int errnum, size_t mark, const char *fmt, ...)
+{
+	struct dp_err sentence;
+	char words[160];
+	va_list ap;
+
+	dp_eal_said_since(mark, words, sizeof(words));
+	va_start(ap, fmt);
+	(void)vsnprintf(sentence.text, sizeof(sentence.text), fmt, ap);
+	va_end(ap);
+	return dp_fail(reterr, errnum, "%.300s: %m%s%s", sentence.text,
+		words[0] != '\0' ? "; the driver says: " : "", words);
+}
+
 static int setup(
-	struct source_port *s, const char *name, struct rte_mempool *pool, struct dp_err *reterr)
+	struct source_port *s, const char *device, struct rte_mempool *pool, struct dp_err *reterr)
 {
 	const uint16_t id = s->port_id;
+	const size_t mark = dp_eal_mark();
 	struct rte_eth_dev_info info;
 	uint16_t n_rx = DP_PORT_DESCRIPTORS, n_tx = 512;
 	int r = rte_eth_dev_info_get(id, &info);
 
 	if (r < 0)
-		return dp_fail(reterr, -r, "cannot ask port '%s' what it can do: %m", name);
+		return refuse(reterr, -r, mark, "cannot ask port '%s' what it can do", device);
 
 	const uint16_t n_pairs = needs_pairs(&info) ? 1 : 0;
 
@@ -103,44 +124,83 @@ static int setup(
 	if (r == 0)
 		r = rte_eth_dev_adjust_nb_rx_tx_desc(id, &n_rx, &n_tx);
 	if (r < 0)
-		return dp_fail(reterr, -r, "cannot configure port '%s' (driver %s): %m", name,
-			info.driver_name);
+		return refuse(reterr, -r, mark, "cannot configure port '%s'", device);
 	r = rte_eth_rx_queue_setup(
 		id, 0, n_rx, (unsigned int)rte_eth_dev_socket_id(id), NULL, pool);
 	if (r == 0 && n_pairs > 0)
 		r = pair_queue(id, &info);
 	if (r < 0)
-		return dp_fail(reterr, -r, "cannot set up the queue of port '%s' (driver %s): %m",
-			name, info.driver_name);
+		return refuse(reterr, -r, mark, "cannot set up the queue of port '%s'", device);
 	r = rte_eth_dev_start(id);
 	if (r < 0)
-		return dp_fail(reterr, -r,
-			"cannot start port '%s' (driver %s): %m; is it in use by another program?",
-			name, info.driver_name);
+		return refuse(reterr, -r, mark,
+			"cannot start port '%s'; is it in use by another program?", device);
 	s->is_started = true;
 	r = rte_eth_promiscuous_enable(id);
 	if (r < 0 && r != -ENOTSUP) // a driver without the notion delivers everything
-		return dp_fail(reterr, -r, "cannot make port '%s' promiscuous: %m", name);
+		return refuse(reterr, -r, mark, "cannot make port '%s' promiscuous", device);
 	return 0;
 }
 
-int dp_source_port_open(uint16_t port_id, const char *name, struct rte_mempool *pool,
-	struct dp_source **ret_source, struct dp_err *reterr)
+static bool may_capture(void)
+{
+	const int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+
+	if (fd >= 0)
+		(void)close(fd); // nothing was sent
+	return fd >= 0 || errno != EPERM;
+}
+
+/* The EAL did not take it. */
+static int refuse_unknown(const char *device, const char *name, struct dp_err *reterr)
+{
+	const bool is_pci = strncmp(name, "net_", 4) != 0;
+	char words[200];
+
+	dp_eal_refusal(name, words, sizeof(words));
+	return dp_fail(reterr, ENODEV, "cannot open port '%s': %s", device,
+		words[0] != '\0' ? words
+			: is_pci ? "there is no such PCI device, or none that is bound to a driver "
+				   "of DPDK's such as vfio-pci"
+				 : "its driver refused it and gave no reason");
+}
+
+static int open_named(const char *device, struct rte_mempool *pool, struct dp_source **ret_source,
+	struct dp_err *reterr)
 {
 	static const struct dp_source_ops ops = {
 		.poll = port_poll, .stats = port_stats, .close = port_close};
-	struct source_port *s = calloc(1, sizeof(*s));
+	char name[RTE_ETH_NAME_MAX_LEN];
+	struct source_port *s;
+	uint16_t id;
 	int r;
 
+	// What stands before the first comma is the EAL's name of it.
+	(void)snprintf(name, sizeof(name), "%.*s", (int)strcspn(device, ","), device);
+	if (rte_eth_dev_get_port_by_name(name, &id) != 0)
+		return refuse_unknown(device, name, reterr);
+	s = calloc(1, sizeof(*s));
 	if (s == NULL)
-		return dp_fail(reterr, ENOMEM, "cannot open port '%s': %m", name);
+		return dp_fail(reterr, ENOMEM, "cannot open port '%s': %m", device);
 	s->base = (struct dp_source){.ops = &ops, .self = s, .link = DP_LINK_ETHERNET};
-	s->port_id = port_id;
-	r = setup(s, name, pool, reterr);
+	s->port_id = id;
+	r = setup(s, device, pool, reterr);
 	if (r < 0) {
 		port_close(&s->base);
 		return r;
 	}
 	*ret_source = &s->base;
 	return 0;
+}
+
+int dp_source_port_open(const char *device, struct rte_mempool *pool, struct dp_source **ret_source,
+	struct dp_err *reterr)
+{
+	struct dp_err err = {0};
+	const int r = open_named(device, pool, ret_source, &err);
+
+	if (r < 0 && !may_capture())
+		return dp_fail(reterr, -r,
+			"%.400s; a port takes root, or CAP_NET_RAW and CAP_NET_ADMIN", err.text);
+	return r < 0 ? dp_fail(reterr, -r, "%s", err.text) : 0;
 }
