@@ -26,6 +26,7 @@ static struct {
 	char log[16384]; // what was printed since the start, as far as it fits
 	size_t log_len;
 	FILE *log_stream;
+	bool is_up;
 	bool shares_cpus;
 } eal;
 
@@ -355,6 +356,7 @@ int dp_eal_start(const struct dp_eal_config *config, struct dp_err *reterr)
 		free(line);
 		return -e;
 	}
+	eal.is_up = true;
 	eal.shares_cpus = cpus_are_shared();
 	return 0;
 }
@@ -366,7 +368,9 @@ bool dp_eal_shares_cpus(void)
 
 void dp_eal_stop(void)
 {
-	(void)rte_eal_cleanup(); // the process ends next
+	if (eal.is_up)
+		(void)rte_eal_cleanup(); // the process ends next
+	eal.is_up = false;
 	(void)rte_openlog_stream(NULL);
 	if (eal.log_stream != NULL)
 		(void)fclose(eal.log_stream);
