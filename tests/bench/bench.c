@@ -80,8 +80,10 @@ static void print(const char *what, struct rounds *r, uint64_t n_each)
 	const double ns = 1e9 / (double)rte_get_tsc_hz() / (double)n_each;
 
 	qsort(r->tsc, r->n, sizeof(r->tsc[0]), by_size);
+	const uint64_t median = r->n / 2;
+
 	printf("%-34s %9.1f %9.1f %9.1f %8llu %7u\n", what, (double)r->tsc[0] * ns,
-		(double)r->tsc[r->n / 2] * ns, (double)r->tsc[0] / (double)n_each,
+		(double)r->tsc[median] * ns, (double)r->tsc[0] / (double)n_each,
 		(unsigned long long)n_each, r->n);
 }
 

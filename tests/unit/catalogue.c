@@ -31,7 +31,7 @@ static struct cls_match match(const struct cls_catalogue *c, const char *host)
 	struct cls_match m;
 
 	assert_non_null(block);
-	memcpy(block, host, len);
+	memcpy(block, host, len); // NOLINT(bugprone-not-null-terminated-result): no string
 	m = cls_match_host(c, block, len);
 	free(block);
 	return m;
@@ -93,7 +93,7 @@ static void a_name_of_any_length_ends_the_search(void **)
 	assert_int_equal(cls_match_host(c, dots, 100000).app, DP_APP_UNKNOWN);
 	memset(dots, 'x', 100000);
 	assert_int_equal(cls_match_host(c, dots, 100000).app, DP_APP_UNKNOWN);
-	memcpy(dots + 100000 - 8, ".example", 8);
+	memcpy(dots + 100000 - 8, ".example", 8); // NOLINT(bugprone-not-null-terminated-result)
 	assert_int_equal(cls_match_host(c, dots, 100000).app, 10);
 	free(dots);
 	cls_catalogue_free(c);
@@ -109,12 +109,12 @@ static void each_of_many_hosts_is_found(void **)
 	struct cls_catalogue *c;
 
 	assert_true(hosts != NULL && names != NULL);
-	for (uint16_t i = 0; i < N; i++) {
+	for (unsigned int i = 0; i < N; i++) {
 		(void)snprintf(names[i], sizeof(names[i]), "host-%u.example", i);
-		hosts[i] = (struct cls_host_def){names[i], i};
+		hosts[i] = (struct cls_host_def){names[i], (uint16_t)i};
 	}
 	c = catalogue_of(&app, 1);
-	for (uint16_t i = 0; i < N; i++)
+	for (unsigned int i = 0; i < N; i++)
 		assert_int_equal(match(c, names[i]).tag, i);
 	assert_int_equal(match(c, "host-20000.example").app, DP_APP_UNKNOWN);
 	cls_catalogue_free(c);

@@ -52,7 +52,8 @@ static void every_interface_gets_the_snap_length_of_the_first(void **)
 		struct capture snap[2] = {
 			{.is_big_endian = is_big[0]}, {.is_big_endian = is_big[1]}};
 
-		assert_true(got != NULL && want != NULL);
+		assert_non_null(got);
+		assert_non_null(want);
 		memcpy(want, c->bytes, c->len);
 		for (int i = 0; i < 2; i++)
 			capture_put32(&snap[i], 0x00010203);

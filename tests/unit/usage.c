@@ -126,14 +126,14 @@ static void a_flush_is_done_in_slices_and_says_when_nothing_is_left(void **)
 	struct rig r;
 
 	rig_init(&r, N, 64);
-	for (uint8_t i = 0; i < N; i++)
-		dp_usage_add(&r.t, get(&r, i, 10), 5, 5 * S, 0, i);
+	for (unsigned int i = 0; i < N; i++)
+		dp_usage_add(&r.t, get(&r, (uint8_t)i, 10), 5, 5 * S, 0, i);
 	dp_usage_close_tick(&r.t, 6);
 	assert_false(dp_usage_flush(&r.t, 4));
 	assert_int_equal(dp_ring_count(r.ring), 4);
 	assert_false(dp_usage_flush(&r.t, 4));
 	assert_true(dp_usage_flush(&r.t, 4));
-	for (uint8_t i = 0; i < N; i++)
+	for (unsigned int i = 0; i < N; i++)
 		assert_int_equal(take(&r).usage.bytes[0], i);
 	rig_fini(&r);
 }
@@ -171,12 +171,12 @@ static void a_full_ring_postpones_into_the_open_tick_and_loses_no_byte(void **)
 	uint32_t ids[N];
 
 	rig_init(&r, N, 8); // room for 7
-	for (uint8_t i = 0; i < N; i++)
-		ids[i] = get(&r, i, 10);
+	for (unsigned int i = 0; i < N; i++)
+		ids[i] = get(&r, (uint8_t)i, 10);
 	for (uint64_t tick = 5; tick < 30; tick++) {
-		for (uint8_t i = 0; i < N && tick < 10; i++) {
-			dp_usage_add(&r.t, ids[i], tick, tick * S, i % 2, 100U + i);
-			want += 100U + i;
+		for (unsigned int i = 0; i < N && tick < 10; i++) {
+			dp_usage_add(&r.t, ids[i], tick, tick * S, i % 2, 100 + i);
+			want += 100 + i;
 		}
 		dp_usage_close_tick(&r.t, tick + 1);
 		while (!dp_usage_flush(&r.t, 16))
