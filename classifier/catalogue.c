@@ -293,6 +293,15 @@ uint32_t cls_app_by_name(const struct cls_catalogue *c, const char *name)
 	return DP_APP_UNKNOWN;
 }
 
+bool cls_has_category(const struct cls_catalogue *c, const char *category)
+{
+	for (size_t i = 0; i < c->n_apps; i++) {
+		if (strcmp(c->apps[i].category, category) == 0)
+			return true;
+	}
+	return false;
+}
+
 size_t cls_catalogue_count(const struct cls_catalogue *c)
 {
 	return c->n_apps;

@@ -53,6 +53,8 @@ const char *cls_app_category(const struct cls_catalogue *catalogue, uint32_t app
 const char *cls_tag_name(const struct cls_catalogue *catalogue, uint16_t tag);
 uint32_t cls_app_by_name(
 	const struct cls_catalogue *catalogue, const char *name); // or DP_APP_UNKNOWN
+/* Whether any app is of that category. */
+bool cls_has_category(const struct cls_catalogue *catalogue, const char *category);
 size_t cls_catalogue_count(const struct cls_catalogue *catalogue);
 
 struct cls_match {

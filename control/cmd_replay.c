@@ -176,9 +176,6 @@ static int parse(int argc, char **argv, struct options *o)
 	if (o->n_captures == 0)
 		return ctl_complain(CTL_EXIT_USAGE,
 			"replay: no capture given, expected at least one pcap or pcapng file");
-	// The built-in default has no rules, so nothing to publish.
-	if (o->config == NULL)
-		o->no_redis = true;
 	return -1;
 }
 
@@ -389,6 +386,8 @@ int ctl_cmd_replay(int argc, char **argv)
 	(void)clock_gettime(CLOCK_MONOTONIC, &r.begin); // cannot fail for this clock
 	if (ctl_config_load(r.opt.config, &r.opt.overrides, ctl_print_mistake, NULL, &config) < 0)
 		return CTL_EXIT_USAGE;
+	if (config->n_rules == 0)
+		r.opt.no_redis = true; // nothing will be decided
 	if (open_all(&r, config, &err) < 0) {
 		status = ctl_complain(CTL_EXIT_FAILURE, "%s", err.text);
 	} else {

@@ -15,12 +15,14 @@
 
 enum { ANSWER_S = 10 }; // the daemon answers from memory: start value
 
-static const char usage[] = "usage: wirecue show [WHAT [ARG]] [--json] [--socket PATH]\n"
-			    "\n"
-			    "Asks the running daemon. Without WHAT: what can be shown.\n"
-			    "      --json         one JSON object a line\n"
-			    "      --socket PATH  where it answers (" CTL_SOCKET_PATH ")\n"
-			    "  -h, --help         this text\n";
+static const char usage[] =
+	"usage: wirecue show [WHAT [ARG]] [--json] [--socket PATH]\n"
+	"\n"
+	"Asks the running daemon. Without WHAT: what can be shown.\n"
+	"      --json         one JSON object a line\n"
+	"      --socket PATH  where it answers, instead of $WIRECUE_CONTROL_SOCKET or\n"
+	"                     " CTL_SOCKET_PATH "\n"
+	"  -h, --help         this text\n";
 
 struct question {
 	const char *what, *arg; // NULL = not given
@@ -201,7 +203,8 @@ static int parse_args(int argc, char **argv, struct question *question)
 
 int ctl_cmd_show(int argc, char **argv)
 {
-	struct question question = {.path = CTL_SOCKET_PATH};
+	const char *env = getenv("WIRECUE_CONTROL_SOCKET"); // as `run` reads it
+	struct question question = {.path = env != NULL && env[0] != '\0' ? env : CTL_SOCKET_PATH};
 	struct dp_err err;
 	FILE *stream;
 	int code;

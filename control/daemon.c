@@ -160,6 +160,12 @@ static void report_ports(const struct daemon *d)
 				CTL_TEXT("consequence", "the other ports work without it"));
 		else
 			ctl_log(CTL_LOG_INFO, "port_up", CTL_TEXT("device", ports[i].name));
+		if (g_str_has_prefix(ports[i].name, "net_af_packet"))
+			ctl_log(CTL_LOG_WARNING, "port_blind", CTL_TEXT("device", ports[i].name),
+				CTL_TEXT("cause",
+					"net_af_packet reports no loss and cuts long frames"),
+				CTL_TEXT("consequence",
+					"coverage is too good here; prefer net_pcap"));
 	}
 }
 

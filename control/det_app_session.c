@@ -111,6 +111,8 @@ static const char *check(const struct ctl_rule *rule, const struct cls_catalogue
 		       "service event";
 	if (is_unspoken(p->category))
 		return "expected a category other than own and competitor: their apps are never named";
+	if (!cls_has_category(catalogue, p->category))
+		return "expected a category that an app of the catalogue has";
 	if (!all_of_category(p->apps, p->category, catalogue))
 		return "expected apps to list apps of the rule's category";
 	if (!all_of_category(p->mute, p->category, catalogue))

@@ -107,12 +107,14 @@ static int tag_index(const char *name)
 	return -1;
 }
 
-static const char *check(const struct ctl_rule *rule, const struct cls_catalogue *)
+static const char *check(const struct ctl_rule *rule, const struct cls_catalogue *catalogue)
 {
 	const struct params *p = rule->params;
 
 	if (rule->class == CTL_CLASS_SERVICE)
 		return "expected class retention or upsell: interest in a rival is no service event";
+	if (!cls_has_category(catalogue, p->category))
+		return "expected a category that an app of the catalogue has";
 	if (p->tags == NULL)
 		return "expected tags to list at least one of brand, plans, port_in, store_locator";
 	for (char **t = p->tags; *t != NULL; t++)
