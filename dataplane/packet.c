@@ -15,6 +15,7 @@ enum {
 	GTPU_PORT = 2152, // 3GPP TS 29.281 4.4.2
 	GTPU_T_PDU = 255,
 	GTPU_EXT_MAX = 8,
+	SUPER_FRAME_MAX = 8 * 65535,
 };
 
 /* Where the walk stands. Everything from `off` to `end` was captured; `wire_end` is where the
@@ -104,6 +105,13 @@ static enum dp_outcome link_layer(
 	return skip_tags(c, ethertype, flags);
 }
 
+/* Segmentation offload leaves the length to the NIC: then it is what the frame has, up to what
+ * Linux builds (GSO_MAX_SIZE). */
+static uint32_t super_frame(uint32_t wire_left)
+{
+	return wire_left < SUPER_FRAME_MAX ? wire_left : SUPER_FRAME_MAX;
+}
+
 /* RFC 791 3.1. */
 static enum dp_outcome ipv4(const struct cursor *c, struct layer *l)
 {
@@ -117,7 +125,7 @@ static enum dp_outcome ipv4(const struct cursor *c, struct layer *l)
 
 	l->ip_bytes = be16(p + 2);
 	if (l->ip_bytes == 0)
-		l->ip_bytes = wire_left; // segmentation offload leaves the length to the NIC
+		l->ip_bytes = super_frame(wire_left);
 	if (p[0] >> 4 != 4 || header_len < 20 || l->ip_bytes < header_len)
 		return DP_OUTCOME_MALFORMED;
 	l->src = dp_addr_from_v4(p + 12);
@@ -191,7 +199,7 @@ static enum dp_outcome ipv6(const struct cursor *c, struct layer *l)
 		return DP_OUTCOME_MALFORMED;
 	l->ip_bytes = 40 + (uint32_t)be16(p + 4);
 	if (l->ip_bytes == 40 && p[6] == IPPROTO_TCP)
-		l->ip_bytes = c->wire_end - c->off; // segmentation offload, as in IPv4
+		l->ip_bytes = super_frame(c->wire_end - c->off);
 	memcpy(l->src.b, p + 8, 16);
 	memcpy(l->dst.b, p + 24, 16);
 	l->l3_off = c->off;

@@ -181,9 +181,12 @@ static struct dp_usage_entry *open_entry(struct dp_usage_table *t, uint32_t id, 
 	return e;
 }
 
+/* Before u counts what lies in the span. */
 static void span(struct dp_usage *u, uint64_t first_ns, uint64_t last_ns)
 {
-	if (u->first_ns == 0 || first_ns < u->first_ns)
+	const bool is_empty = u->packets[0] + u->packets[1] + u->n_new_flows == 0;
+
+	if (is_empty || first_ns < u->first_ns)
 		u->first_ns = first_ns;
 	if (last_ns > u->last_ns)
 		u->last_ns = last_ns;
@@ -195,9 +198,9 @@ void dp_usage_add(struct dp_usage_table *t, uint32_t id, uint64_t tick, uint64_t
 	struct dp_usage_entry *e = open_entry(t, id, tick);
 	const uint64_t slot = time_ns / NS_PER_SLOT;
 
+	span(&e->counts, time_ns, time_ns);
 	e->counts.bytes[dir] += ip_bytes;
 	e->counts.packets[dir]++;
-	span(&e->counts, time_ns, time_ns);
 	if (e->last_slot != slot) {
 		e->last_slot = slot;
 		e->counts.active_ms += ACTIVE_SLOT_MS;
@@ -208,8 +211,8 @@ void dp_usage_add_flow(struct dp_usage_table *t, uint32_t id, uint64_t tick, uin
 {
 	struct dp_usage_entry *e = open_entry(t, id, tick);
 
-	e->counts.n_new_flows++;
 	span(&e->counts, time_ns, time_ns);
+	e->counts.n_new_flows++;
 }
 
 void dp_usage_move(
@@ -220,11 +223,16 @@ void dp_usage_move(
 
 	struct dp_usage_entry *e = open_entry(t, id, tick);
 
+	span(&e->moved, undecided->first_ns, undecided->last_ns);
 	for (unsigned int dir = 0; dir < 2; dir++) {
 		e->moved.bytes[dir] += undecided->bytes[dir];
 		e->moved.packets[dir] += undecided->packets[dir];
 	}
-	span(&e->moved, undecided->first_ns, undecided->last_ns);
+}
+
+void dp_usage_open_tick(struct dp_usage_table *t, uint64_t tick)
+{
+	t->dirty[t->open].tick = tick;
 }
 
 void dp_usage_close_tick(struct dp_usage_table *t, uint64_t next_tick)

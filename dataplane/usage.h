@@ -74,6 +74,9 @@ void dp_usage_add_flow(struct dp_usage_table *t, uint32_t id, uint64_t tick, uin
 void dp_usage_move(
 	struct dp_usage_table *t, uint32_t id, uint64_t tick, const struct dp_usage *undecided);
 
+/* The first packet of the open tick tells its number; nothing is dirty in it yet. */
+void dp_usage_open_tick(struct dp_usage_table *t, uint64_t tick);
+
 /* The open tick is over and next_tick is open; what is dirty waits for dp_usage_flush. The close
  * before it must be flushed completely. */
 void dp_usage_close_tick(struct dp_usage_table *t, uint64_t next_tick);
