@@ -178,13 +178,17 @@ static int open_all(struct daemon *d, struct dp_err *reterr)
 		ctl_config_free(d->cfg->config);
 		return dp_fail(reterr, ENOMEM, "cannot set up the event loop: %m");
 	}
+	// Signals first: who asks to reload or stop while ports open is answered afterwards.
+	r = open_loop(d, reterr);
+	if (r < 0) {
+		ctl_config_free(d->cfg->config);
+		return r;
+	}
 	r = ctl_pipeline_open(
 		&(struct ctl_pipeline_config){.config = d->cfg->config, .is_published = true},
 		&d->pipeline, reterr);
 	if (r == 0)
 		r = open_delivery(d, reterr);
-	if (r == 0)
-		r = open_loop(d, reterr);
 	if (r == 0)
 		r = ctl_pipeline_start(d->pipeline, reterr);
 	return r;
