@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <glib.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -212,6 +213,7 @@ int ctl_cmd_show(int argc, char **argv)
 	code = parse_args(argc, argv, &question);
 	if (code >= 0)
 		return code;
+	(void)signal(SIGPIPE, SIG_DFL); // 'wirecue show apps | head' ends like any other
 	stream = ask_open(question.path, &err);
 	if (stream == NULL) {
 		(void)fprintf(stderr, "wirecue: %s\n", err.text);
