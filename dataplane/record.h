@@ -14,7 +14,6 @@
 enum dp_record_kind {
 	DP_RECORD_USAGE, // endpoint x app x tag x evidence: what was counted in a tick
 	DP_RECORD_MOVE, // endpoint: bytes reported as undecided before, now of app
-	DP_RECORD_QUALITY, // endpoint: TCP health
 	DP_RECORD_NOTE, // one flow: verdict or end
 	DP_RECORD_TICK_END, // the worker has posted everything of ticks <= `tick`
 	DP_RECORD_KIND_COUNT,
@@ -52,17 +51,6 @@ struct dp_usage {
 	uint64_t last_ns;
 	uint32_t n_new_flows;
 	uint32_t active_ms; // part of the tick with traffic, in units of 100 ms slots
-};
-
-struct dp_quality {
-	uint64_t n_segments[2]; // TCP segments with data, up and down
-	uint64_t n_retransmitted[2];
-	uint64_t n_out_of_order[2];
-	uint64_t rtt_sum_us[2]; // [0] endpoint side, [1] server side of the tap
-	uint32_t n_rtt[2];
-	uint32_t n_handshake_failures;
-	uint32_t n_zero_windows;
-	uint32_t n_resets;
 };
 
 enum dp_note_why {
@@ -109,7 +97,6 @@ struct dp_record {
 	uint8_t pad[6];
 	union {
 		struct dp_usage usage; // DP_RECORD_USAGE and DP_RECORD_MOVE
-		struct dp_quality quality;
 		struct dp_note note;
 		struct dp_tick_end end;
 	};
