@@ -364,6 +364,7 @@ static void dissect(struct stage *s, struct dp_stage_item *item)
 		if (pf == NULL) { // pool at its bound: what one packet told is all there will be
 			pf = s->scratch;
 			is_last_word = true;
+			pf->verdict.is_cut = true;
 		}
 	}
 	if (is_last_word)

@@ -17,6 +17,12 @@ static json_t *outcomes_json(const struct dp_path_stats *s)
 	return outcomes;
 }
 
+static void set_if_any(json_t *report, const char *key, uint64_t n)
+{
+	if (n > 0)
+		(void)json_object_set_new(report, key, json_integer((json_int_t)n));
+}
+
 json_t *ctl_report_json(struct ctl_pipeline *p, const struct ctl_timing *timing)
 {
 	const struct ctl_flowlog *log = ctl_pipeline_flowlog(p);
@@ -32,9 +38,10 @@ json_t *ctl_report_json(struct ctl_pipeline *p, const struct ctl_timing *timing)
 		ctl_engine_triggers_json(ctl_pipeline_engine(p)), "suppressed",
 		ctl_engine_suppressed_json(ctl_pipeline_engine(p)));
 
-	if (s.flows_evicted > 0) // the promise of byte-identical output is void, so say it
-		(void)json_object_set_new(
-			report, "flows_evicted", json_integer((json_int_t)s.flows_evicted));
+	// Each voids the promise of byte-identical output, so say it.
+	set_if_any(report, "flows_evicted", s.flows_evicted);
+	set_if_any(report, "verdicts_cut", s.verdicts_cut);
+	set_if_any(report, "names_refused", s.names_refused);
 	if (timing != NULL)
 		(void)json_object_set_new(report, "timing",
 			json_pack("{s:I, s:I}", "worker_cpu_ns", (json_int_t)timing->worker_cpu_ns,
@@ -128,6 +135,24 @@ static void print_decisions(const json_t *report, FILE *out)
 	}
 }
 
+/* What was full, so that figures are not exact. */
+static void print_limits(const json_t *report, FILE *out)
+{
+	static const struct {
+		const char *key, *meaning;
+	} limits[] = {
+		{"flows_evicted", "flows ended early: the table was full, raise workers.flows"},
+		{"verdicts_cut", "flows judged by one packet: too many were being classified"},
+		{"names_refused", "flows left without their name: raise workers.flows"},
+	};
+
+	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+		if (json_object_get(report, limits[i].key) != NULL)
+			(void)fprintf(out, "full        %lld %s\n",
+				(long long)integer(report, limits[i].key), limits[i].meaning);
+	}
+}
+
 int ctl_report_print(const json_t *report, FILE *out)
 {
 	char buf[32];
@@ -136,10 +161,7 @@ int ctl_report_print(const json_t *report, FILE *out)
 		(long long)integer(report, "packets"), human(integer(report, "bytes"), buf),
 		(long long)integer(report, "flows"));
 	print_outcomes(report, out);
-	if (json_object_get(report, "flows_evicted") != NULL)
-		(void)fprintf(out,
-			"evicted     %lld flows: the table was full, raise workers.flows for exact figures\n",
-			(long long)integer(report, "flows_evicted"));
+	print_limits(report, out);
 	print_apps(report, out);
 	print_usage(report, out);
 	print_decisions(report, out);

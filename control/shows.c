@@ -40,13 +40,14 @@ static json_t *workers(const struct ctl_shows *s)
 
 		dp_path_worker_stats(ctl_pipeline_path(s->pipeline), i, &w);
 		(void)json_array_append_new(rows,
-			json_pack("{s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "worker", i,
+			json_pack("{s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "worker", i,
 				"packets", (json_int_t)w.packets, "ip_bytes",
 				(json_int_t)w.ip_bytes, "flows", (json_int_t)w.flows,
 				"flows_evicted", (json_int_t)w.flows_evicted, "classified_packets",
-				(json_int_t)w.classified_packets, "postponed",
-				(json_int_t)w.postponed, "busy_ms",
-				(json_int_t)(w.busy_ns / 1000000)));
+				(json_int_t)w.classified_packets, "verdicts_cut",
+				(json_int_t)w.verdicts_cut, "names_refused",
+				(json_int_t)w.names_refused, "postponed", (json_int_t)w.postponed,
+				"busy_ms", (json_int_t)(w.busy_ns / 1000000)));
 	}
 	return rows;
 }

@@ -323,6 +323,7 @@ static void sum_worker(const struct dp_worker_counters *c, struct dp_path_stats 
 	s->postponed += dp_counter_get(&c->postponed);
 	s->notes_dropped += dp_counter_get(&c->notes_dropped);
 	s->names_refused += dp_counter_get(&c->names_refused);
+	s->verdicts_cut += dp_counter_get(&c->verdicts_cut);
 	s->worker_busy_ns += tsc_ns(dp_counter_get(&c->busy_tsc));
 	for (int i = 0; i < DP_OUTCOME_COUNT; i++)
 		s->outcomes[i] += dp_counter_get(&c->outcomes[i]);
@@ -348,6 +349,8 @@ void dp_path_worker_stats(
 		.flows = dp_counter_get(&c->flows),
 		.flows_evicted = dp_counter_get(&c->flows_evicted),
 		.classified_packets = dp_counter_get(&c->classified_packets),
+		.verdicts_cut = dp_counter_get(&c->verdicts_cut),
+		.names_refused = dp_counter_get(&c->names_refused),
 		.postponed = dp_counter_get(&c->postponed),
 		.busy_ns = tsc_ns(dp_counter_get(&c->busy_tsc)),
 	};

@@ -45,14 +45,15 @@ struct dp_path_stats {
 	uint64_t accounted_bytes; // the part credited to endpoints
 	uint64_t tunnelled, tagged;
 	uint64_t flows, flows_evicted, classified_packets;
-	uint64_t postponed, notes_dropped, names_refused;
+	uint64_t postponed, notes_dropped, names_refused, verdicts_cut;
 	uint64_t lost; // before us, as sources report it
 	uint64_t position, size; // progress over capture files, bytes
 	uint64_t worker_busy_ns; // over all workers: time in rounds that found something to do
 };
 
 struct dp_worker_stats {
-	uint64_t packets, ip_bytes, flows, flows_evicted, classified_packets, postponed, busy_ns;
+	uint64_t packets, ip_bytes, flows, flows_evicted, classified_packets, verdicts_cut;
+	uint64_t names_refused, postponed, busy_ns;
 };
 
 struct dp_path;

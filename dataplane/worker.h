@@ -56,7 +56,8 @@ struct dp_worker_counters {
 	dp_counter classified_packets; // handed to the stage
 	dp_counter notes_dropped;
 	dp_counter postponed;
-	dp_counter names_refused;
+	dp_counter names_refused; // the name table was full: a flow without its name
+	dp_counter verdicts_cut; // the classifier had no room: voids byte-identical replay
 	dp_counter busy_tsc; // TSC cycles of rounds that found something to do
 	dp_counter rounds; // polls begun: what a round read through a pointer is let go two later
 };

@@ -73,6 +73,8 @@ void dp_worker_flow_verdict(struct dp_worker *w, struct dp_flow *f, const struct
 	f->ndpi_master = v->ndpi_master;
 	f->ndpi_app = v->ndpi_app;
 	f->risk_bits = v->risk_bits;
+	if (v->is_cut)
+		dp_count(&w->counters.verdicts_cut, 1);
 	if (v->has_ech)
 		f->flags |= DP_FLOW_ECH;
 	if (v->is_final)
