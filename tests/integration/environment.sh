@@ -1,0 +1,68 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# What the machine gives or does not give: hugepages, privileges, memory, CPUs; and what is said then.
+. "${0%/*}/lib.sh"
+
+nobody=(setpriv --reuid=65534 --regid=65534 --clear-groups env "ASAN_OPTIONS=${ASAN_OPTIONS:-}:detect_leaks=0")
+
+works() # WHAT: the daemon starts, counts and ends
+{
+	start
+	n_sent=0
+	send va "$pcaps/recorded/tls-switch.pcap"
+	wait_for has_received
+	stop
+	equal "$1" "$status" 0
+}
+
+# workers KEYS: instead of those of write_config.
+workers()
+{
+	sed -i "s/^workers:.*/workers: {flows: 64k$1}/" "$config"
+}
+
+veth va vb
+write_config "$(tap vb)" </dev/null
+
+check "run --dry says what would be started" quiet "$WIRECUE" run -c "$config" --dry
+check "with the arguments of the EAL" grep -Eq '^eal +--lcores=.* --vdev net_af_packet0,iface=vb' "$dir/out"
+check "and starts nothing" test ! -e /run/wirecue/control.sock
+works "it works with what /sys says of hugepages"
+mount -t tmpfs none /sys/kernel/mm/hugepages
+check "without any it takes ordinary memory" eval '"$WIRECUE" run -c "$config" --dry | grep -q -- --no-huge'
+works "and works"
+
+ends "another user may not open a port" 1 'a port takes root, or CAP_NET_RAW and CAP_NET_ADMIN' \
+	"${nobody[@]}" "$WIRECUE" run -c "$config" --socket "$dir/nobody.sock"
+check "but may replay" quiet "${nobody[@]}" "$WIRECUE" replay --json --no-redis "$pcaps/quic.pcap"
+check "and check" quiet "${nobody[@]}" "$WIRECUE" check -c "$config"
+# Its ring is locked memory, of which others than root have 8 MB.
+chmod 777 /run/wirecue
+write_config net_af_packet,iface=vb </dev/null
+able=("${nobody[@]::4}" "--inh-caps=+net_raw,+net_admin" "--ambient-caps=+net_raw,+net_admin" "${nobody[@]:4}")
+"${able[@]}" "$WIRECUE" run -c "$config" >"$log" 2>&1 &
+wirecue_pid=$!
+wait_for is_ready_or_over
+check "with the two capabilities he may" says ready
+stop
+equal "and it ends with success" "$status" 0
+
+workers ', eal_extra: [--nonsense]'
+ends "an argument that the EAL does not know is one sentence" 1 'cannot start DPDK: .*--nonsense' "$WIRECUE" run -c "$config"
+workers ', cpus: ["999"]'
+ends "so is a CPU that is not there" 1 'CPU 999 is not there' "$WIRECUE" run -c "$config"
+sed -i 's/flows: 64k.*/flows: 256M}/' "$config"
+ends "so is memory that is not there" 1 'lower workers.flows|cannot get' \
+	bash -c "ulimit -v 16000000; exec '$WIRECUE' run -c '$config'"
+workers ''
+
+ends "a socket below a folder that is not there is one sentence" 1 "cannot open '/nowhere' for the control socket" \
+	"$WIRECUE" run -c "$config" --socket /nowhere/control.sock
+ends "a wrong URL of Redis is one sentence" 2 "'ftp://x'" "$WIRECUE" run -c "$config" --redis ftp://x
+ends "run without a file is a usage error" 2 'expected -c FILE' "$WIRECUE" run
+ends "so is a file that is not there" 2 'nowhere.yaml' "$WIRECUE" run -c "$dir/nowhere.yaml"
+ends "and a word too many" 2 "'x' is too much" "$WIRECUE" run -c "$config" x
+ends "and an unknown command" 2 "'walk' is no command" "$WIRECUE" walk
+grep -v 'name: port' "$config" | sed 's/^ports:/ports: []/' >"$dir/noport.yaml"
+ends "and a configuration without ports" 2 'no ports' "$WIRECUE" run -c "$dir/noport.yaml"

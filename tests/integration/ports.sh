@@ -1,0 +1,117 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# Kinds of ports, two ports that see one direction each, ports that are not there or taken.
+. "${0%/*}/lib.sh"
+
+# as_sent CAPTURE: the capture with its cut frames taken for whole, as they are on the link.
+as_sent()
+{
+	PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$pcaps /usr/bin/python3 -c '
+import pcaplib, sys
+with open(sys.argv[2], "wb") as out:
+    pcaplib.write_header(out, False)
+    for frame in pcaplib.read(sys.argv[1]):
+        if len(frame.data) <= 1514:
+            pcaplib.write_frame(out, frame.ns, frame.data, len(frame.data), False)' "$1" "$dir/as-sent.pcap"
+}
+
+# replayed: what `replay` counts of it, as show_counts.
+replayed()
+{
+	"$WIRECUE" replay --json --no-redis -c "$config" "$dir/as-sent.pcap" 2>/dev/null |
+		/usr/bin/python3 -c '
+import json, sys
+for app in json.load(sys.stdin)["apps"]:
+    print(app["app"], app["flows"], app["packets"], app["bytes"])' | sort
+}
+
+counted()
+{
+	show apps --json | fields app flows packets bytes | sort
+}
+
+counts_like_replay()
+{
+	[ "$(counted)" = "$(replayed)" ]
+}
+
+# live WHAT IFACE CAPTURE: what the running daemon counts of it is what replay counts.
+live()
+{
+	as_sent "$3"
+	n_sent=0
+	pps=500
+	send "$2" "$dir/as-sent.pcap"
+	wait_for has_received
+	check "$1: every frame has one outcome" ledger_adds_up
+	wait_for counts_like_replay
+	ok "$1: apps, flows, packets and bytes are those of a replay"
+	stop
+	equal "$1: it ends with success" "$status" 0
+}
+
+veth va vb
+write_config "$(tap vb)" </dev/null
+start
+live net_af_packet va "$pcaps/gtpu-ipv6.pcap"
+
+write_config net_tap,iface=dtap0 </dev/null
+start
+live net_tap dtap0 "$pcaps/qinq.pcap"
+
+# Few frames wait in libpcap's ring: what it drops is told, and nothing else is missing.
+write_config net_pcap,rx_iface_in=vb </dev/null
+start
+n_sent=0
+send va "$pcaps/quic.pcap"
+wait_for eval '[ $(($(frames received) + $(frames lost))) = "$n_sent" ]'
+ok "net_pcap: received and lost are all that was sent"
+stop
+
+# Each direction on a link of its own: one flow all the same.
+veth vc vd
+write_config "$(tap vb)" "$(tap vd)" </dev/null
+start
+as_sent "$pcaps/dns-http.pcap"
+mac=$(/usr/bin/python3 -c 'import sys; print(open(sys.argv[1], "rb").read()[46:52].hex(":"))' "$dir/as-sent.pcap")
+tcpprep --mac="$mac" -i "$dir/as-sent.pcap" -o "$dir/as-sent.cache" >/dev/null
+n_sent=0
+tcpreplay --pps=200 -c "$dir/as-sent.cache" -i va -I vc "$dir/as-sent.pcap" >"$dir/tcpreplay.log" 2>&1
+count_sent
+wait_for has_received
+wait_for counts_like_replay
+ok "two ports that see a direction each: apps, flows, packets and bytes are those of a replay"
+check "each port has its part" eval '[ "$(show ports --json | fields frames | awk "\$1 > 10" | wc -l)" = 2 ]'
+stop
+
+write_config net_af_packet,iface=nowhere "$(tap vb)" 0000:ff:1f.7 </dev/null
+start
+check "a port that is not there is an alarm" says port_down 'iface=nowhere'
+check "with the driver's reason" says port_down 'No such device'
+check "so is a PCI device that is not there" says port_down 'no such PCI device'
+equal "show says which is down" "$(show ports --json | fields port state)" \
+	"$(printf 'port1 down\nport2 up\nport3 down')"
+n_sent=0
+send va "$pcaps/quic.pcap"
+wait_for has_received
+ok "and the others work without it"
+stop
+
+write_config net_af_packet,iface=nowhere 0000:ff:1f.7 </dev/null
+ends "without any port it does not start" 1 "cannot open port 'net_af_packet0,iface=nowhere': .*No such device" \
+	"$WIRECUE" run -c "$config"
+
+write_config "$(tap vb)" </dev/null
+start
+sed "s/iface=vb/iface=vd/" "$config" >"$dir/second.yaml"
+ends "a second daemon on the same control socket does not start" 1 'another wirecue answers on' \
+	"$WIRECUE" run -c "$dir/second.yaml"
+check "and the first goes on" quiet show ledger
+stop
+write_config net_af_xdp,iface=vb </dev/null
+start
+sed '$a control: {socket: second.sock}' "$config" >"$dir/second.yaml"
+ends "a port that another program holds is one sentence" 1 "cannot .* port 'net_af_xdp0,iface=vb': " \
+	"$WIRECUE" run -c "$dir/second.yaml"
+stop

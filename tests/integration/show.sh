@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# What `wirecue show` says of a running daemon, as text and as JSON, and to whom.
+. "${0%/*}/lib.sh"
+
+veth va vb
+redis_start
+write_config "$(tap vb)" <<-END
+	rules: [{id: keep-them, detect: competitor, class: retention, purpose: retention, min_days: 1, visit_flows: 1}]
+END
+start
+send va "$pcaps/evening.pcap" --limit=8000
+send va "$pcaps/recorded/tls-switch.pcap"
+wait_for has_received
+wait_for has competitor.interest
+
+check "without a word, show lists what can be shown" eval 'show | grep -q "^ledger "'
+for what in $(show --json | fields name); do
+	words=("$what")
+	[ "$what" != subscriber ] || words+=("msisdn:+99900000001")
+	check "show $what has a header and a record" eval '[ "$(show "${words[@]}" | wc -l)" -ge 2 ]'
+	check "show $what --json is objects, one a line" eval 'show "${words[@]}" --json | fields x >/dev/null'
+done
+equal "the port has the name that it was given" "$(show ports --json | fields port state)" "port1 up"
+equal "worker and ledger agree" "$(show workers --json | fields packets)" "$(frames accounted)"
+equal "the trigger is decided" "$(show triggers --json | fields state name count | head -n 1)" \
+	"decided wirecue.competitor.interest.v1 1"
+equal "and published" "$(redis_says published) $(redis_says waiting)" "1 0"
+equal "an app's category comes with it" "$(show apps --json | fields app category | grep rival)" \
+	"rival-mobile competitor"
+for id in msisdn:+99900000001 imsi:001010000000001 account:demo-1; do
+	check "a subscriber is found by ${id%%:*}" matches "$(show subscriber "$id" --json)" '"app":"rival-mobile"'
+done
+ends "who is told and was not seen is known" 1 'told, but not seen' \
+	"$WIRECUE" show subscriber msisdn:+99900000005
+
+ends "nobody knows a stranger" 1 'nothing is known of that subscriber' "$WIRECUE" show subscriber msisdn:+99900000099
+ends "a wrong word is a usage error" 2 'nothing of that name' "$WIRECUE" show nonsense
+ends "so is a missing ID" 2 'subscriber: no ID' "$WIRECUE" show subscriber
+ends "another user is refused" 1 'no permission to ask .*: be root, or of the daemon' \
+	setpriv --reuid=65534 --regid=65534 --clear-groups "$WIRECUE" show ledger
+chmod 666 /run/wirecue/control.sock
+ends "whatever the file's mode says" 1 "only root and the daemon's own user or group" \
+	setpriv --reuid=65534 --regid=65534 --clear-groups "$WIRECUE" show ledger
+check "the log tells of it, without naming anybody" says control_refused "nor the daemon's user or group"
+check "its group is answered" quiet setpriv --reuid=65534 --regid=0 --clear-groups "$WIRECUE" show ledger
+ends "a socket that is not there is one sentence" 1 "no wirecue answers on '/nowhere/x.sock'" \
+	"$WIRECUE" show ledger --socket /nowhere/x.sock
+stop
