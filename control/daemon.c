@@ -154,12 +154,13 @@ static void report_ports(const struct daemon *d)
 	const size_t n = dp_path_ports(ctl_pipeline_path(d->pipeline), ports, PORTS_MAX);
 
 	for (size_t i = 0; i < n; i++) {
-		if (ports[i].down[0] != '\0')
+		if (ports[i].down[0] != '\0') {
 			ctl_log(CTL_LOG_ERR, "port_down", CTL_TEXT("device", ports[i].name),
 				CTL_TEXT("cause", ports[i].down),
 				CTL_TEXT("consequence", "the other ports work without it"));
-		else
-			ctl_log(CTL_LOG_INFO, "port_up", CTL_TEXT("device", ports[i].name));
+			continue;
+		}
+		ctl_log(CTL_LOG_INFO, "port_up", CTL_TEXT("device", ports[i].name));
 		if (g_str_has_prefix(ports[i].name, "net_af_packet"))
 			ctl_log(CTL_LOG_WARNING, "port_blind", CTL_TEXT("device", ports[i].name),
 				CTL_TEXT("cause",

@@ -89,6 +89,7 @@ write_config net_af_packet,iface=nowhere "$(tap vb)" 0000:ff:1f.7 </dev/null
 start
 check "a port that is not there is an alarm" says port_down 'iface=nowhere'
 check "with the driver's reason" says port_down 'No such device'
+check "of which nothing else is said" eval '! says port_blind iface=nowhere'
 check "so is a PCI device that is not there" says port_down 'no such PCI device'
 equal "show says which is down" "$(show ports --json | fields port state)" \
 	"$(printf 'port1 down\nport2 up\nport3 down')"
