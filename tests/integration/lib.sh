@@ -16,6 +16,8 @@ export LC_ALL=C.UTF-8
 : "${WIRECUE:=$WIRECUE_BUILD/control/wirecue}"
 pcaps=$WIRECUE_TOP/pcaps
 n_failed=0
+patience=1 # times the seconds that wait_for is told
+[ -z "${ASAN_OPTIONS:-}" ] || patience=4
 wirecue_pid=''
 redis_pid=''
 
@@ -146,7 +148,7 @@ wait_for()
 		seconds=$2
 		shift 2
 	fi
-	deadline=$((SECONDS + seconds * ${WIRECUE_PATIENCE:-1} + 1))
+	deadline=$((SECONDS + seconds * patience + 1))
 
 	until "$@" >/dev/null 2>&1; do
 		if [ "$SECONDS" -ge "$deadline" ]; then
@@ -239,7 +241,7 @@ n_events()
 	redis xlen 'wirecue:triggers:{0}'
 }
 
-# lines FIELD...: of the JSON objects that come in, one a line; FIELD may be a path such as data.rule.id.
+# fields FIELD...: of the JSON objects that come in, one a line; FIELD may be a path such as data.rule.id.
 fields()
 {
 	/usr/bin/python3 -c '
@@ -307,7 +309,7 @@ write_config()
 }
 
 # tap IFACE: the device that sees what comes in on an interface. The ring holds four seconds of what send() sends: on a
-# busy machine sender and daemon both have to wait for their turn. (net_pcap has room for 8 frames.)
+# busy machine sender and daemon both have to wait for their turn. (net_pcap has room for 8 frames: docs/platform.md.)
 tap()
 {
 	printf 'net_af_packet,iface=%s,framecnt=16384' "$1"
