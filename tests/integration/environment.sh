@@ -4,8 +4,6 @@
 # What the machine gives or does not give: hugepages, privileges, memory, CPUs; and what is said then.
 . "${0%/*}/lib.sh"
 
-nobody=(setpriv --reuid=65534 --regid=65534 --clear-groups env "ASAN_OPTIONS=${ASAN_OPTIONS:-}:detect_leaks=0")
-
 works() # WHAT: the daemon starts, counts and ends
 {
 	start
@@ -34,14 +32,14 @@ check "without any it takes ordinary memory" eval '"$WIRECUE" run -c "$config" -
 works "and works"
 
 ends "another user may not open a port" 1 'a port takes root, or CAP_NET_RAW and CAP_NET_ADMIN' \
-	"${nobody[@]}" "$WIRECUE" run -c "$config" --socket "$dir/nobody.sock"
-check "but may replay" quiet "${nobody[@]}" "$WIRECUE" replay --json --no-redis "$pcaps/quic.pcap"
-check "and check" quiet "${nobody[@]}" "$WIRECUE" check -c "$config"
+	"${nobody[@]}" "$dir/open/wirecue" run -c "$config" --socket "$dir/nobody.sock"
+check "but may replay" quiet "${nobody[@]}" "$dir/open/wirecue" replay --json --no-redis "$dir/open/quic.pcap"
+check "and check" quiet "${nobody[@]}" "$dir/open/wirecue" check -c "$config"
 # Its ring is locked memory, of which others than root have 8 MB.
 chmod 777 /run/wirecue
 write_config net_af_packet,iface=vb </dev/null
 able=("${nobody[@]::4}" "--inh-caps=+net_raw,+net_admin" "--ambient-caps=+net_raw,+net_admin" "${nobody[@]:4}")
-"${able[@]}" "$WIRECUE" run -c "$config" >"$log" 2>&1 &
+"${able[@]}" "$dir/open/wirecue" run -c "$config" >"$log" 2>&1 &
 wirecue_pid=$!
 wait_for is_ready_or_over
 check "with the two capabilities he may" says ready

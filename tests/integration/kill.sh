@@ -43,8 +43,8 @@ stop
 equal "SIGTERM while it starts ends it with success" "$status" 0
 # Who may not be dumped leaves no core, which would hold identifiers, and belongs to root in /proc: see proc(5).
 mkfifo "$dir/fifo"
-setpriv --reuid=65534 --regid=65534 --clear-groups "$WIRECUE" replay --no-redis "$dir/fifo" 2>/dev/null &
-wait_for test "/proc/$!/exe" -ef "$WIRECUE"
+"${nobody[@]}" "$dir/open/wirecue" replay --no-redis "$dir/fifo" 2>/dev/null &
+wait_for test "/proc/$!/exe" -ef "$dir/open/wirecue"
 wait_for eval '[ "$(stat -c %u /proc/'"$!"'/mem)" = 0 ]'
 ok "it leaves no core"
 kill -KILL $!

@@ -62,6 +62,13 @@ dir=$(mktemp -d "${TMPDIR:-/tmp}/wirecue-integration-XXXXXX")
 trap leave EXIT
 trap 'exit 143' TERM INT
 chmod 755 "$dir"
+# The checkout may lie in somebody's home: what others than root run and read stands here as well.
+mkdir "$dir/open"
+cp "$WIRECUE" "$pcaps/quic.pcap" "$WIRECUE_TOP/control/catalogue/apps.yaml" "$dir/open/"
+chmod -R a+rX "$dir/open"
+# shellcheck disable=SC2034 # for the scripts
+nobody=(setpriv --reuid=65534 --regid=65534 --clear-groups env "WIRECUE_DATADIR=$dir/open"
+	"ASAN_OPTIONS=${ASAN_OPTIONS:-}:detect_leaks=0")
 mount -t tmpfs -o mode=755 none /run
 mkdir /run/wirecue
 ip link set lo up

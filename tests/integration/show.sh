@@ -39,12 +39,12 @@ ends "nobody knows a stranger" 1 'nothing is known of that subscriber' "$WIRECUE
 ends "a wrong word is a usage error" 2 'nothing of that name' "$WIRECUE" show nonsense
 ends "so is a missing ID" 2 'subscriber: no ID' "$WIRECUE" show subscriber
 ends "another user is refused" 1 'no permission to ask .*: be root, or of the daemon' \
-	setpriv --reuid=65534 --regid=65534 --clear-groups "$WIRECUE" show ledger
+	"${nobody[@]}" "$dir/open/wirecue" show ledger
 chmod 666 /run/wirecue/control.sock
 ends "whatever the file's mode says" 1 "only root and the daemon's own user or group" \
-	setpriv --reuid=65534 --regid=65534 --clear-groups "$WIRECUE" show ledger
+	"${nobody[@]}" "$dir/open/wirecue" show ledger
 check "the log tells of it, without naming anybody" says control_refused "nor the daemon's user or group"
-check "its group is answered" quiet setpriv --reuid=65534 --regid=0 --clear-groups "$WIRECUE" show ledger
+check "its group is answered" quiet setpriv --reuid=65534 --regid=0 --clear-groups "$dir/open/wirecue" show ledger
 ends "a socket that is not there is one sentence" 1 "no wirecue answers on '/nowhere/x.sock'" \
 	"$WIRECUE" show ledger --socket /nowhere/x.sock
 stop
