@@ -133,8 +133,10 @@ static int show_pages(FILE *stream, const struct question *question)
 		GPtrArray *records = g_ptr_array_new_with_free_func(free_json);
 		json_t *last = NULL;
 		const char *error, *next;
+		const int r = send_question(stream, question, after);
 
-		if (send_question(stream, question, after) == 0)
+		// Who is refused may find the connection closed already, and the reason in it.
+		if (r == 0 || r == -EPIPE || r == -ECONNRESET)
 			last = read_page(stream, question->is_json, records);
 		error = json_string_value(json_object_get(last, "error"));
 		next = json_string_value(json_object_get(last, "next"));
