@@ -51,7 +51,8 @@ for capture in evening dns-http quic qinq gtpu-ipv6; do
 done
 wait_for has_received
 ok "every frame that was sent is received ($n_sent)"
-check "every frame has one outcome" ledger_adds_up
+wait_for ledger_adds_up
+ok "every frame has one outcome"
 equal "nothing was lost on the way in" "$(frames lost) $(frames queue_full)" "0 0"
 
 # Eleven seconds of silence end the viewing.

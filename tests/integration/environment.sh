@@ -38,13 +38,12 @@ check "and check" quiet "${nobody[@]}" "$dir/open/wirecue" check -c "$config"
 # Its ring is locked memory, of which others than root have 8 MB.
 chmod 777 /run/wirecue
 write_config net_af_packet,iface=vb </dev/null
-able=("${nobody[@]::4}" "--inh-caps=+net_raw,+net_admin" "--ambient-caps=+net_raw,+net_admin" "${nobody[@]:4}")
-"${able[@]}" "$dir/open/wirecue" run -c "$config" >"$log" 2>&1 &
-wirecue_pid=$!
-wait_for is_ready_or_over
-check "with the two capabilities he may" says ready
+as=("${nobody[@]::4}" "--inh-caps=+net_raw,+net_admin" "--ambient-caps=+net_raw,+net_admin" "${nobody[@]:4}")
+start
+ok "with the two capabilities he may"
 stop
 equal "and it ends with success" "$status" 0
+as=()
 
 workers ', eal_extra: [--nonsense]'
 ends "an argument that the EAL does not know is one sentence" 1 'cannot start DPDK: .*--nonsense' "$WIRECUE" run -c "$config"

@@ -322,11 +322,12 @@ tap()
 	printf 'net_af_packet,iface=%s,framecnt=16384' "$1"
 }
 
-# start [ARG...]: until it is ready.
+# start [ARG...]: until it is ready. As somebody else, where as=(setpriv …) says so.
+as=()
 start()
 {
 	: >"$log"
-	"$WIRECUE" run -c "$config" "$@" >>"$log" 2>&1 </dev/null &
+	"${as[@]}" "$dir/open/wirecue" run -c "$config" "$@" >>"$log" 2>&1 </dev/null &
 	wirecue_pid=$!
 	wait_for -t 20 is_ready_or_over
 	if ! says ready; then
@@ -370,6 +371,7 @@ has_received()
 	[ "$(frames received)" = "$n_sent" ]
 }
 
+# Frames on their way to a worker are received and have no outcome yet: wait for it.
 ledger_adds_up()
 {
 	show ledger --json | fields outcome frames | awk '

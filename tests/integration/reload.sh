@@ -27,7 +27,8 @@ reload()
 refused() # WHAT TEXT: the last reload was refused, for that reason, and the daemon goes on as before
 {
 	check "$1 is refused" says reload_refused "$2"
-	check "and the daemon goes on" eval 'kill -0 "$wirecue_pid" && ledger_adds_up'
+	wait_for ledger_adds_up
+	check "and the daemon goes on" kill -0 "$wirecue_pid"
 	: >"$log"
 }
 
@@ -51,7 +52,8 @@ wait "$sender"
 n_sent=6400
 wait_for has_received
 ok "no frame was lost over it ($n_sent)"
-check "each has one outcome" ledger_adds_up
+wait_for ledger_adds_up
+ok "each has one outcome"
 wait_for eval '[ $(($(app first flows) + $(app second flows))) = 200 ]'
 ok "nor a flow: all 200 are credited"
 equal "none that began later is credited to the old app" "$(app first flows)" "$first"

@@ -13,7 +13,9 @@ start
 send va "$pcaps/evening.pcap" --limit=8000
 send va "$pcaps/recorded/tls-switch.pcap"
 wait_for has_received
+wait_for ledger_adds_up
 wait_for has competitor.interest
+wait_for eval '[ "$(redis_says waiting)" = 0 ]'
 
 check "without a word, show lists what can be shown" eval 'show | grep -q "^ledger "'
 for what in $(show --json | fields name); do
