@@ -32,6 +32,7 @@ void ctl_config_free(struct ctl_config *config)
 	ctl_options_fini(ctl_workers_options, config);
 	ctl_options_fini(ctl_control_options, config);
 	ctl_options_fini(ctl_redis_options, &config->redis);
+	ctl_options_fini(ctl_store_options, &config->store);
 	g_free(config->apps_path);
 	g_free(config->path);
 	g_free(config);
@@ -82,7 +83,13 @@ static void override_options(struct ctl_config_reader *r, const struct ctl_optio
 	}
 }
 
-/* Each of the three tables has one value that may be overridden. */
+static void settle_key_file(struct ctl_store_options *store)
+{
+	if (store->key_file == NULL)
+		store->key_file = g_build_filename(store->path, "identity.key", NULL);
+}
+
+/* Each of the tables has one value that may be overridden. */
 static void read_overrides(
 	struct ctl_config_reader *r, const struct ctl_config_overrides *overrides)
 {
@@ -92,6 +99,8 @@ static void read_overrides(
 	override_options(r, ctl_config_options, r->config, "--node", o->node);
 	override_options(r, ctl_redis_options, &r->config->redis, "--redis", o->redis_url);
 	override_options(r, ctl_control_options, r->config, "--socket", o->socket);
+	override_options(r, ctl_store_options, &r->config->store, "--store", o->store);
+	settle_key_file(&r->config->store);
 	r->config->n_workers = o->n_workers;
 }
 
@@ -116,7 +125,7 @@ static void read_control(struct ctl_config_reader *r, const struct ctl_yaml_node
 static void read_top(struct ctl_config_reader *r, const struct ctl_yaml_node *root)
 {
 	static const char *const sections[] = {"ports", "workers", "endpoints", "binding", "told",
-		"rules", "redis", "control", "privacy", NULL};
+		"rules", "redis", "store", "control", "privacy", NULL};
 	const struct ctl_yaml_part parts[] = {
 		{ctl_config_options, r->config}, {ctl_config_raw_options, &r->raw}};
 
@@ -129,6 +138,7 @@ static void read_top(struct ctl_config_reader *r, const struct ctl_yaml_node *ro
 	ctl_config_read_told(r, ctl_yaml_get(root, "told"));
 	ctl_config_read_rules(r, ctl_yaml_get(root, "rules"));
 	ctl_config_read_redis(r, ctl_yaml_get(root, "redis"));
+	ctl_config_read_store(r, ctl_yaml_get(root, "store"));
 	read_control(r, ctl_yaml_get(root, "control"));
 	if (root->kind == CTL_YAML_MAP)
 		ctl_config_read_privacy(r, ctl_yaml_get(root, "privacy"));
@@ -141,6 +151,7 @@ static void read_nothing(struct ctl_config_reader *r)
 
 	ctl_config_read_endpoints(r, NULL);
 	ctl_config_read_redis(r, NULL);
+	ctl_config_read_store(r, NULL);
 	read_control(r, NULL);
 	ctl_options_init(ctl_privacy_options, privacy);
 	memcpy(privacy->key, CTL_TEST_KEY, strlen(CTL_TEST_KEY));
@@ -186,6 +197,8 @@ static void read_all(struct ctl_config_reader *r, const struct ctl_config_overri
 	else
 		read_nothing(r);
 	read_overrides(r, overrides);
+	if (overrides != NULL && overrides->number_names != NULL)
+		overrides->number_names(r->config->store.path);
 	load_apps(r, &apps);
 	ctl_config_check_rules(r, ctl_yaml_get(root, "rules"));
 	load_told(r, &apps);

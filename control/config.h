@@ -52,6 +52,12 @@ struct ctl_rule {
 	void *params; // owned, detector->params_size bytes
 };
 
+enum ctl_confirm {
+	CTL_CONFIRM_REPLY, // Redis has answered
+	CTL_CONFIRM_FSYNC, // its append-only file is synced
+	CTL_CONFIRM_REPLICAS, // so many replicas have it
+};
+
 struct ctl_redis_config {
 	char *url; // redis://HOST:PORT[/DB] or unix:///PATH
 	char *user;
@@ -61,6 +67,17 @@ struct ctl_redis_config {
 	uint64_t stream_max_len; // XADD MAXLEN ~; 0 = never trimmed by us
 	uint64_t connect_timeout_ns, reply_timeout_ns;
 	uint64_t retry_min_ns, retry_max_ns; // back-off
+	int confirm; // enum ctl_confirm: when an entry counts as delivered
+	uint64_t n_replicas; // CTL_CONFIRM_REPLICAS: how many must have it
+	uint64_t n_retained; // delivered triggers that the store keeps, to send them again
+};
+
+struct ctl_store_options {
+	bool enabled; // of `run`; false: a restart forgets everything
+	char *path; // folder
+	char *key_file; // of what seals identities; NULL in the file: PATH/identity.key
+	uint64_t size_max; // bytes the file may grow to
+	uint64_t keep_untold_ns; // how long a profile outlives its person in the told facts
 };
 
 struct ctl_privacy {
@@ -88,6 +105,7 @@ struct ctl_config {
 	size_t n_rules;
 	struct ctl_facts *facts; // owned; empty when no file is named
 	struct ctl_redis_config redis;
+	struct ctl_store_options store;
 	struct ctl_privacy privacy;
 	char *control_socket; // /run/wirecue/control.sock
 	char *default_zone; // tz name used where a subscriber has none, "UTC" by default
@@ -103,12 +121,16 @@ struct ctl_config_overrides {
 	const char *redis_url; // --redis
 	const char *node; // --node
 	const char *socket; // --socket
+	const char *store; // --store: a folder
 	uint64_t n_workers; // --workers; 0 = not given
+	/* Called before the catalogue is read, with the folder of the store: gives the names it knows
+	 * their numbers (ctl_dict_apps, ctl_dict_tags). NULL: every name gets a new one. */
+	void (*number_names)(const char *store_path);
 };
 
 /* Load and check. path NULL gives the built-in default (default networks, the shipped catalogue, no
  * rules, CTL_TEST_KEY). Precedence: defaults, file, environment (WIRECUE_REDIS_URL, WIRECUE_NODE,
- * WIRECUE_CONTROL_SOCKET), overrides (NULL: none). Returns 0 and *ret_config (owned by the caller),
+ * WIRECUE_CONTROL_SOCKET, WIRECUE_STORE), overrides (NULL: none). Returns 0 and *ret_config (owned by the caller),
  * or -EINVAL after mistakes were reported, or -errno when `path` itself cannot be read (also
  * reported through fn). The ids of apps and tags come from the process's dictionaries (dict.h). */
 [[nodiscard]] int ctl_config_load(const char *path, const struct ctl_config_overrides *overrides,

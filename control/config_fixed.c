@@ -24,6 +24,8 @@ static bool same_value(const struct ctl_option *o, const void *base_a, const voi
 		return same_strings(*(char **const *)a, *(char **const *)b);
 	case CTL_OPTION_ENUM:
 		return *(const int *)a == *(const int *)b;
+	case CTL_OPTION_BOOL:
+		return *(const bool *)a == *(const bool *)b;
 	default:
 		return *(const uint64_t *)a == *(const uint64_t *)b;
 	}
@@ -39,11 +41,13 @@ struct section {
 static const char *const fixed_top[] = {"node", "tick", NULL};
 // endpoints bounds what control remembers, which may change at any time
 static const char *const fixed_workers[] = {"cpus", "flows", "eal_extra", NULL};
+static const char *const fixed_store[] = {"enabled", "path", "key_file", "size", NULL};
 
 static const struct section sections[] = {
 	{NULL, ctl_config_options, fixed_top, 0},
 	{"workers", ctl_workers_options, fixed_workers, 0},
 	{"redis", ctl_redis_options, NULL, offsetof(struct ctl_config, redis)},
+	{"store", ctl_store_options, fixed_store, offsetof(struct ctl_config, store)},
 	{"control", ctl_control_options, NULL, 0},
 };
 

@@ -278,6 +278,13 @@ const struct ctl_option ctl_when_options[] = {
 	{.name = NULL},
 };
 
+static const char *const confirm_names[] = {"reply", "fsync", "replicas", NULL};
+
+static const char *check_store_path(const char *text)
+{
+	return *text != '\0' && strlen(text) <= 3900 ? NULL : "expected the path of a folder";
+}
+
 const struct ctl_option ctl_redis_options[] = {
 	{.name = "url",
 		.type = CTL_OPTION_STRING,
@@ -336,6 +343,62 @@ const struct ctl_option ctl_redis_options[] = {
 		.min = "10ms",
 		.max = "1h",
 		.help = "Longest pause."},
+	{.name = "confirm",
+		.type = CTL_OPTION_ENUM,
+		.off = offsetof(struct ctl_redis_config, confirm),
+		.def = "reply",
+		.values = confirm_names,
+		.help = "When a trigger counts as delivered and the outbox lets it go: Redis has "
+			"answered, its append-only file is synced, or replicas have it."},
+	{.name = "replicas",
+		.type = CTL_OPTION_COUNT,
+		.off = offsetof(struct ctl_redis_config, n_replicas),
+		.def = "1",
+		.min = "1",
+		.max = "100",
+		.help = "With `confirm: replicas`: how many must have it."},
+	{.name = "retain",
+		.type = CTL_OPTION_COUNT,
+		.off = offsetof(struct ctl_redis_config, n_retained),
+		.def = "100k",
+		.max = "100M",
+		.help = "Delivered triggers that the store keeps, so that a Redis that lost them can "
+			"be sent them again."},
+	{.name = NULL},
+};
+
+const struct ctl_option ctl_store_options[] = {
+	{.name = "enabled",
+		.type = CTL_OPTION_BOOL,
+		.off = offsetof(struct ctl_store_options, enabled),
+		.def = "true",
+		.help = "`false`: a restart forgets profiles, cooldowns and what waits for Redis."},
+	{.name = "path",
+		.type = CTL_OPTION_STRING,
+		.off = offsetof(struct ctl_store_options, path),
+		.def = "/var/lib/wirecue",
+		.check = check_store_path,
+		.env = "WIRECUE_STORE",
+		.help = "Folder of the store; made when it is missing."},
+	{.name = "key_file",
+		.type = CTL_OPTION_STRING,
+		.off = offsetof(struct ctl_store_options, key_file),
+		.help = "File with the key that seals identities, made when it is missing; "
+			"`identity.key` in `path` when absent. Not part of a backup."},
+	{.name = "size",
+		.type = CTL_OPTION_SIZE,
+		.off = offsetof(struct ctl_store_options, size_max),
+		.def = "32GB",
+		.min = "1MB",
+		.max = "16TB",
+		.help = "What the file may grow to; address space, taken from the disk as needed."},
+	{.name = "keep_untold",
+		.type = CTL_OPTION_DURATION,
+		.off = offsetof(struct ctl_store_options, keep_untold_ns),
+		.def = "35d",
+		.max = "400d",
+		.help = "How long a subscriber who is told no more is kept, in case the facts were "
+			"wrong."},
 	{.name = NULL},
 };
 

@@ -260,6 +260,28 @@ void ctl_config_read_redis(struct ctl_config_reader *r, const struct ctl_yaml_no
 	read_password(r, redis);
 }
 
+/* Paths of a file are relative to it. */
+static void resolve(const struct ctl_config_reader *r, char **path)
+{
+	char *whole = *path == NULL ? NULL : ctl_yaml_resolve(r->doc, *path);
+
+	g_free(*path);
+	*path = whole;
+}
+
+void ctl_config_read_store(struct ctl_config_reader *r, const struct ctl_yaml_node *store)
+{
+	struct ctl_store_options *config = &r->config->store;
+
+	ctl_options_init(ctl_store_options, config);
+	if (store == NULL)
+		return;
+	ctl_yaml_options(
+		r->doc, store, &(struct ctl_yaml_part){ctl_store_options, config}, 1, NULL);
+	resolve(r, &config->path);
+	resolve(r, &config->key_file);
+}
+
 static void read_key(struct ctl_config_reader *r, const struct ctl_yaml_node *privacy)
 {
 	struct ctl_privacy *config = &r->config->privacy;

@@ -14,7 +14,7 @@ struct section {
 static const struct section wirecue_sections[] = {
 	{"Top level",
 		"Further keys, each a section below: `ports`, `workers`, `endpoints`, `binding`, "
-		"`told`, `rules`, `redis`, `control`, `privacy`.",
+		"`told`, `rules`, `redis`, `store`, `control`, `privacy`.",
 		{ctl_config_options, ctl_config_raw_options}},
 	{"`ports`", "A list of mappings.", {ctl_port_options}},
 	{"`workers`", NULL, {ctl_workers_options}},
@@ -31,6 +31,7 @@ static const struct section wirecue_sections[] = {
 		{ctl_rule_options}},
 	{"`rules[].when`", NULL, {ctl_when_options}},
 	{"`redis`", NULL, {ctl_redis_options, ctl_redis_raw_options}},
+	{"`store`", NULL, {ctl_store_options}},
 	{"`control`", NULL, {ctl_control_options}},
 	{"`privacy`", "Required.", {ctl_privacy_options, ctl_privacy_raw_options}},
 };

@@ -71,6 +71,7 @@ static int setup(void **state)
 	(void)unsetenv("WIRECUE_REDIS_URL");
 	(void)unsetenv("WIRECUE_NODE");
 	(void)unsetenv("WIRECUE_CONTROL_SOCKET");
+	(void)unsetenv("WIRECUE_STORE");
 	(void)unsetenv("WIRECUE_DATADIR");
 	return dir->path == NULL ? -1 : 0;
 }
@@ -177,6 +178,7 @@ static const char full[] =
 	"redis: {url: \"redis://127.0.0.1:6380\", user: wirecue, password_file: redis.pw,\n"
 	"        prefix: \"w:\", queue: 10k, stream_max_length: 5M, connect_timeout: 1s,\n"
 	"        reply_timeout: 3s, retry_min: 1s, retry_max: 2s}\n"
+	"store: {path: state, size: 4GB, keep_untold: 10d}\n"
 	"control: {socket: control.sock}\n"
 	"privacy: {subject: imsi, key_file: key}\n";
 
@@ -226,6 +228,10 @@ static void everything_that_is_written_arrives(void **state)
 	assert_int_equal(c->redis.reply_timeout_ns, 3000000000);
 	assert_int_equal(c->redis.retry_min_ns, 1000000000);
 	assert_int_equal(c->redis.retry_max_ns, 2000000000);
+	assert_true(c->store.enabled);
+	assert_true(g_str_has_suffix(c->store.path, "/state"));
+	assert_true(g_str_has_suffix(c->store.key_file, "/state/identity.key"));
+	assert_int_equal(c->store.size_max, 4000000000);
 	assert_string_equal(c->control_socket, socket);
 	assert_int_equal(c->privacy.subject, CTL_SUBJECT_IMSI);
 	assert_int_equal(c->privacy.key_len, 32);
@@ -426,7 +432,7 @@ static void every_mistake_of_every_file_is_reported_in_one_run(void **state)
 		"wirecue.yaml:18:37: '1min', expected retry_min not above retry_max\n"
 		"wirecue.yaml:18:43: 'password', expected a known key (url, user, prefix, queue, "
 		"stream_max_length, connect_timeout, reply_timeout, retry_min, retry_max, "
-		"password_file)\n"
+		"confirm, replicas, retain, password_file)\n"
 		"wirecue.yaml:19:21: 'loose' has mode 0644, which everyone may use, expected a "
 		"private file: chmod 0640 loose\n"
 		"bad-apps.yaml:3:38: 'a.example', expected each host once; app 'x' has it at "

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+/* What survives: one LMDB file, written by a thread of its own.
+ *
+ * The control thread gives one batch a tick and never waits for the disk; the store thread commits
+ * what has been given, as many batches as wait in one transaction, and syncs it (no MDB_NOSYNC).
+ * What is in a batch may be said outside once its serial is committed.
+ *
+ * A commit that fails (disk full, map full, I/O) is tried again until it succeeds; meanwhile
+ * ctl_store_has_room() turns false, control stops draining, and the alarm says why. Nothing is
+ * skipped.
+ *
+ * On disk: PATH/wirecue.mdb and its lock file. Keys are 8 bytes, big-endian, so that byte order is
+ * number order; each value ends with its checksum. Format version 1. One process at a time writes;
+ * others may read (backup, dump) while it does. */
+
+#include "control/batch.h"
+#include "dataplane/err.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct ctl_store;
+
+struct ctl_store_config {
+	const char *path; // a folder; made when it is missing (its parent must be there)
+	const char *node; // borrowed for the call
+	uint64_t tick_ns;
+	uint64_t size_max; // bytes the file may grow to
+	size_t backlog_max; // batches given and not committed, > 0
+	size_t backlog_bytes_max; // and their bytes
+};
+
+/* Open or make the store. A damaged one is set aside (PATH/damaged-UTC/) with an alarm, and an
+ * empty one is made. Refused with a sentence: another process has it, another node's or another
+ * tick length's, a newer format, no rights, no space. Starts the thread. */
+[[nodiscard]] int ctl_store_open(
+	const struct ctl_store_config *config, struct ctl_store **ret_store, struct dp_err *reterr);
+
+/* Commits what waits, as far as it can within a few seconds, and stops. NULL is fine. */
+void ctl_store_close(struct ctl_store *store);
+
+/* Was it empty (new, or made anew in place of a damaged one)? */
+bool ctl_store_is_new(const struct ctl_store *store);
+
+/* May another batch be given? Control thread, like all below unless stated. */
+bool ctl_store_has_room(const struct ctl_store *store);
+
+/* Takes the batch. Serials rise by 1. */
+void ctl_store_give(struct ctl_store *store, struct ctl_batch *given);
+
+/* Serial of the last batch that is durable; 0 = none since the start. Any thread. */
+uint64_t ctl_store_committed(const struct ctl_store *store);
+
+/* Readable after a commit, until ctl_store_heard(): for an event loop. */
+int ctl_store_fd(const struct ctl_store *store);
+void ctl_store_heard(struct ctl_store *store);
+
+/* Wait until everything given is durable, at most timeout_ns. */
+[[nodiscard]] bool ctl_store_flush(struct ctl_store *store, uint64_t timeout_ns);
+
+/* Value without its checksum, borrowed for the call. Return 0 to go on, > 0 to stop, < 0 to fail. */
+typedef int ctl_store_fn(void *ctx, uint64_t key, const void *value, size_t len);
+
+/* What is committed of a table, in order of keys from `from` on, as of one moment. Returns 0, what
+ * fn failed with, or -EBADMSG with a sentence when a checksum is wrong. Any thread. */
+[[nodiscard]] int ctl_store_read(struct ctl_store *store, enum ctl_table table, uint64_t from,
+	ctl_store_fn *fn, void *ctx, struct dp_err *reterr);
+
+/* The same by n_threads at once, each with a contiguous range of the keys; ctxs: one each. In no
+ * order between threads. */
+[[nodiscard]] int ctl_store_read_parallel(struct ctl_store *store, enum ctl_table table,
+	unsigned n_threads, ctl_store_fn *fn, void *const *ctxs, struct dp_err *reterr);
+
+/* One value. Returns 0, -ENOENT, or as above. */
+[[nodiscard]] int ctl_store_get(struct ctl_store *store, enum ctl_table table, uint64_t key,
+	ctl_store_fn *fn, void *ctx, struct dp_err *reterr);
+
+struct ctl_store_stats {
+	uint64_t n_committed, n_failed; // batches; attempts
+	size_t n_waiting, waiting_bytes;
+	uint64_t file_bytes, size_max;
+	uint64_t commit_ns_last, commit_ns_max;
+	uint64_t failing_since_ns; // wall clock; 0 = it works
+	char cause[160]; // of the failure in force
+};
+void ctl_store_stats(const struct ctl_store *store, struct ctl_store_stats *ret_stats);
+
+/* One record for `show store`; owned by the caller. */
+json_t *ctl_store_json(const struct ctl_store *store);
+
+/* The names an existing store has given numbers to, into dictionaries that are still empty: before
+ * a configuration is loaded, so that apps keep their ids. A path without a store is fine; one that
+ * cannot be read is left for ctl_store_open to judge. */
+struct ctl_dict;
+void ctl_store_dictionaries(const char *path, struct ctl_dict *apps, struct ctl_dict *tags);
