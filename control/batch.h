@@ -28,6 +28,7 @@ enum ctl_meta {
 	CTL_META_FORMAT, // by the store itself: version, node, tick length, when it was made
 	CTL_META_ENGINE, // engine_store.h: state of the whole node, as of the last tick
 	CTL_META_OUTBOX, // outbox.h: numbers given last
+	CTL_META_COMMITTED, // by the store itself, with each commit: what is in it
 };
 
 enum ctl_op_kind {
@@ -45,6 +46,8 @@ struct ctl_op {
 };
 
 struct ctl_batch;
+
+enum { CTL_BATCH_VALUE_MAX = 1 << 30 }; // bytes of one value; more is our mistake
 
 /* serial: 1.. in the order they are given to the store; watermark_ns: event time everything before
  * which is in it. */
