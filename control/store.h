@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
-/* What survives: one LMDB file, written by a thread of its own.
+/* What survives: one LMDB file, written by a thread of its own (docs/store.md).
  *
  * The control thread gives one batch a tick and never waits for the disk; the store thread commits
  * what has been given, as many batches as wait in one transaction, and syncs it (no MDB_NOSYNC).
@@ -11,9 +11,10 @@
  * ctl_store_has_room() turns false, control stops draining, and the alarm says why. Nothing is
  * skipped.
  *
- * On disk: PATH/wirecue.mdb and its lock file. Keys are 8 bytes, big-endian, so that byte order is
- * number order; each value ends with its checksum. Format version 1. One process at a time writes;
- * others may read (backup, dump) while it does. */
+ * On disk: PATH/wirecue.mdb and its lock file (store_format.h). Keys are 8 bytes, big-endian, so
+ * that byte order is number order; values are kept in parts with a checksum each (store_record.h).
+ * Format version 1. One process at a time writes, by flock on PATH/writer.lock; others may read
+ * (backup, dump) while it does. */
 
 #include "control/batch.h"
 #include "dataplane/err.h"
@@ -34,13 +35,15 @@ struct ctl_store_config {
 	size_t backlog_bytes_max; // and their bytes
 };
 
-/* Open or make the store. A damaged one is set aside (PATH/damaged-UTC/) with an alarm, and an
- * empty one is made. Refused with a sentence: another process has it, another node's or another
- * tick length's, a newer format, no rights, no space. Starts the thread. */
+/* Open or make the store. Every page and checksum is looked at before LMDB, which trusts what it
+ * reads, sees the file (store_check.h; about a second for 2 GB). A damaged one is set aside
+ * (PATH/damaged-UTC/) with an alarm, and an empty one is made. Refused with a sentence: -EBUSY
+ * another process has it, -EINVAL another node's or another tick length's, -ENOTSUP a newer format,
+ * else no rights, no space. Starts the thread. */
 [[nodiscard]] int ctl_store_open(
 	const struct ctl_store_config *config, struct ctl_store **ret_store, struct dp_err *reterr);
 
-/* Commits what waits, as far as it can within a few seconds, and stops. NULL is fine. */
+/* Commits what waits, as far as it can within 5 s, and stops. NULL is fine. */
 void ctl_store_close(struct ctl_store *store);
 
 /* Was it empty (new, or made anew in place of a damaged one)? */
@@ -49,7 +52,8 @@ bool ctl_store_is_new(const struct ctl_store *store);
 /* May another batch be given? Control thread, like all below unless stated. */
 bool ctl_store_has_room(const struct ctl_store *store);
 
-/* Takes the batch. Serials rise by 1. */
+/* Takes the batch. The first one since the start has serial 1, then they rise by 1. A cut takes
+ * several commits if it is long, but readers see all of it with the first. */
 void ctl_store_give(struct ctl_store *store, struct ctl_batch *given);
 
 /* Serial of the last batch that is durable; 0 = none since the start. Any thread. */
@@ -70,8 +74,8 @@ typedef int ctl_store_fn(void *ctx, uint64_t key, const void *value, size_t len)
 [[nodiscard]] int ctl_store_read(struct ctl_store *store, enum ctl_table table, uint64_t from,
 	ctl_store_fn *fn, void *ctx, struct dp_err *reterr);
 
-/* The same by n_threads at once, each with a contiguous range of the keys; ctxs: one each. In no
- * order between threads. */
+/* The same by n_threads at once, each with a contiguous range of the keys; ctxs: one each. As of one
+ * moment, in no order between threads. One that stops or fails stops the others. */
 [[nodiscard]] int ctl_store_read_parallel(struct ctl_store *store, enum ctl_table table,
 	unsigned n_threads, ctl_store_fn *fn, void *const *ctxs, struct dp_err *reterr);
 
@@ -82,7 +86,8 @@ typedef int ctl_store_fn(void *ctx, uint64_t key, const void *value, size_t len)
 struct ctl_store_stats {
 	uint64_t n_committed, n_failed; // batches; attempts
 	size_t n_waiting, waiting_bytes;
-	uint64_t file_bytes, size_max;
+	uint64_t file_bytes, used_bytes, size_max; // used: without pages that are free again
+	uint64_t watermark_ns; // of the last batch that is durable, of an earlier process perhaps
 	uint64_t commit_ns_last, commit_ns_max;
 	uint64_t failing_since_ns; // wall clock; 0 = it works
 	char cause[160]; // of the failure in force

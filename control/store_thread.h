@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+/* The inside of a store, for control/store*.c only: what waits, and the thread that commits it. */
+
+#include "control/store.h"
+#include "control/store_db.h"
+#include "control/store_dir.h"
+
+#include <glib.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+struct ctl_store {
+	char *node;
+	uint64_t tick_ns, size_max;
+	size_t backlog_max, backlog_bytes_max;
+	struct ctl_store_dir dir;
+	bool is_new;
+	bool is_trimmed; // false: an earlier process has left a cut half done
+	uint64_t generation; // ours; tells our serials from those of earlier processes
+
+	pthread_rwlock_t
+		db_lock; // held for reading while db is used, for writing while it is reopened
+	struct ctl_db db;
+
+	pthread_t thread;
+	bool has_thread;
+	int fd; // eventfd
+	_Atomic uint64_t committed; // the thread writes, any reads
+
+	pthread_mutex_t lock; // all below
+	pthread_cond_t to_thread, to_flush; // CLOCK_MONOTONIC
+	bool stop;
+	GQueue waiting; // owned struct ctl_batch, oldest first; control adds, the thread removes
+	size_t waiting_bytes;
+	uint64_t given; // serial of the last one
+	struct ctl_store_stats stats; // but for what ctl_store_stats() counts itself
+};
+
+/* Opens the file, makes it, sets it aside; fills dir, db, is_new, generation. */
+[[nodiscard]] int ctl_store_open_file(struct ctl_store *store, struct dp_err *reterr);
+
+/* Body of the thread: until store->stop. arg: the store. */
+void *ctl_store_thread(void *arg);
+
+uint64_t ctl_store_monotonic_ns(void);
+
+/* Until deadline_ns of ctl_store_monotonic_ns(). lock is held. False when it has passed. */
+bool ctl_store_wait(struct ctl_store *store, pthread_cond_t *cond, uint64_t deadline_ns);

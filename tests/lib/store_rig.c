@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "tests/lib/store_rig.h"
+
+#include "control/log.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+void rig_init(struct rig *rig)
+{
+	g_autofree char *template = g_build_filename(g_get_tmp_dir(), "wirecue-store-XXXXXX", NULL);
+
+	*rig = (struct rig){0};
+	assert_non_null(g_mkdtemp(template));
+	rig->dir = g_steal_pointer(&template);
+	rig->path = g_build_filename(rig->dir, "store", NULL);
+	rig->config = (struct ctl_store_config){
+		.path = rig->path,
+		.node = "edge1",
+		.tick_ns = RIG_TICK_NS,
+		.size_max = 1ULL << 30,
+		.backlog_max = 64,
+		.backlog_bytes_max = 64 << 20,
+	};
+	for (size_t i = 0; i < CTL_TABLE_COUNT; i++)
+		rig->tables[i] = g_hash_table_new_full(
+			g_int64_hash, g_int64_equal, g_free, (GDestroyNotify)g_bytes_unref);
+	rig->log = open_memstream(&rig->log_text, &rig->log_len);
+	assert_non_null(rig->log);
+	ctl_log_redirect(rig->log, NULL);
+}
+
+void rig_fini(struct rig *rig)
+{
+	g_autofree char *command = g_strdup_printf("rm -rf -- '%s'", rig->dir);
+
+	rig_close(rig);
+	assert_int_equal(system(command), 0);
+	for (size_t i = 0; i < CTL_TABLE_COUNT; i++)
+		g_hash_table_destroy(rig->tables[i]);
+	ctl_log_redirect(NULL, NULL);
+	(void)fclose(rig->log);
+	free(rig->log_text);
+	g_free(rig->path);
+	g_free(rig->dir);
+}
+
+void rig_open(struct rig *rig)
+{
+	struct dp_err err = {""};
+
+	if (ctl_store_open(&rig->config, &rig->store, &err) < 0)
+		fail_msg("the store does not open: %s", err.text);
+	rig->serial = 0;
+}
+
+void rig_close(struct rig *rig)
+{
+	ctl_store_close(rig->store);
+	rig->store = NULL;
+}
+
+void rig_refuses(struct rig *rig, int r, const char *text)
+{
+	struct ctl_store *store;
+	struct dp_err err = {""};
+	const int got = ctl_store_open(&rig->config, &store, &err);
+
+	if (got == 0)
+		ctl_store_close(store);
+	if (got != r || strstr(err.text, text) == NULL)
+		fail_msg("opening gave %d, '%s', not %d with '%s'", got, err.text, r, text);
+}
+
+struct ctl_batch *rig_batch(struct rig *rig)
+{
+	rig->serial++;
+	return ctl_batch_new(rig->serial, rig->serial * RIG_TICK_NS);
+}
+
+static uint64_t *copy_of(uint64_t key)
+{
+	uint64_t *copy = g_new(uint64_t, 1);
+
+	*copy = key;
+	return copy;
+}
+
+void rig_put(struct rig *rig, struct ctl_batch *batch, enum ctl_table table, uint64_t key,
+	const void *value, size_t len)
+{
+	ctl_batch_put(batch, table, key, value, len);
+	g_hash_table_replace(rig->tables[table], copy_of(key), g_bytes_new(value, len));
+}
+
+void rig_delete(struct rig *rig, struct ctl_batch *batch, enum ctl_table table, uint64_t key)
+{
+	ctl_batch_delete(batch, table, key);
+	(void)g_hash_table_remove(rig->tables[table], &key);
+}
+
+static gboolean is_cut(gpointer key, gpointer, gpointer last)
+{
+	return *(const uint64_t *)key <= *(const uint64_t *)last;
+}
+
+void rig_cut(struct rig *rig, struct ctl_batch *batch, enum ctl_table table, uint64_t key)
+{
+	ctl_batch_cut(batch, table, key);
+	(void)g_hash_table_foreach_remove(rig->tables[table], is_cut, &key);
+}
+
+GBytes *rig_bytes(uint64_t key, uint64_t seed, size_t len)
+{
+	uint64_t state = key * 0x9e3779b97f4a7c15ULL + seed + 1;
+	uint8_t *bytes = g_malloc(len + 8);
+
+	for (size_t i = 0; i < len; i += 8) { // xorshift64*
+		state ^= state >> 12;
+		state ^= state << 25;
+		state ^= state >> 27;
+		memcpy(bytes + i, &state, 8);
+	}
+	return g_bytes_new_take(bytes, len);
+}
+
+void rig_put_made(struct rig *rig, struct ctl_batch *batch, enum ctl_table table, uint64_t key,
+	uint64_t seed, size_t len)
+{
+	GBytes *bytes = rig_bytes(key, seed, len);
+
+	rig_put(rig, batch, table, key, g_bytes_get_data(bytes, NULL), len);
+	g_bytes_unref(bytes);
+}
+
+void rig_give(struct rig *rig, struct ctl_batch *given)
+{
+	ctl_store_give(rig->store, given);
+}
+
+void rig_flush(struct rig *rig)
+{
+	if (!ctl_store_flush(rig->store, RIG_WAIT_NS))
+		fail_msg("the store has not committed within a minute");
+	assert_int_equal(ctl_store_committed(rig->store), rig->serial);
+}
+
+struct compare {
+	GHashTable *table;
+	size_t n;
+	uint64_t last;
+};
+
+static int compare_value(void *ctx, uint64_t key, const void *value, size_t len)
+{
+	struct compare *compare = ctx;
+	GBytes *expected = g_hash_table_lookup(compare->table, &key);
+
+	assert_true(compare->n == 0 || key > compare->last);
+	assert_non_null(expected);
+	assert_int_equal(len, g_bytes_get_size(expected));
+	if (len > 0)
+		assert_memory_equal(value, g_bytes_get_data(expected, NULL), len);
+	compare->n++;
+	compare->last = key;
+	return 0;
+}
+
+void rig_compare(struct rig *rig)
+{
+	for (size_t i = CTL_TABLE_META + 1; i < CTL_TABLE_COUNT; i++) {
+		struct compare compare = {.table = rig->tables[i]};
+		struct dp_err err = {""};
+
+		if (ctl_store_read(
+			    rig->store, (enum ctl_table)i, 0, compare_value, &compare, &err) != 0)
+			fail_msg("%s", err.text);
+		assert_int_equal(compare.n, g_hash_table_size(rig->tables[i]));
+	}
+}
+
+bool rig_logged(struct rig *rig, const char *event, const char *text)
+{
+	g_auto(GStrv) lines = NULL;
+
+	(void)fflush(rig->log);
+	lines = g_strsplit(rig->log_text, "\n", -1);
+	for (size_t i = 0; lines[i] != NULL; i++) {
+		g_auto(GStrv) words = g_strsplit(lines[i], " ", 4);
+
+		if (g_strv_length(words) >= 3 && strcmp(words[2], event) == 0 &&
+			strstr(lines[i], text) != NULL)
+			return true;
+	}
+	return false;
+}
