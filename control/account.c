@@ -33,6 +33,7 @@ void ctl_account_tell(
 	profile->zone = ctl_engine_zone(engine, tz == NULL ? engine->default_tz : tz);
 	ctl_profile_tell(profile, person, engine->config->catalogue);
 	name(engine, profile);
+	ctl_engine_note(engine, profile);
 }
 
 static struct ctl_profile *profile_of_person(
@@ -57,7 +58,7 @@ static struct ctl_profile *profile_of_endpoint(
 		g_hash_table_size(engine->by_endpoint) >= engine->config->n_endpoints)
 		return profile;
 	profile = profile_make(engine);
-	profile->endpoint = *endpoint;
+	ctl_profile_is_endpoint(profile, endpoint);
 	profile->zone = ctl_engine_zone(engine, engine->default_tz);
 	(void)g_hash_table_insert(engine->by_endpoint, &profile->endpoint, profile);
 	return profile;
@@ -122,14 +123,17 @@ struct ctl_sums ctl_account_sums(const struct ctl_engine *engine, const struct c
 static void roll(struct ctl_engine *engine, struct ctl_profile *profile, uint64_t t_ns)
 {
 	for (size_t i = 0; i < profile->n_buckets; i++)
-		if (ctl_bucket_roll(&profile->buckets[i], t_ns, engine->born_ns))
+		if (ctl_bucket_roll(&profile->buckets[i], t_ns, engine->born_ns)) {
 			profile->buckets[i].since = engine->opening;
+			(void)ctl_profile_touch(profile, CTL_MARK_BUCKET);
+		}
 	if (t_ns < profile->period.end_ns)
 		return;
 	profile->period = profile->n_buckets > 0 ? profile->buckets[0].cycle
 						 : ctl_cycle_at(profile->zone->tz, 1, t_ns);
 	profile->period_no++;
 	profile->since = engine->opening;
+	(void)ctl_profile_touch(profile, CTL_MARK_PERIOD);
 }
 
 /* Add to (or, for what a move takes away, subtract from) the buckets the app counts in. */
@@ -146,6 +150,7 @@ static void charge(struct ctl_engine *engine, struct ctl_profile *profile,
 		if (row == NULL)
 			continue; // of a cycle older than all we keep
 		ctl_bucket_charge(b, row, record->usage.first_ns, n_bytes);
+		(void)ctl_profile_touch(profile, CTL_MARK_BUCKET);
 		if (n_bytes > 0 && row == ctl_bucket_running(b))
 			b->evidence.bytes[record->evidence] += (uint64_t)n_bytes;
 	}
@@ -157,10 +162,12 @@ static void add_app(struct ctl_engine *engine, struct ctl_profile *profile,
 	const uint64_t n_bytes = bytes[0] + bytes[1];
 	struct ctl_app_use *use = ctl_profile_app(profile, app);
 
-	use->bytes[0] += bytes[0];
-	use->bytes[1] += bytes[1];
-	if (record->usage.first_ns >= profile->period.start_ns)
-		use->period_bytes += n_bytes;
+	(void)ctl_profile_touch(profile, CTL_MARK_SUMS);
+	for (int dir = 0; dir < 2; dir++) {
+		use->bytes[dir] += bytes[dir];
+		if (record->usage.first_ns >= profile->period.start_ns)
+			use->period_bytes[dir] += bytes[dir];
+	}
 	if (is_unclassified(app))
 		profile->sums.n_unclassified += n_bytes;
 	if (app_info(engine, app)->is_opaque)
@@ -176,13 +183,14 @@ static void take_undecided(struct ctl_engine *engine, struct ctl_profile *profil
 	struct ctl_app_use *use = ctl_profile_app(profile, DP_APP_UNDECIDED);
 	uint64_t n_bytes;
 
+	(void)ctl_profile_touch(profile, CTL_MARK_SUMS);
 	for (int dir = 0; dir < 2; dir++) {
 		ret_bytes[dir] = MIN(record->usage.bytes[dir], use->bytes[dir]);
 		use->bytes[dir] -= ret_bytes[dir];
+		if (record->usage.first_ns >= profile->period.start_ns)
+			use->period_bytes[dir] -= MIN(use->period_bytes[dir], ret_bytes[dir]);
 	}
 	n_bytes = ret_bytes[0] + ret_bytes[1];
-	if (record->usage.first_ns >= profile->period.start_ns)
-		use->period_bytes -= MIN(use->period_bytes, n_bytes);
 	profile->sums.n_unclassified -= MIN(profile->sums.n_unclassified, n_bytes);
 	charge(engine, profile, record, DP_APP_UNDECIDED, -(int64_t)n_bytes);
 }
@@ -271,4 +279,5 @@ void ctl_account_record(
 		add_usage(engine, profile, &record);
 	}
 	ask_detectors(engine, profile, &record);
+	ctl_engine_note(engine, profile);
 }

@@ -41,6 +41,7 @@ bool ctl_bucket_roll(struct ctl_bucket_use *bucket, uint64_t t_ns, uint64_t born
 		row_push(bucket, born_ns);
 	}
 	memset(&bucket->evidence, 0, sizeof(bucket->evidence));
+	bucket->change = CTL_BUCKET_WHOLE;
 	return true;
 }
 
@@ -64,6 +65,10 @@ void ctl_bucket_charge(
 {
 	const struct ctl_bucket *told = bucket->told;
 
+	if (row != ctl_bucket_running(bucket))
+		bucket->change = CTL_BUCKET_WHOLE;
+	else if (bucket->change == CTL_BUCKET_SAME)
+		bucket->change = CTL_BUCKET_RUNNING;
 	if (n_bytes < 0)
 		row->bytes -= MIN(row->bytes, (uint64_t)-n_bytes);
 	else

@@ -7,7 +7,20 @@
 
 void *ctl_look_state(const struct ctl_look *look)
 {
-	return ctl_profile_state(look->profile, look->rule->detector, look->rule_id);
+	void *state = ctl_profile_state(look->profile, look->rule->detector, look->rule_id);
+
+	ctl_engine_note(look->engine, look->profile);
+	return state;
+}
+
+void *ctl_look_unsaved(const struct ctl_look *look)
+{
+	return ctl_profile_state_find(look->profile, look->rule->detector, look->rule_id);
+}
+
+const void *ctl_look_peek(const struct ctl_look *look)
+{
+	return ctl_look_unsaved(look);
 }
 
 const struct ctl_config *ctl_look_config(const struct ctl_look *look)
@@ -154,6 +167,12 @@ static bool has_cooldown(const struct ctl_rule *rule, enum ctl_event event)
 	return rule->cooldown_ns > 0 && !ctl_event_kinds[event].is_service;
 }
 
+static void cool(const struct ctl_look *look, uint64_t slot, uint64_t t_ns)
+{
+	ctl_profile_cool(look->profile, slot, t_ns);
+	ctl_engine_note(look->engine, look->profile);
+}
+
 void ctl_look_report(const struct ctl_look *look, const struct ctl_candidate *given)
 {
 	struct ctl_candidate candidate = *given;
@@ -184,7 +203,7 @@ void ctl_look_report(const struct ctl_look *look, const struct ctl_candidate *gi
 		return;
 	}
 	if (has_cooldown(look->rule, candidate.event))
-		ctl_profile_cool(look->profile, slot, candidate.time_ns);
+		cool(look, slot, candidate.time_ns);
 	// The control group cools down like the others, so that both are counted alike.
 	if (is_control(look, c.class))
 		ctl_look_withhold(look, "control_group");

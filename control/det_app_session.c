@@ -2,6 +2,7 @@
 #include "control/cycle.h"
 #include "control/detector.h"
 #include "control/event.h"
+#include "control/image_fields.h"
 #include "control/session.h"
 
 #include <assert.h>
@@ -73,6 +74,60 @@ struct state {
 static void state_fini(void *p)
 {
 	g_free(((struct state *)p)->viewings);
+}
+
+/* Without timer_ns: on_reload() arms the timer anew. */
+static void save(const void *p, struct ctl_pack *pack)
+{
+	const struct state *state = p;
+
+	ctl_pack_u64(pack, state->n_viewings);
+	for (size_t i = 0; i < state->n_viewings; i++) {
+		const struct viewing *v = &state->viewings[i];
+		const struct ctl_session *s = &v->session;
+
+		ctl_pack_u64(pack, v->app);
+		ctl_pack_u64(pack, v->is_announced);
+		ctl_pack_span(pack, s->started_ns, s->last_ns);
+		ctl_pack_u64(pack, s->n_bytes);
+		ctl_pack_u64(pack, s->active_ms);
+		ctl_pack_u64(pack, s->tick);
+		ctl_pack_u64(pack, s->tick_active_ms);
+		ctl_pack_u64(pack, s->n_flows);
+		ctl_pack_evidence(pack, &s->evidence);
+		ctl_pack_sums(pack, &v->since);
+	}
+}
+
+static struct viewing viewing_load(struct ctl_unpack *unpack)
+{
+	struct viewing v = {
+		.app = (uint32_t)ctl_unpack_max(unpack, UINT32_MAX - 1),
+		.is_announced = ctl_unpack_bool(unpack),
+	};
+	struct ctl_session *s = &v.session;
+
+	ctl_unpack_span(unpack, &s->started_ns, &s->last_ns);
+	s->n_bytes = ctl_unpack_u64(unpack);
+	s->active_ms = ctl_unpack_u64(unpack);
+	s->tick = ctl_unpack_u64(unpack);
+	s->tick_active_ms = (uint32_t)ctl_unpack_max(unpack, UINT32_MAX);
+	s->n_flows = (uint32_t)ctl_unpack_max(unpack, UINT32_MAX);
+	s->evidence = ctl_unpack_evidence(unpack);
+	v.since = ctl_unpack_sums(unpack);
+	return v;
+}
+
+static bool load(void *p, struct ctl_unpack *unpack)
+{
+	enum { VIEWING_BYTES_MIN = 11 };
+	struct state *state = p;
+
+	state->n_viewings = ctl_unpack_count(unpack, VIEWING_BYTES_MIN);
+	state->viewings = g_new0(struct viewing, state->n_viewings);
+	for (size_t i = 0; i < state->n_viewings; i++)
+		state->viewings[i] = viewing_load(unpack);
+	return !unpack->is_bad;
 }
 
 static bool has_word(char *const *list, const char *word)
@@ -244,9 +299,9 @@ static void end(const struct ctl_look *look, struct state *state, struct viewing
 	*v = state->viewings[--state->n_viewings];
 }
 
-static struct viewing *find(struct state *state, uint32_t app)
+static struct viewing *find(const struct state *state, uint32_t app)
 {
-	for (size_t i = 0; i < state->n_viewings; i++)
+	for (size_t i = 0; state != NULL && i < state->n_viewings; i++)
 		if (state->viewings[i].app == app)
 			return &state->viewings[i];
 	return NULL;
@@ -285,23 +340,23 @@ static bool is_own_service(const struct ctl_look *look, uint32_t app)
 static void on_usage(const struct ctl_look *look, const struct dp_record *record)
 {
 	const struct params *p = look->rule->params;
-	struct state *state;
 	struct viewing *v;
 
 	if (is_own_service(look, record->app))
 		return;
-	state = ctl_look_state(look);
-	v = find(state, record->app);
+	v = find(ctl_look_peek(look), record->app);
 	if (v != NULL && !ctl_session_joins(&v->session, record, p->gap_ns)) {
 		if (record->usage.first_ns < v->session.started_ns)
 			return; // a late verdict about an earlier time: counted, but no session
-		end(look, state, v);
+		end(look, ctl_look_state(look), v);
 		v = NULL;
 	}
 	if (v == NULL && !ctl_evidence_is_strong((enum dp_evidence)record->evidence))
 		return;
 	if (v == NULL)
-		v = begin(look, state, record);
+		v = begin(look, ctl_look_state(look), record);
+	else
+		(void)ctl_look_state(look); // marked
 	ctl_session_add(&v->session, record, ctl_look_config(look)->tick_ns, v->is_announced);
 	announce(look, v);
 }
@@ -309,20 +364,19 @@ static void on_usage(const struct ctl_look *look, const struct dp_record *record
 static void on_timer(const struct ctl_look *look, uint64_t at_ns, uint32_t app)
 {
 	const struct params *p = look->rule->params;
-	struct state *state = ctl_look_state(look);
-	struct viewing *v = find(state, app);
+	struct viewing *v = find(ctl_look_peek(look), app);
 
 	if (v == NULL || v->timer_ns != at_ns)
 		return;
 	if (v->session.last_ns + p->gap_ns > at_ns)
 		arm(look, v, v->session.last_ns);
 	else
-		end(look, state, v);
+		end(look, ctl_look_state(look), v);
 }
 
 static void on_reload(const struct ctl_look *look)
 {
-	struct state *state = ctl_look_state(look);
+	struct state *state = ctl_look_unsaved(look);
 	size_t i = 0;
 
 	while (i < state->n_viewings) {
@@ -333,13 +387,14 @@ static void on_reload(const struct ctl_look *look)
 			i++;
 		} else {
 			*v = state->viewings[--state->n_viewings];
+			(void)ctl_look_state(look); // marked
 		}
 	}
 }
 
 static void describe(const struct ctl_look *look, json_t *ret_array)
 {
-	const struct state *state = ctl_look_state(look);
+	const struct state *state = ctl_look_peek(look);
 
 	for (size_t i = 0; i < state->n_viewings; i++) {
 		const struct viewing *v = &state->viewings[i];
@@ -361,6 +416,8 @@ const struct ctl_detector ctl_det_app_session = {
 	.check = check,
 	.state_size = sizeof(struct state),
 	.state_fini = state_fini,
+	.save = save,
+	.load = load,
 	.wants_app = wants_app,
 	.on_usage = on_usage,
 	.on_timer = on_timer,

@@ -2,6 +2,7 @@
 #include "control/cycle.h"
 #include "control/detector.h"
 #include "control/event.h"
+#include "control/image_fields.h"
 
 #include <assert.h>
 #include <stddef.h>
@@ -19,7 +20,8 @@ struct params {
 	uint64_t window_ns;
 };
 
-/* Strongest first. A host without a tag is the brand. Scores are start values. */
+/* Strongest first. A host without a tag is the brand. Scores are start values. The order is part
+ * of the saved state's format. */
 static const struct {
 	const char *name;
 	unsigned score;
@@ -95,6 +97,94 @@ static void state_fini(void *p)
 
 	g_free(state->visits);
 	g_free(state->days);
+}
+
+enum { VISIT_IS_DIRECT = 1, VISIT_IS_COUNTED = 2, VISIT_FLAGS_MAX = 3 };
+enum { TAGS_MAX = (1 << TAG_COUNT) - 1, DAYS_OFF = 2 }; // a local day may lie before the epoch
+
+static void visit_save(const struct visit *v, struct ctl_pack *pack)
+{
+	ctl_pack_u64(pack, v->app);
+	ctl_pack_u64(pack,
+		(v->is_direct ? VISIT_IS_DIRECT : 0U) | (v->is_counted ? VISIT_IS_COUNTED : 0U));
+	ctl_pack_u64(pack, v->tags);
+	ctl_pack_u64(pack, v->reported_tags);
+	ctl_pack_u64(pack, v->n_flows);
+	ctl_pack_span(pack, v->first_ns, v->last_ns);
+	ctl_pack_evidence(pack, &v->pending);
+	ctl_pack_sums(pack, &v->since);
+}
+
+static struct visit visit_load(struct ctl_unpack *unpack)
+{
+	struct visit v = {.app = (uint32_t)ctl_unpack_max(unpack, UINT32_MAX - 1)};
+	const uint64_t flags = ctl_unpack_max(unpack, VISIT_FLAGS_MAX);
+
+	v.is_direct = (flags & VISIT_IS_DIRECT) != 0;
+	v.is_counted = (flags & VISIT_IS_COUNTED) != 0;
+	v.tags = (uint8_t)ctl_unpack_max(unpack, TAGS_MAX);
+	v.reported_tags = (uint8_t)ctl_unpack_max(unpack, TAGS_MAX);
+	v.n_flows = (uint32_t)ctl_unpack_max(unpack, UINT32_MAX);
+	ctl_unpack_span(unpack, &v.first_ns, &v.last_ns);
+	v.pending = ctl_unpack_evidence(unpack);
+	v.since = ctl_unpack_sums(unpack);
+	return v;
+}
+
+static void day_save(const struct day *d, struct ctl_pack *pack)
+{
+	ctl_pack_u64(pack, (uint64_t)(d->number + DAYS_OFF));
+	ctl_pack_u64(pack, d->n_visits);
+	ctl_pack_u64(pack, d->tags);
+	ctl_pack_span(pack, d->first_ns, d->last_ns);
+	ctl_pack_evidence(pack, &d->evidence);
+	ctl_pack_sums(pack, &d->since);
+}
+
+static struct day day_load(struct ctl_unpack *unpack)
+{
+	struct day d = {
+		.number = (int32_t)ctl_unpack_max(unpack, INT32_MAX) - DAYS_OFF,
+		.n_visits = (uint32_t)ctl_unpack_max(unpack, UINT32_MAX),
+		.tags = (uint8_t)ctl_unpack_max(unpack, TAGS_MAX),
+	};
+
+	ctl_unpack_span(unpack, &d.first_ns, &d.last_ns);
+	d.evidence = ctl_unpack_evidence(unpack);
+	d.since = ctl_unpack_sums(unpack);
+	return d;
+}
+
+static void save(const void *p, struct ctl_pack *pack)
+{
+	const struct state *state = p;
+
+	ctl_pack_u64(pack, state->n_visits);
+	for (size_t i = 0; i < state->n_visits; i++)
+		visit_save(&state->visits[i], pack);
+	ctl_pack_u64(pack, state->n_days);
+	for (size_t i = 0; i < state->n_days; i++)
+		day_save(&state->days[i], pack);
+}
+
+static bool load(void *p, struct ctl_unpack *unpack)
+{
+	enum { VISIT_BYTES_MIN = 9, DAY_BYTES_MIN = 7 };
+	struct state *state = p;
+	bool are_in_order = true;
+
+	state->n_visits = ctl_unpack_count(unpack, VISIT_BYTES_MIN);
+	state->visits = g_new0(struct visit, state->n_visits);
+	for (size_t i = 0; i < state->n_visits; i++)
+		state->visits[i] = visit_load(unpack);
+	state->n_days = ctl_unpack_count(unpack, DAY_BYTES_MIN);
+	state->days = g_new0(struct day, state->n_days);
+	for (size_t i = 0; i < state->n_days; i++) {
+		state->days[i] = day_load(unpack);
+		are_in_order = are_in_order &&
+			(i == 0 || state->days[i - 1].number < state->days[i].number);
+	}
+	return !unpack->is_bad && are_in_order && state->n_visits <= VISITS_OPEN_MAX;
 }
 
 static int tag_index(const char *name)
@@ -341,7 +431,7 @@ static void on_usage(const struct ctl_look *look, const struct dp_record *record
 
 static void describe(const struct ctl_look *look, json_t *ret_array)
 {
-	const struct state *state = ctl_look_state(look);
+	const struct state *state = ctl_look_peek(look);
 	const struct interest sum = sum_up(state);
 	json_t *object;
 
@@ -360,6 +450,8 @@ const struct ctl_detector ctl_det_competitor = {
 	.check = check,
 	.state_size = sizeof(struct state),
 	.state_fini = state_fini,
+	.save = save,
+	.load = load,
 	.wants_app = wants_app,
 	.on_usage = on_usage,
 	.describe = describe,

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "control/cap_history.h"
+#include "control/cap_said.h"
 #include "control/cycle.h"
 #include "control/detector.h"
 #include "control/event.h"
@@ -50,27 +51,6 @@ static const struct ctl_option options[] = {
 	{NULL},
 };
 
-/* What was said about one bucket in one cycle. */
-struct said {
-	const char *bucket; // id, interned
-	uint64_t cycle_start_ns;
-	uint64_t cap_bytes; // that next_bytes was reckoned with
-	uint64_t next_bytes; // nothing is to be said below
-	uint64_t reached_ns; // when the latest of it was due: the next is not earlier
-	double step; // highest step announced
-	bool is_nudged, is_judged;
-};
-
-struct state {
-	struct said *said; // owned, one per bucket
-	size_t n_said;
-};
-
-static void state_fini(void *p)
-{
-	g_free(((struct state *)p)->said);
-}
-
 static bool emits(const struct params *p, const char *event)
 {
 	return p->emit != NULL && g_strv_contains((const char *const *)p->emit, event);
@@ -97,7 +77,7 @@ static uint64_t bytes_at(uint64_t cap_bytes, double percent)
 }
 
 /* Lowest step above the one announced last; INFINITY when there is none. */
-static double next_step(const struct params *p, const struct said *said)
+static double next_step(const struct params *p, const struct ctl_cap_said *said)
 {
 	double next = INFINITY;
 
@@ -111,7 +91,8 @@ static double next_step(const struct params *p, const struct said *said)
 }
 
 /* The next level at which anything is due, so that a record below it costs one comparison. */
-static uint64_t next_bytes(const struct params *p, const struct said *said, uint64_t cap_bytes)
+static uint64_t next_bytes(
+	const struct params *p, const struct ctl_cap_said *said, uint64_t cap_bytes)
 {
 	const double step = next_step(p, said);
 	uint64_t next = UINT64_MAX;
@@ -123,16 +104,6 @@ static uint64_t next_bytes(const struct params *p, const struct said *said, uint
 	if (!said->is_judged)
 		next = MIN(next, bytes_at(cap_bytes, CTL_NEAR_CAP_PERCENT));
 	return next;
-}
-
-static struct said *said_of(struct state *state, const char *id)
-{
-	for (size_t i = 0; i < state->n_said; i++)
-		if (state->said[i].bucket == id)
-			return &state->said[i];
-	state->said = g_renew(struct said, state->said, state->n_said + 1);
-	state->said[state->n_said] = (struct said){.bucket = id};
-	return &state->said[state->n_said++];
 }
 
 /* One look at one bucket: what all three events are made from. */
@@ -363,7 +334,7 @@ static bool is_new_plan(const struct view *v)
 	return v->look->profile->person->plan_since_ns >= v->bucket->cycle.start_ns;
 }
 
-static void threshold(struct view *v, struct said *said)
+static void threshold(struct view *v, struct ctl_cap_said *said)
 {
 	const uint64_t end_ns = v->bucket->cycle.end_ns;
 	double step = next_step(v->params, said);
@@ -379,7 +350,7 @@ static void threshold(struct view *v, struct said *said)
 	}
 }
 
-static void nudge(struct view *v, struct said *said)
+static void nudge(struct view *v, struct ctl_cap_said *said)
 {
 	if (said->is_nudged || v->used_bytes < bytes_at(v->cap_bytes, v->params->nudge_at))
 		return;
@@ -401,7 +372,7 @@ static const char *pattern_of(const struct params *p, const struct ctl_cap_histo
 	return "emerging";
 }
 
-static void judge(struct view *v, struct said *said)
+static void judge(struct view *v, struct ctl_cap_said *said)
 {
 	const struct ctl_bucket *told = v->bucket->told;
 	const struct ctl_cycle *cycle = &v->bucket->cycle;
@@ -429,25 +400,38 @@ static void judge(struct view *v, struct said *said)
 		is_new_plan(v) || (is_one_off && ends_soon(v)), fill_pattern);
 }
 
+/* Is next_bytes of this cycle and this cap? */
+static bool is_reckoned(const struct ctl_cap_said *said, const struct ctl_bucket_use *bucket)
+{
+	return said->cycle_start_ns == bucket->cycle.start_ns &&
+		said->cap_bytes == bucket->told->cap_bytes;
+}
+
+static void reckon(
+	const struct params *p, struct ctl_cap_said *said, const struct ctl_bucket_use *bucket)
+{
+	if (said->cycle_start_ns != bucket->cycle.start_ns)
+		*said = (struct ctl_cap_said){
+			.bucket = said->bucket, .cycle_start_ns = bucket->cycle.start_ns};
+	said->cap_bytes = bucket->told->cap_bytes;
+	said->next_bytes = next_bytes(p, said, said->cap_bytes);
+}
+
 static void on_charge(const struct ctl_look *look, struct ctl_bucket_use *bucket, uint64_t t_ns)
 {
 	const struct params *p = look->rule->params;
 	const struct ctl_cycle_row *row = ctl_bucket_running(bucket);
-	struct said *said;
+	struct ctl_cap_said *said = ctl_cap_said_find(ctl_look_peek(look), bucket->id);
 	struct view v;
 
 	// A plan that is not in force yet has no cap to come near to.
 	if (bucket->told->cap_bytes == 0 || t_ns < look->profile->person->plan_since_ns)
 		return;
-	said = said_of(ctl_look_state(look), bucket->id);
-	if (said->cycle_start_ns != bucket->cycle.start_ns ||
-		said->cap_bytes != bucket->told->cap_bytes) {
-		if (said->cycle_start_ns != bucket->cycle.start_ns)
-			*said = (struct said){
-				.bucket = said->bucket, .cycle_start_ns = bucket->cycle.start_ns};
-		said->cap_bytes = bucket->told->cap_bytes;
-		said->next_bytes = next_bytes(p, said, said->cap_bytes);
-	}
+	if (said != NULL && is_reckoned(said, bucket) && row->bytes < said->next_bytes)
+		return; // as for nearly every record: nothing is altered
+	said = ctl_cap_said_of(ctl_look_state(look), bucket->id);
+	if (!is_reckoned(said, bucket))
+		reckon(p, said, bucket);
 	if (row->bytes < said->next_bytes)
 		return;
 	v = (struct view){
@@ -469,7 +453,7 @@ static void on_charge(const struct ctl_look *look, struct ctl_bucket_use *bucket
 
 static void on_reload(const struct ctl_look *look)
 {
-	struct state *state = ctl_look_state(look);
+	struct ctl_cap_said_list *state = ctl_look_unsaved(look);
 
 	for (size_t i = 0; i < state->n_said; i++)
 		state->said[i].cap_bytes = 0; // the steps may have changed: reckon anew
@@ -477,10 +461,10 @@ static void on_reload(const struct ctl_look *look)
 
 static void describe(const struct ctl_look *look, json_t *ret_array)
 {
-	const struct state *state = ctl_look_state(look);
+	const struct ctl_cap_said_list *state = ctl_look_peek(look);
 
 	for (size_t i = 0; i < state->n_said; i++) {
-		const struct said *s = &state->said[i];
+		const struct ctl_cap_said *s = &state->said[i];
 
 		json_array_append_new(ret_array,
 			json_pack("{s:s, s:o, s:f, s:b, s:b}", "bucket", s->bucket, "cycle_start",
@@ -495,8 +479,10 @@ const struct ctl_detector ctl_det_near_cap = {
 	.params = options,
 	.params_size = sizeof(struct params),
 	.check = check,
-	.state_size = sizeof(struct state),
-	.state_fini = state_fini,
+	.state_size = sizeof(struct ctl_cap_said_list),
+	.state_fini = ctl_cap_said_fini,
+	.save = ctl_cap_said_save,
+	.load = ctl_cap_said_load,
 	.on_charge = on_charge,
 	.on_reload = on_reload,
 	.describe = describe,

@@ -10,6 +10,7 @@
 #include "control/candidate.h"
 #include "control/config.h"
 #include "control/option.h"
+#include "control/pack.h"
 #include "control/profile.h"
 
 #include <jansson.h>
@@ -36,6 +37,12 @@ struct ctl_detector {
 
 	size_t state_size; // per profile and rule; zeroed before its first use
 	void (*state_fini)(void *state); // what the state owns; NULL = nothing
+	/* The state as bytes, for the store: what matters after a restart, in a format that is the
+	 * detector's own. Any thread that has the profile. */
+	void (*save)(const void *state, struct ctl_pack *pack);
+	/* Into zeroed memory. False when it is not what save() writes; state_fini() must cope. On
+	 * any thread; on_reload() follows before the first record. */
+	bool (*load)(void *state, struct ctl_unpack *unpack);
 
 	/* Does the rule look at records of the app? Asked once per app and configuration; NULL = at
 	 * none. */
@@ -48,7 +55,7 @@ struct ctl_detector {
 		const struct ctl_look *look, struct ctl_bucket_use *bucket, uint64_t t_ns);
 	/* The timer that was armed for at_ns is due; later packets may have overtaken it. */
 	void (*on_timer)(const struct ctl_look *look, uint64_t at_ns, uint32_t key);
-	/* The configuration changed: arm the timers of the state anew, and drop from it what the
+	/* The configuration changed, or the state was loaded: arm the timers of the state anew, and drop from it what the
 	 * rule does not look at any more. */
 	void (*on_reload)(const struct ctl_look *look);
 	/* Add what is worth showing of the state to ret_array. */
@@ -63,7 +70,12 @@ extern const struct ctl_detector *const ctl_detectors[]; // NULL-terminated
 
 /* What the engine offers to a detector. */
 
+/* To alter it: it is marked, and made when it is new. */
 void *ctl_look_state(const struct ctl_look *look);
+/* NULL: there is none yet. */
+const void *ctl_look_peek(const struct ctl_look *look);
+/* To alter only what save() leaves out; NULL: there is none yet. */
+void *ctl_look_unsaved(const struct ctl_look *look);
 const struct ctl_config *ctl_look_config(const struct ctl_look *look);
 
 /* Have on_timer called with key once event time has passed at_ns. */

@@ -84,6 +84,7 @@ void ctl_engine_free(struct ctl_engine *engine)
 	g_hash_table_unref(engine->apps);
 	g_hash_table_unref(engine->zones);
 	ctl_timers_fini(&engine->timers);
+	ctl_idset_fini(&engine->changed);
 	g_time_zone_unref(engine->default_tz);
 	g_free(engine->by_person);
 	g_free(engine->rule_ids);
@@ -277,6 +278,7 @@ static void profile_reload(struct ctl_engine *engine, struct ctl_profile *profil
 			ctl_profile_state_find(profile, look.rule->detector, look.rule_id) != NULL)
 			look.rule->detector->on_reload(&look);
 	}
+	ctl_engine_note(engine, profile);
 }
 
 void ctl_engine_reload(struct ctl_engine *engine, const struct ctl_config *config)

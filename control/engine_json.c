@@ -159,7 +159,7 @@ static json_t *buckets_json(const struct ctl_profile *profile)
 		const struct ctl_bucket_use *b = &profile->buckets[i];
 
 		json_array_append_new(array,
-			json_pack("{s:s, s:o, s:o, s:o}", "bucket", b->told->id, "cycle_start",
+			json_pack("{s:s, s:o, s:o, s:o}", "bucket", b->id, "cycle_start",
 				ctl_time_json(b->cycle.start_ns), "cycle_end",
 				ctl_time_json(b->cycle.end_ns), "cycles", cycles_json(b)));
 	}
@@ -171,7 +171,7 @@ static json_t *holds_json(const struct ctl_engine *engine, const struct ctl_prof
 	const struct ctl_person *person = profile->person;
 	json_t *array = json_array();
 
-	for (size_t i = 0; i < person->n_holds; i++) {
+	for (size_t i = 0; person != NULL && i < person->n_holds; i++) {
 		const struct ctl_hold *hold = &person->holds[i];
 		const uint64_t end_ns = ctl_hold_end(person, hold, profile->zone->tz);
 

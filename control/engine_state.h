@@ -6,6 +6,7 @@
 
 #include "control/detector.h"
 #include "control/engine.h"
+#include "control/idset.h"
 #include "control/timer.h"
 
 /* What the configuration says about an app; made when its first record comes. */
@@ -28,6 +29,7 @@ struct ctl_engine {
 	struct ctl_timers timers;
 
 	uint64_t n_profiles; // ids given
+	struct ctl_idset changed; // profiles with marks of change
 	struct ctl_profile **by_person; // by person id - 1
 	size_t n_persons;
 	GHashTable *by_endpoint; // struct dp_addr -> struct ctl_profile, owned by the table
@@ -43,6 +45,13 @@ struct ctl_engine {
 	GHashTable *n_triggers; // type -> uint64_t
 	GHashTable *n_suppressed; // rule id -> GHashTable of reason -> uint64_t
 };
+
+/* To be called behind whatever may have altered the profile. */
+static inline void ctl_engine_note(struct ctl_engine *engine, const struct ctl_profile *profile)
+{
+	if (profile->marks != 0)
+		ctl_idset_add(&engine->changed, profile->id);
+}
 
 /* engine.c */
 struct ctl_zone *ctl_engine_zone(struct ctl_engine *engine, GTimeZone *tz);

@@ -9,17 +9,19 @@
 enum { APP_FREE = UINT32_MAX, SLOTS_FIRST = 8 };
 
 // docs/detection.md, "Memory"
-static_assert(sizeof(struct ctl_profile) == 264);
+static_assert(sizeof(struct ctl_profile) == 296);
 static_assert(sizeof(struct ctl_bucket_use) == 592);
-static_assert(sizeof(struct ctl_app_use) == 32);
+static_assert(sizeof(struct ctl_app_use) == 40);
 static_assert(sizeof(struct ctl_cooldown) == 16);
-static_assert(sizeof(struct ctl_rule_state) == 24);
+static_assert(sizeof(struct ctl_rule_state) == 32);
 
 struct ctl_profile *ctl_profile_new(uint64_t id)
 {
 	struct ctl_profile *profile = g_new0(struct ctl_profile, 1);
 
 	profile->id = id;
+	profile->changed_first = INT32_MAX;
+	(void)ctl_profile_touch(profile, CTL_MARK_ALL);
 	return profile;
 }
 
@@ -37,20 +39,95 @@ static void state_free(struct ctl_rule_state *state)
 	g_free(state->state);
 }
 
+void ctl_profile_drop_buckets(struct ctl_profile *profile)
+{
+	buckets_free(profile->buckets, profile->n_buckets);
+	profile->buckets = NULL;
+	profile->n_buckets = 0;
+	(void)ctl_profile_touch(profile, CTL_MARK_BUCKETS);
+}
+
+void ctl_profile_drop_states(struct ctl_profile *profile)
+{
+	for (size_t i = 0; i < profile->n_states; i++)
+		state_free(&profile->states[i]);
+	g_clear_pointer(&profile->states, g_free);
+	profile->n_states = 0;
+	(void)ctl_profile_touch(profile, CTL_MARK_STATES);
+}
+
 void ctl_profile_free(struct ctl_profile *profile)
 {
 	if (profile == NULL)
 		return;
-	for (size_t i = 0; i < profile->n_states; i++)
-		state_free(&profile->states[i]);
-	buckets_free(profile->buckets, profile->n_buckets);
-	g_free(profile->states);
+	ctl_profile_drop_states(profile);
+	ctl_profile_drop_buckets(profile);
+	g_free(profile->identity);
 	g_free(profile->zero_rated);
 	g_free(profile->cooldowns);
 	g_free(profile->day_bytes);
 	g_free(profile->apps);
 	g_free(profile->subject);
 	g_free(profile);
+}
+
+void ctl_profile_unmark(struct ctl_profile *profile)
+{
+	if (profile->n_changed_apps > 0)
+		for (uint32_t i = 0; i < profile->n_slots; i++)
+			profile->apps[i].is_changed = 0;
+	for (size_t i = 0; i < profile->n_buckets; i++)
+		profile->buckets[i].change = CTL_BUCKET_SAME;
+	for (size_t i = 0; i < profile->n_states; i++)
+		profile->states[i].is_changed = false;
+	profile->n_changed_apps = 0;
+	profile->changed_first = INT32_MAX;
+	profile->changed_last = 0;
+	profile->marks = 0;
+}
+
+void ctl_profile_is_endpoint(struct ctl_profile *profile, const struct dp_addr *endpoint)
+{
+	g_clear_pointer(&profile->identity, g_free);
+	profile->who = CTL_WHO_ENDPOINT;
+	profile->endpoint = *endpoint;
+	(void)ctl_profile_touch(profile, CTL_MARK_WHO);
+}
+
+static size_t text_size(const char *text)
+{
+	return text == NULL ? 0 : strlen(text) + 1;
+}
+
+/* Returns where the next one goes. */
+static char *text_put(char *to, const char *text, const char **ret_put)
+{
+	const size_t size = text_size(text);
+
+	*ret_put = size == 0 ? NULL : to;
+	if (size > 0)
+		memcpy(to, text, size);
+	return to + size;
+}
+
+void ctl_profile_is_person(
+	struct ctl_profile *profile, const char *account, const char *imsi, const char *msisdn)
+{
+	struct ctl_identity *const old = profile->identity;
+	struct ctl_identity *now;
+	char *to;
+
+	if (old != NULL && g_strcmp0(old->account, account) == 0 &&
+		g_strcmp0(old->imsi, imsi) == 0 && g_strcmp0(old->msisdn, msisdn) == 0)
+		return;
+	now = g_malloc(sizeof(*now) + text_size(account) + text_size(imsi) + text_size(msisdn));
+	to = text_put(now->texts, account, &now->account);
+	to = text_put(to, imsi, &now->imsi);
+	(void)text_put(to, msisdn, &now->msisdn);
+	g_free(old);
+	profile->identity = now;
+	profile->who = CTL_WHO_PERSON;
+	(void)ctl_profile_touch(profile, CTL_MARK_WHO);
 }
 
 /* Names to ids; a name that the catalogue does not know counts for nothing. */
@@ -71,7 +148,8 @@ static uint32_t *app_ids(
 	return ids;
 }
 
-static void bucket_inherit(
+/* The cycles of the bucket that had the id before; returns whether there was one. */
+static bool bucket_inherit(
 	struct ctl_bucket_use *bucket, const struct ctl_bucket_use *old, size_t n_old)
 {
 	for (size_t i = 0; i < n_old; i++) {
@@ -79,21 +157,32 @@ static void bucket_inherit(
 			continue;
 		bucket->cycle = old[i].cycle;
 		bucket->n_rows = old[i].n_rows;
+		bucket->change = old[i].change;
 		bucket->since = old[i].since;
 		bucket->evidence = old[i].evidence;
 		memcpy(bucket->rows, old[i].rows, sizeof(bucket->rows));
-		if (bucket->n_rows > 0)
-			ctl_bucket_running(bucket)->cap_bytes = bucket->told->cap_bytes;
+		return true;
 	}
+	return false;
 }
 
-void ctl_profile_tell(struct ctl_profile *profile, const struct ctl_person *person,
+/* The running row has the cap that is told now. */
+static void bucket_cap(struct ctl_profile *profile, struct ctl_bucket_use *bucket)
+{
+	if (bucket->n_rows == 0 || ctl_bucket_running(bucket)->cap_bytes == bucket->told->cap_bytes)
+		return;
+	ctl_bucket_running(bucket)->cap_bytes = bucket->told->cap_bytes;
+	bucket->change = CTL_BUCKET_WHOLE;
+	(void)ctl_profile_touch(profile, CTL_MARK_BUCKET);
+}
+
+static void tell_buckets(struct ctl_profile *profile, const struct ctl_person *person,
 	const struct cls_catalogue *catalogue)
 {
 	struct ctl_bucket_use *const old = profile->buckets;
 	const size_t n_old = profile->n_buckets;
+	bool are_same = n_old == person->n_buckets;
 
-	profile->person = person;
 	profile->n_buckets = person->n_buckets;
 	profile->buckets = g_new0(struct ctl_bucket_use, person->n_buckets);
 	for (size_t i = 0; i < person->n_buckets; i++) {
@@ -103,13 +192,42 @@ void ctl_profile_tell(struct ctl_profile *profile, const struct ctl_person *pers
 		b->id = g_intern_string(b->told->id);
 		if (b->told->scope == CTL_SCOPE_APPS)
 			b->apps = app_ids(catalogue, b->told->apps, &b->n_apps);
-		bucket_inherit(b, old, n_old);
+		if (bucket_inherit(b, old, n_old))
+			bucket_cap(profile, b);
+		are_same = are_same && b->id == old[i].id;
 	}
 	buckets_free(old, n_old);
+	if (!are_same)
+		(void)ctl_profile_touch(profile, CTL_MARK_BUCKETS);
+}
+
+void ctl_profile_tell(struct ctl_profile *profile, const struct ctl_person *person,
+	const struct cls_catalogue *catalogue)
+{
+	profile->person = person;
+	ctl_profile_is_person(profile, person->account, person->imsi, person->msisdn);
+	if (profile->untold_since_ns != 0)
+		(void)ctl_profile_touch(profile, CTL_MARK_FLAGS);
+	profile->untold_since_ns = 0;
+	tell_buckets(profile, person, catalogue);
 	g_free(profile->zero_rated);
 	profile->zero_rated = app_ids(catalogue, person->zero_rated, &profile->n_zero_rated);
 	if (profile->n_buckets > 0 && profile->day_bytes == NULL)
 		profile->day_bytes = g_new0(uint64_t, CTL_DAYS_MAX);
+}
+
+void ctl_profile_untell(struct ctl_profile *profile, uint64_t now_ns)
+{
+	profile->person = NULL;
+	for (size_t i = 0; i < profile->n_buckets; i++) {
+		profile->buckets[i].told = NULL;
+		g_clear_pointer(&profile->buckets[i].apps, g_free);
+		profile->buckets[i].n_apps = 0;
+	}
+	if (profile->untold_since_ns != 0)
+		return;
+	profile->untold_since_ns = now_ns;
+	(void)ctl_profile_touch(profile, CTL_MARK_FLAGS);
 }
 
 /* Slot of the app, or the free one where it belongs. n_slots > 0 and one slot is free. */
@@ -122,9 +240,8 @@ static uint32_t slot_of(const struct ctl_app_use *apps, uint32_t n_slots, uint32
 	return i;
 }
 
-static void apps_grow(struct ctl_profile *profile)
+static void apps_resize(struct ctl_profile *profile, uint32_t n_slots)
 {
-	const uint32_t n_slots = profile->n_slots == 0 ? SLOTS_FIRST : profile->n_slots * 2;
 	struct ctl_app_use *apps = g_new0(struct ctl_app_use, n_slots);
 
 	for (uint32_t i = 0; i < n_slots; i++)
@@ -135,6 +252,16 @@ static void apps_grow(struct ctl_profile *profile)
 	g_free(profile->apps);
 	profile->apps = apps;
 	profile->n_slots = n_slots;
+}
+
+void ctl_profile_reserve_apps(struct ctl_profile *profile, size_t n_apps)
+{
+	uint32_t n_slots = MAX(profile->n_slots, (uint32_t)SLOTS_FIRST);
+
+	while (n_apps * 4 > (size_t)n_slots * 3)
+		n_slots *= 2;
+	if (n_slots > profile->n_slots)
+		apps_resize(profile, n_slots);
 }
 
 const struct ctl_app_use *ctl_profile_app_find(const struct ctl_profile *profile, uint32_t app)
@@ -152,8 +279,7 @@ struct ctl_app_use *ctl_profile_app(struct ctl_profile *profile, uint32_t app)
 	struct ctl_app_use *use;
 
 	assert(app != APP_FREE);
-	if (profile->n_apps * 4 >= profile->n_slots * 3)
-		apps_grow(profile);
+	ctl_profile_reserve_apps(profile, (size_t)profile->n_apps + 1);
 	use = &profile->apps[slot_of(profile->apps, profile->n_slots, app)];
 	if (use->app == APP_FREE) {
 		use->app = app;
@@ -162,20 +288,24 @@ struct ctl_app_use *ctl_profile_app(struct ctl_profile *profile, uint32_t app)
 	}
 	if (use->period != profile->period_no) {
 		use->period = profile->period_no;
-		use->period_bytes = 0;
+		memset(use->period_bytes, 0, sizeof(use->period_bytes));
 	}
+	profile->n_changed_apps += !use->is_changed;
+	use->is_changed = 1;
+	(void)ctl_profile_touch(profile, CTL_MARK_APPS);
 	return use;
 }
 
 uint64_t ctl_profile_period_bytes(const struct ctl_profile *profile, const struct ctl_app_use *use)
 {
-	return use->period == profile->period_no ? use->period_bytes : 0;
+	return use->period == profile->period_no ? use->period_bytes[0] + use->period_bytes[1] : 0;
 }
 
-void ctl_profile_add_day(struct ctl_profile *profile, int32_t day, uint64_t n_bytes)
+/* Row of the day, NULL when it is older than all rows. A newer day empties those in between. */
+static uint64_t *day_row(struct ctl_profile *profile, int32_t day)
 {
 	if (profile->day_bytes == NULL || day < 0)
-		return;
+		return NULL;
 	if (day > profile->last_day) {
 		const int32_t first = MAX(profile->last_day + 1, day - CTL_DAYS_MAX + 1);
 
@@ -183,8 +313,31 @@ void ctl_profile_add_day(struct ctl_profile *profile, int32_t day, uint64_t n_by
 			profile->day_bytes[d % CTL_DAYS_MAX] = 0;
 		profile->last_day = day;
 	}
-	if (day > profile->last_day - CTL_DAYS_MAX)
-		profile->day_bytes[day % CTL_DAYS_MAX] += n_bytes;
+	return day > profile->last_day - CTL_DAYS_MAX ? &profile->day_bytes[day % CTL_DAYS_MAX]
+						      : NULL;
+}
+
+void ctl_profile_add_day(struct ctl_profile *profile, int32_t day, uint64_t n_bytes)
+{
+	uint64_t *row = day_row(profile, day);
+
+	if (row == NULL)
+		return;
+	*row += n_bytes;
+	profile->changed_first = MIN(profile->changed_first, day);
+	profile->changed_last = MAX(profile->changed_last, day);
+	(void)ctl_profile_touch(profile, CTL_MARK_DAYS);
+}
+
+void ctl_profile_set_day(struct ctl_profile *profile, int32_t day, uint64_t n_bytes)
+{
+	uint64_t *row;
+
+	if (profile->day_bytes == NULL)
+		profile->day_bytes = g_new0(uint64_t, CTL_DAYS_MAX);
+	row = day_row(profile, day);
+	if (row != NULL)
+		*row = n_bytes;
 }
 
 uint64_t ctl_profile_day(const struct ctl_profile *profile, int32_t day)
@@ -195,30 +348,41 @@ uint64_t ctl_profile_day(const struct ctl_profile *profile, int32_t day)
 	return profile->day_bytes[day % CTL_DAYS_MAX];
 }
 
-void *ctl_profile_state_find(
+static struct ctl_rule_state *state_of(
 	const struct ctl_profile *profile, const struct ctl_detector *detector, const char *rule)
 {
 	for (size_t i = 0; i < profile->n_states; i++)
 		if (profile->states[i].rule == rule && profile->states[i].detector == detector)
-			return profile->states[i].state;
+			return &profile->states[i];
 	return NULL;
+}
+
+void *ctl_profile_state_find(
+	const struct ctl_profile *profile, const struct ctl_detector *detector, const char *rule)
+{
+	const struct ctl_rule_state *state = state_of(profile, detector, rule);
+
+	return state == NULL ? NULL : state->state;
 }
 
 void *ctl_profile_state(
 	struct ctl_profile *profile, const struct ctl_detector *detector, const char *rule)
 {
-	void *state = ctl_profile_state_find(profile, detector, rule);
+	struct ctl_rule_state *state = state_of(profile, detector, rule);
 
-	if (state != NULL)
-		return state;
-	state = g_malloc0(detector->state_size);
-	profile->states = g_renew(struct ctl_rule_state, profile->states, profile->n_states + 1);
-	profile->states[profile->n_states++] = (struct ctl_rule_state){
-		.detector = detector,
-		.rule = rule,
-		.state = state,
-	};
-	return state;
+	if (state == NULL) {
+		profile->states = g_renew(
+			struct ctl_rule_state, profile->states, profile->n_states + 1);
+		state = &profile->states[profile->n_states++];
+		*state = (struct ctl_rule_state){
+			.detector = detector,
+			.rule = rule,
+			.state = g_malloc0(detector->state_size),
+		};
+	}
+	state->is_changed = true;
+	(void)ctl_profile_touch(profile, CTL_MARK_STATE);
+	return state->state;
 }
 
 static bool is_among(const struct ctl_rule_state *state, const char *const *rules,
@@ -241,6 +405,8 @@ void ctl_profile_prune(struct ctl_profile *profile, const char *const *rules,
 		else
 			state_free(&profile->states[i]);
 	}
+	if (n_kept < profile->n_states)
+		(void)ctl_profile_touch(profile, CTL_MARK_STATES);
 	profile->n_states = n_kept;
 }
 
@@ -254,6 +420,7 @@ uint64_t ctl_profile_cooldown(const struct ctl_profile *profile, uint64_t key)
 
 void ctl_profile_cool(struct ctl_profile *profile, uint64_t key, uint64_t now_ns)
 {
+	(void)ctl_profile_touch(profile, CTL_MARK_COOLDOWNS);
 	for (size_t i = 0; i < profile->n_cooldowns; i++) {
 		if (profile->cooldowns[i].key == key) {
 			profile->cooldowns[i].published_ns = now_ns;
