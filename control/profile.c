@@ -301,43 +301,38 @@ uint64_t ctl_profile_period_bytes(const struct ctl_profile *profile, const struc
 	return use->period == profile->period_no ? use->period_bytes[0] + use->period_bytes[1] : 0;
 }
 
-/* Row of the day, NULL when it is older than all rows. A newer day empties those in between. */
-static uint64_t *day_row(struct ctl_profile *profile, int32_t day)
+/* Have rows up to the day; those that are new are empty. */
+static void advance_days(struct ctl_profile *profile, int32_t day)
 {
-	if (profile->day_bytes == NULL || day < 0)
-		return NULL;
-	if (day > profile->last_day) {
-		const int32_t first = MAX(profile->last_day + 1, day - CTL_DAYS_MAX + 1);
-
-		for (int32_t d = first; d <= day; d++)
-			profile->day_bytes[d % CTL_DAYS_MAX] = 0;
-		profile->last_day = day;
-	}
-	return day > profile->last_day - CTL_DAYS_MAX ? &profile->day_bytes[day % CTL_DAYS_MAX]
-						      : NULL;
+	if (day <= profile->last_day)
+		return;
+	for (int32_t d = MAX(profile->last_day + 1, day - CTL_DAYS_MAX + 1); d <= day; d++)
+		profile->day_bytes[d % CTL_DAYS_MAX] = 0;
+	profile->last_day = day;
 }
 
 void ctl_profile_add_day(struct ctl_profile *profile, int32_t day, uint64_t n_bytes)
 {
-	uint64_t *row = day_row(profile, day);
-
-	if (row == NULL)
+	if (profile->day_bytes == NULL || day < 0)
 		return;
-	*row += n_bytes;
+	advance_days(profile, day);
+	if (day <= profile->last_day - CTL_DAYS_MAX)
+		return;
+	profile->day_bytes[day % CTL_DAYS_MAX] += n_bytes;
 	profile->changed_first = MIN(profile->changed_first, day);
 	profile->changed_last = MAX(profile->changed_last, day);
 	(void)ctl_profile_touch(profile, CTL_MARK_DAYS);
 }
 
-void ctl_profile_set_day(struct ctl_profile *profile, int32_t day, uint64_t n_bytes)
+void ctl_profile_set_days(struct ctl_profile *profile, int32_t newest, int32_t first,
+	const uint64_t *rows, int32_t n_days)
 {
-	uint64_t *row;
-
 	if (profile->day_bytes == NULL)
 		profile->day_bytes = g_new0(uint64_t, CTL_DAYS_MAX);
-	row = day_row(profile, day);
-	if (row != NULL)
-		*row = n_bytes;
+	advance_days(profile, newest);
+	for (int32_t i = 0; i < n_days; i++)
+		if (first + i > profile->last_day - CTL_DAYS_MAX)
+			profile->day_bytes[(first + i) % CTL_DAYS_MAX] = rows[i];
 }
 
 uint64_t ctl_profile_day(const struct ctl_profile *profile, int32_t day)

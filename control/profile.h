@@ -192,8 +192,10 @@ uint64_t ctl_profile_period_bytes(const struct ctl_profile *profile, const struc
 
 void ctl_profile_add_day(struct ctl_profile *profile, int32_t day, uint64_t n_bytes);
 
-/* Put day_bytes of a day there as it is read, without a mark. */
-void ctl_profile_set_day(struct ctl_profile *profile, int32_t day, uint64_t n_bytes);
+/* Put n_days rows from `first` on there as they are read, without a mark; newest is the newest row
+ * there is, none of them is newer. */
+void ctl_profile_set_days(struct ctl_profile *profile, int32_t newest, int32_t first,
+	const uint64_t *rows, int32_t n_days);
 
 /* Bytes of a local day; 0 when it is out of the rows. */
 uint64_t ctl_profile_day(const struct ctl_profile *profile, int32_t day);

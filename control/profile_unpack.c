@@ -108,12 +108,10 @@ static void read_row(struct reading *r, struct ctl_unpack *in, uint32_t app, boo
 {
 	struct ctl_app_use row = {.app = app, .period = r->profile->period_no};
 
-	row.bytes[0] = ctl_unpack_u64(in);
-	row.bytes[1] = ctl_unpack_u64(in);
-	if (is_of_period) {
-		row.period_bytes[0] = ctl_unpack_u64(in);
-		row.period_bytes[1] = ctl_unpack_u64(in);
-	}
+	for (int dir = 0; dir < 2; dir++)
+		row.bytes[dir] = ctl_unpack_u64(in);
+	for (int dir = 0; dir < 2 && is_of_period; dir++)
+		row.period_bytes[dir] = ctl_unpack_u64(in);
 	if (!in->is_bad)
 		*ctl_profile_app(r->profile, app) = row;
 }
@@ -143,14 +141,15 @@ static void read_days(struct reading *r, struct ctl_unpack *in)
 	const int32_t newest = (int32_t)ctl_unpack_max(in, UINT64_MAX / CTL_DAY_NS + 1);
 	const int32_t first = newest - (int32_t)ctl_unpack_max(in, CTL_DAYS_MAX - 1);
 	const int32_t n_days = (int32_t)ctl_unpack_max(in, CTL_DAYS_MAX);
+	uint64_t rows[CTL_DAYS_MAX];
 
 	if (first < 0 || n_days < 1 || first + n_days - 1 > newest) {
 		ctl_unpack_spoil(in);
 		return;
 	}
-	ctl_profile_set_day(r->profile, newest, ctl_profile_day(r->profile, newest));
-	for (int32_t day = first; day < first + n_days; day++)
-		ctl_profile_set_day(r->profile, day, ctl_unpack_u64(in));
+	for (int32_t i = 0; i < n_days; i++)
+		rows[i] = ctl_unpack_u64(in);
+	ctl_profile_set_days(r->profile, newest, first, rows, n_days);
 }
 
 static void read_rows(struct ctl_bucket_use *bucket, struct ctl_unpack *in)
