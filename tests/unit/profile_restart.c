@@ -244,8 +244,11 @@ static struct dp_record record_of(struct run *run)
 	struct dp_record r = fixture_record(&run->f, &kinds[draw(run, G_N_ELEMENTS(kinds))]);
 
 	r.usage.first_ns = run->now_ns - draw(run, 2) * 3 * SECOND_NS;
+	if (draw(run, 30) == 0) // of a flow that a verdict came late for
+		r.usage.first_ns -= draw(run, 3) * 86400 * SECOND_NS;
 	r.usage.last_ns = run->now_ns + draw(run, 900000) * 1000;
-	r.tick = r.usage.last_ns / SECOND_NS;
+	r.tick = run->now_ns / SECOND_NS - (draw(run, 4) == 0); // or postponed
+	r.usage.active_ms = draw(run, 11) * 100;
 	r.usage.n_new_flows = draw(run, 3);
 	r.usage.bytes[0] = draw(run, 100000);
 	r.usage.bytes[1] = draw(run, 9000000);
