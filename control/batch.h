@@ -15,7 +15,7 @@ enum ctl_table {
 	CTL_TABLE_META, // enum ctl_meta
 	CTL_TABLE_JOURNAL, // by tick: what it changed (engine_store.h)
 	CTL_TABLE_PROFILES, // by profile id: image (profile_image.h)
-	CTL_TABLE_OUTBOX, // by sequence: a trigger on its way, or kept behind it (outbox.h)
+	CTL_TABLE_OUTBOX, // by number: a trigger on its way, or kept behind it (outbox.h)
 	CTL_TABLE_APPS, // by id: name
 	CTL_TABLE_TAGS, // by id: name
 	CTL_TABLE_GAPS, // by begin, ns of event time: what was not seen (gaps.h)

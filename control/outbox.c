@@ -184,7 +184,7 @@ static gint compare(gconstpointer left, gconstpointer right)
 	return r;
 }
 
-void ctl_outbox_seal(struct ctl_outbox *outbox)
+void ctl_outbox_seal(struct ctl_outbox *outbox, struct ctl_batch *)
 {
 	const uint64_t n_before = outbox->stats.n_entered;
 	const uint64_t wall_ns = outbox->config.wall_ns();

@@ -173,7 +173,7 @@ static void on_tick(void *ctx, uint64_t end_ns, const struct dp_record *records,
 
 	ctl_totals_add(p->totals, records, n);
 	ctl_engine_tick(p->engine, end_ns, records, n, capture_loss(p));
-	ctl_outbox_seal(p->outbox);
+	ctl_outbox_seal(p->outbox, NULL);
 }
 
 static void on_note(void *ctx, const struct dp_record *note)

@@ -91,7 +91,7 @@ void rig_push(struct rig *rig, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++)
 		ctl_outbox_push(rig->outbox, test_trigger(rig->n_pushed++));
-	ctl_outbox_seal(rig->outbox);
+	ctl_outbox_seal(rig->outbox, NULL);
 }
 
 static void on_step(evutil_socket_t, short, void *)

@@ -45,7 +45,7 @@ static void push_n(struct ctl_outbox *outbox, unsigned first, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++)
 		ctl_outbox_push(outbox, test_trigger(first + i));
-	ctl_outbox_seal(outbox);
+	ctl_outbox_seal(outbox, NULL);
 }
 
 static json_t *event_of(const struct ctl_outbox *outbox, size_t i)
@@ -89,14 +89,14 @@ static void a_tick_is_sorted_by_time_subject_and_rule_and_equals_keep_their_orde
 			test_trigger_of(pushed[i].number, pushed[i].time_ns, pushed[i].subject,
 				pushed[i].rule));
 	assert_int_equal(ctl_outbox_n_ready(outbox), 0); // the tick is open
-	ctl_outbox_seal(outbox);
+	ctl_outbox_seal(outbox, NULL);
 	for (size_t i = 0; i < G_N_ELEMENTS(sorted); i++) {
 		(void)snprintf(id, sizeof(id), "%032x", sorted[i]);
 		expect_text(outbox, i, "id", id);
 	}
 	// A later tick comes behind, whatever its times say.
 	ctl_outbox_push(outbox, test_trigger_of(9, 0, "a", "a"));
-	ctl_outbox_seal(outbox);
+	ctl_outbox_seal(outbox, NULL);
 	(void)snprintf(id, sizeof(id), "%032x", 9);
 	expect_text(outbox, 5, "id", id);
 }
@@ -241,14 +241,14 @@ static void the_reader_is_woken_when_something_became_ready(void **state)
 	unsigned n_calls = 0;
 
 	ctl_outbox_on_ready(outbox, count_calls, &n_calls);
-	ctl_outbox_seal(outbox);
+	ctl_outbox_seal(outbox, NULL);
 	push_n(outbox, 0, 1);
 	assert_int_equal(n_calls, 0); // entered, not ready
 	ctl_outbox_resume(outbox, &beginning);
 	assert_int_equal(n_calls, 1);
 	push_n(outbox, 1, 5);
 	assert_int_equal(n_calls, 2);
-	ctl_outbox_seal(outbox);
+	ctl_outbox_seal(outbox, NULL);
 	assert_int_equal(n_calls, 2);
 }
 
@@ -259,7 +259,7 @@ static void a_trigger_without_time_is_refused_and_counted(void **state)
 
 	assert_int_equal(json_object_del(trigger->event, "time"), 0);
 	ctl_outbox_push(outbox, trigger);
-	ctl_outbox_seal(outbox);
+	ctl_outbox_seal(outbox, NULL);
 	assert_int_equal(ctl_outbox_stats(outbox).n_waiting, 0);
 	assert_int_equal(ctl_outbox_stats(outbox).n_refused, 1);
 }
