@@ -189,7 +189,7 @@ static int open_outputs(struct replay *r, struct dp_err *err)
 				r->opt.flows);
 	}
 	if (r->opt.triggers != NULL)
-		return ctl_trigger_file_open(r->opt.triggers, true, &r->trigger_file, err);
+		return ctl_trigger_file_open(r->opt.triggers, false, &r->trigger_file, err);
 	return 0;
 }
 

@@ -4,15 +4,15 @@
 #include "control/trigger.h"
 #include "control/utc.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 void ctl_numbering_init(struct ctl_numbering *numbering)
 {
-	numbering->sequence = 0;
-	numbering->types = g_hash_table_new_full(g_direct_hash, g_direct_equal, NULL, g_free);
+	*numbering = (struct ctl_numbering){
+		.types = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free)};
 }
 
 void ctl_numbering_fini(struct ctl_numbering *numbering)
@@ -22,36 +22,54 @@ void ctl_numbering_fini(struct ctl_numbering *numbering)
 	numbering->types = NULL;
 }
 
-static uint64_t *last_of(struct ctl_numbering *numbering, const char *type)
+struct ctl_count *ctl_numbering_find(const struct ctl_numbering *numbering, const char *type)
 {
-	// Types are a few dozen names of detectors: interned for ever, compared by address.
-	const char *key = g_intern_string(type);
-	uint64_t *last = g_hash_table_lookup(numbering->types, key);
+	return g_hash_table_lookup(numbering->types, type);
+}
 
-	if (last == NULL) {
-		last = g_new0(uint64_t, 1);
-		g_hash_table_insert(numbering->types, (gpointer)key, last);
+struct ctl_count *ctl_numbering_type(struct ctl_numbering *numbering, const char *type)
+{
+	struct ctl_count *count = ctl_numbering_find(numbering, type);
+
+	if (count == NULL) {
+		count = g_new0(struct ctl_count, 1);
+		g_hash_table_insert(numbering->types, g_strdup(type), count);
 	}
-	return last;
+	return count;
 }
 
-void ctl_numbering_set_type(struct ctl_numbering *numbering, const char *type, uint64_t last)
+void ctl_numbering_next(struct ctl_numbering *numbering, const char *type, uint64_t *ret_number,
+	uint64_t *ret_typenumber)
 {
-	*last_of(numbering, type) = last;
+	*ret_number = ++numbering->all.last;
+	*ret_typenumber = ++ctl_numbering_type(numbering, type)->last;
 }
 
-void ctl_numbering_next(struct ctl_numbering *numbering, const char *type, uint64_t *ret_sequence,
-	uint64_t *ret_typesequence)
+void ctl_numbering_ack(
+	struct ctl_numbering *numbering, const char *type, uint64_t number, uint64_t typenumber)
 {
-	*ret_sequence = ++numbering->sequence;
-	*ret_typesequence = ++*last_of(numbering, type);
+	numbering->all.acked = number;
+	ctl_numbering_type(numbering, type)->acked = typenumber;
+}
+
+static gboolean shift_type(gpointer, gpointer value, gpointer)
+{
+	struct ctl_count *count = value;
+
+	count->shift = -count->acked;
+	return count->last == 0;
+}
+
+void ctl_numbering_shift(struct ctl_numbering *numbering)
+{
+	numbering->all.shift = -numbering->all.acked;
+	(void)g_hash_table_foreach_remove(numbering->types, shift_type, NULL);
 }
 
 char *ctl_trigger_text(const struct ctl_trigger *trigger, uint64_t recorded_ns)
 {
 	json_t *time = json_object_get(trigger->event, "time");
 	char recorded[CTL_UTC_MAX];
-	char *text;
 	int r;
 
 	if (!json_is_string(time))
@@ -64,16 +82,15 @@ char *ctl_trigger_text(const struct ctl_trigger *trigger, uint64_t recorded_ns)
 	}
 	if (r != 0)
 		return NULL;
-	text = json_dumps(trigger->event, JSON_COMPACT | JSON_REAL_PRECISION(15)); // 80.1, not …99
-	if (text != NULL)
-		text[strlen(text) - 1] = '\0'; // the brace: it has members
-	return text;
+	return json_dumps(trigger->event, JSON_COMPACT | JSON_REAL_PRECISION(15)); // 80.1, not …99
 }
 
-size_t ctl_numbers_text(
-	char ret_text[CTL_NUMBERS_TEXT_MAX], uint64_t sequence, uint64_t typesequence)
+void ctl_numbers_text(char ret_text[CTL_NUMBERS_TEXT_MAX], uint64_t sequence, uint64_t typesequence)
 {
-	return (size_t)snprintf(ret_text, CTL_NUMBERS_TEXT_MAX,
+	const int len = snprintf(ret_text, CTL_NUMBERS_TEXT_MAX,
 		",\"sequence\":\"%020" PRIu64 "\",\"typesequence\":\"%020" PRIu64 "\"}", sequence,
 		typesequence);
+
+	assert(len == CTL_NUMBERS_TEXT_LEN);
+	(void)len;
 }

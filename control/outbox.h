@@ -74,7 +74,7 @@ struct ctl_outbox_mark {
 		const char *type;
 		uint64_t typesequence;
 	} * types;
-	size_t n_types;
+	size_t n_types; // <= CTL_OUTBOX_TYPES_MAX (outbox_entry.h)
 };
 
 struct ctl_outbox_stats {

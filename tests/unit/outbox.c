@@ -271,7 +271,7 @@ static char *write_file(const char *path, unsigned n)
 	struct ctl_outbox *outbox;
 	char *text;
 
-	assert_int_equal(ctl_trigger_file_open(path, true, &only_file.file, NULL), 0);
+	assert_int_equal(ctl_trigger_file_open(path, false, &only_file.file, NULL), 0);
 	outbox = ctl_outbox_new(&only_file);
 	for (unsigned i = 0; i < n; i += 4)
 		push_n(outbox, i, 4);
