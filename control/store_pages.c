@@ -232,7 +232,7 @@ static bool get_entry(const struct walk *w, const uint8_t *page, unsigned i, str
 	const uint8_t *p = page + at;
 	struct entry e;
 
-	if (at < get16(page + 14) || at % 2 != 0 || size - at < NODE_LEN)
+	if (at < get16(page + 14) || at % 2 != 0 || at > size - NODE_LEN)
 		return false;
 	e = (struct entry){.flags = get16(p + 4), .key = {p + NODE_LEN, get16(p + 6)}};
 	e.len = get32(p);

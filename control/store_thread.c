@@ -8,6 +8,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 enum {
@@ -16,6 +17,7 @@ enum {
 };
 #define TXN_BYTES_MAX ((size_t)64 << 20) // then it is committed, though more waits; start value
 #define TXN_NS_MAX (500ULL * 1000 * 1000) // the same in time
+#define DISK_LEFT_MIN (1UL << 20) // less is a full disk: LMDB writes 256 KiB at once
 #define RETRY_MIN_NS (100ULL * 1000 * 1000)
 #define RETRY_MAX_NS (5ULL * 1000 * 1000 * 1000)
 
@@ -61,6 +63,17 @@ static const char *remedy_of(int code)
 	default:
 		return "look at the disk of store.path and at the kernel's log; it is tried again";
 	}
+}
+
+/* LMDB says EIO when only a part of what it wrote was taken, which is how a disk gets full. */
+static int true_code(const struct ctl_store *store, int code)
+{
+	struct statvfs fs;
+
+	if (code == EIO && statvfs(store->dir.path, &fs) == 0 &&
+		fs.f_bavail * fs.f_frsize < DISK_LEFT_MIN)
+		return ENOSPC;
+	return code;
 }
 
 static void tell_failure(struct ctl_store *store, const struct attempt *attempt, int code)
@@ -202,8 +215,9 @@ static void finish(struct ctl_store *store, const struct attempt *attempt)
 {
 	const uint64_t took_ns = ctl_store_monotonic_ns() - attempt->begin_ns, one = 1;
 	struct ctl_store_stats *stats = &store->stats;
-	uint64_t since_ns;
 
+	if (stats->failing_since_ns != 0) // written by this thread alone
+		tell_recovery(store, stats->failing_since_ns);
 	atomic_store_explicit(&store->committed, attempt->state.serial, memory_order_release);
 	// Free outside of the lock: control must not wait for megabytes to be given back.
 	for (size_t i = 0; i < attempt->n_applied; i++) {
@@ -221,14 +235,11 @@ static void finish(struct ctl_store *store, const struct attempt *attempt)
 	stats->watermark_ns = attempt->state.watermark_ns;
 	stats->commit_ns_last = took_ns;
 	stats->commit_ns_max = MAX(stats->commit_ns_max, took_ns);
-	since_ns = stats->failing_since_ns;
 	stats->failing_since_ns = 0;
 	stats->cause[0] = '\0';
 	(void)pthread_cond_broadcast(&store->to_flush);
 	(void)pthread_mutex_unlock(&store->lock);
 	(void)!write(store->fd, &one, sizeof(one)); // EAGAIN: it is readable enough
-	if (since_ns != 0)
-		tell_recovery(store, since_ns);
 }
 
 /* Until it is time to try again, or to stop. */
@@ -260,7 +271,7 @@ void *ctl_store_thread(void *arg)
 			retry_ns = RETRY_MIN_NS;
 			continue;
 		}
-		tell_failure(store, &attempt, code);
+		tell_failure(store, &attempt, true_code(store, code));
 		back_off(store, retry_ns);
 		retry_ns = MIN(retry_ns * 2, RETRY_MAX_NS);
 	}

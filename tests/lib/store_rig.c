@@ -141,6 +141,51 @@ void rig_put_made(struct rig *rig, struct ctl_batch *batch, enum ctl_table table
 	g_bytes_unref(bytes);
 }
 
+void rig_numbered(struct rig *rig, struct ctl_batch *batch, uint64_t n)
+{
+	for (uint64_t i = 0; i < 10; i++)
+		rig_put_made(rig, batch, CTL_TABLE_PROFILES, (n * 7 + i * i) % 200, n,
+			(size_t)((n * 131 + i * 17) % 3000));
+	rig_delete(rig, batch, CTL_TABLE_PROFILES, (n * 13) % 200);
+	rig_put_made(rig, batch, CTL_TABLE_JOURNAL, n, n, (size_t)(n * 977 % 30000));
+	if (n % 8 == 0 && n > 12)
+		rig_cut(rig, batch, CTL_TABLE_JOURNAL, n - 12);
+	rig_put_made(rig, batch, CTL_TABLE_OUTBOX, n, n, 500);
+	if (n > 20)
+		rig_delete(rig, batch, CTL_TABLE_OUTBOX, n - 20);
+	rig_put(rig, batch, CTL_TABLE_GAPS, 0, &n, sizeof(n));
+}
+
+static int take_number(void *ctx, uint64_t, const void *value, size_t len)
+{
+	assert_int_equal(len, sizeof(uint64_t));
+	memcpy(ctx, value, len);
+	return 0;
+}
+
+uint64_t rig_number(struct rig *rig)
+{
+	uint64_t n = 0;
+	struct dp_err err = {""};
+	const int r = ctl_store_get(rig->store, CTL_TABLE_GAPS, 0, take_number, &n, &err);
+
+	if (r != 0 && r != -ENOENT)
+		fail_msg("%s", err.text);
+	return n;
+}
+
+void rig_picture(struct rig *rig, uint64_t n)
+{
+	for (size_t i = 0; i < CTL_TABLE_COUNT; i++)
+		g_hash_table_remove_all(rig->tables[i]);
+	for (uint64_t i = 1; i <= n; i++) {
+		struct ctl_batch *batch = ctl_batch_new(i, 0);
+
+		rig_numbered(rig, batch, i);
+		ctl_batch_free(batch);
+	}
+}
+
 void rig_give(struct rig *rig, struct ctl_batch *given)
 {
 	ctl_store_give(rig->store, given);

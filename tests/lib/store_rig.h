@@ -44,6 +44,13 @@ GBytes *rig_bytes(uint64_t key, uint64_t seed, size_t len);
 /* put() of rig_bytes(). */
 void rig_put_made(struct rig *rig, struct ctl_batch *batch, enum ctl_table table, uint64_t key,
 	uint64_t seed, size_t len);
+/* What tick n of a long life puts, deletes and cuts: follows from n alone, and each tick leaves
+ * something that the next ones do not touch. */
+void rig_numbered(struct rig *rig, struct ctl_batch *batch, uint64_t n);
+/* The n the store is at: 0 = none. */
+uint64_t rig_number(struct rig *rig);
+/* The picture as of tick n, from nothing. */
+void rig_picture(struct rig *rig, uint64_t n);
 void rig_give(struct rig *rig, struct ctl_batch *given);
 void rig_flush(struct rig *rig); // fails the test when it takes too long
 
