@@ -219,17 +219,11 @@ static void finish(struct ctl_store *store, const struct attempt *attempt)
 	if (stats->failing_since_ns != 0) // written by this thread alone
 		tell_recovery(store, stats->failing_since_ns);
 	atomic_store_explicit(&store->committed, attempt->state.serial, memory_order_release);
-	// Free outside of the lock: control must not wait for megabytes to be given back.
-	for (size_t i = 0; i < attempt->n_applied; i++) {
-		const size_t n_bytes = ctl_batch_bytes(attempt->batches[i]);
-
-		(void)pthread_mutex_lock(&store->lock);
-		(void)g_queue_pop_head(&store->waiting);
-		store->waiting_bytes -= n_bytes;
-		(void)pthread_mutex_unlock(&store->lock);
-		ctl_batch_free(attempt->batches[i]);
-	}
 	(void)pthread_mutex_lock(&store->lock);
+	for (size_t i = 0; i < attempt->n_applied; i++) {
+		(void)g_queue_pop_head(&store->waiting);
+		store->waiting_bytes -= ctl_batch_bytes(attempt->batches[i]);
+	}
 	stats->n_committed += attempt->n_applied;
 	stats->used_bytes = attempt->used_bytes;
 	stats->watermark_ns = attempt->state.watermark_ns;
@@ -240,6 +234,9 @@ static void finish(struct ctl_store *store, const struct attempt *attempt)
 	(void)pthread_cond_broadcast(&store->to_flush);
 	(void)pthread_mutex_unlock(&store->lock);
 	(void)!write(store->fd, &one, sizeof(one)); // EAGAIN: it is readable enough
+	// Outside of the lock: control must not wait for megabytes to be given back.
+	for (size_t i = 0; i < attempt->n_applied; i++)
+		ctl_batch_free(attempt->batches[i]);
 }
 
 /* Until it is time to try again, or to stop. */
