@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 /* A mark with numbers for the first two test types only. */
@@ -48,6 +49,7 @@ static void renumbering_moves_what_waits_behind_the_mark_and_holds_it_until_comm
 	assert_int_equal(ctl_outbox_stats(rig->outbox).n_waiting, 9);
 	assert_int_equal(ctl_outbox_stats(rig->outbox).acked_sequence, 1000);
 	box_seal(rig, 1);
+	ctl_outbox_committed(rig->outbox, rig->serial); // an earlier batch
 	assert_int_equal(ctl_outbox_n_ready(rig->outbox), 0);
 	box_give(rig);
 	box_commit(rig);
@@ -82,6 +84,66 @@ static void a_crash_before_a_renumbering_is_committed_brings_the_old_numbers_bac
 	assert_int_equal(ctl_outbox_n_ready(rig->outbox), 6);
 	box_expect(rig, 0, 1, 0);
 	assert_int_equal(ctl_outbox_peek(rig->outbox, 0)->typesequence, 1);
+}
+
+static void a_batch_under_way_with_the_old_numbers_makes_nothing_ready(void **state)
+{
+	const struct ctl_outbox_mark mark = {.id_ms = 5, .sequence = 70};
+	struct outbox_rig *rig = *state;
+
+	box_seal(rig, 3);
+	box_give(rig);
+	ctl_outbox_renumber(rig->outbox, &mark);
+	box_commit(rig);
+	assert_int_equal(ctl_outbox_n_ready(rig->outbox), 0);
+	box_tick(rig, 0);
+	assert_int_equal(ctl_outbox_n_ready(rig->outbox), 3);
+	box_expect(rig, 0, 71, 0);
+}
+
+static void what_was_delivered_before_a_renumbering_is_not_sent_again(void **state)
+{
+	const struct ctl_outbox_mark mark = {.id_ms = 5, .sequence = 70};
+	struct outbox_rig *rig = *state;
+	struct dp_err err;
+	GArray *keys;
+
+	box_kill(rig);
+	rig->config.n_retained = 100;
+	box_open(rig);
+	box_tick(rig, 6);
+	ctl_outbox_ack(rig->outbox, 4);
+	ctl_outbox_renumber(rig->outbox, &mark);
+	assert_int_equal(ctl_outbox_oldest_kept(rig->outbox), 71);
+	assert_int_equal(ctl_outbox_rewind(rig->outbox, 69, &err), -ENOENT);
+	assert_string_equal(
+		err.text, "trigger 70 is not kept any more, and none that was delivered is");
+	box_tick(rig, 0);
+	keys = box_keys(rig);
+	assert_int_equal(keys->len, 2);
+	g_array_free(keys, TRUE);
+}
+
+/* Else the numbers could grow until they cannot be read any more. */
+static void types_of_earlier_streams_are_forgotten(void **state)
+{
+	enum { N_TYPES = 400 };
+	struct ctl_outbox_type_mark types[N_TYPES];
+	const struct ctl_outbox_mark mark = {.types = types, .n_types = N_TYPES};
+	struct outbox_rig *rig = *state;
+	char name[32];
+
+	for (unsigned round = 0; round < 4; round++) {
+		for (unsigned i = 0; i < N_TYPES; i++) {
+			(void)snprintf(name, sizeof(name), "type.%u.%u", round, i);
+			types[i] = (struct ctl_outbox_type_mark){g_intern_string(name), i};
+		}
+		ctl_outbox_renumber(rig->outbox, &mark);
+		box_tick(rig, 1);
+	}
+	box_kill(rig);
+	box_open(rig);
+	assert_int_equal(ctl_outbox_n_ready(rig->outbox), 4);
 }
 
 static void numbers_can_be_moved_again_and_what_stands_in_the_store_only_is_moved_too(void **state)
@@ -203,6 +265,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		STORE_TEST(
 			renumbering_moves_what_waits_behind_the_mark_and_holds_it_until_committed),
+		STORE_TEST(a_batch_under_way_with_the_old_numbers_makes_nothing_ready),
+		STORE_TEST(what_was_delivered_before_a_renumbering_is_not_sent_again),
+		STORE_TEST(types_of_earlier_streams_are_forgotten),
 		STORE_TEST(a_crash_before_a_renumbering_is_committed_brings_the_old_numbers_back),
 		STORE_TEST(
 			numbers_can_be_moved_again_and_what_stands_in_the_store_only_is_moved_too),
