@@ -284,3 +284,46 @@ size_t ctl_config_check_text(const char *text, size_t len,
 	reader_fini(&r);
 	return n_mistakes;
 }
+
+/* Nothing but the section and what stands over it. */
+static void read_store(struct ctl_config_reader *r, const char *folder)
+{
+	struct ctl_store_options *store = &r->config->store;
+
+	ctl_config_read_store(r, r->doc == NULL ? NULL : ctl_yaml_get(r->doc->root, "store"));
+	override_options(r, ctl_store_options, store, "--store", folder);
+	settle_key_file(store);
+}
+
+int ctl_config_load_store(const char *path, const char *folder, ctl_mistake_fn *fn, void *ctx,
+	struct ctl_store_options *ret_store)
+{
+	static const struct ctl_detector *const none[] = {NULL}; // rules are not read
+	struct ctl_config_reader r;
+	struct ctl_yaml *doc = NULL;
+	int rc = 0;
+
+	reader_init(&r, none);
+	if (path != NULL)
+		rc = ctl_yaml_load(path, false, r.mistakes, &doc);
+	if (rc == 0) {
+		r.doc = doc;
+		read_store(&r, folder);
+		rc = ctl_mistakes_count(r.mistakes) > 0 ? -EINVAL : 0;
+	}
+	ctl_yaml_free(doc);
+	if (rc < 0) {
+		ctl_mistakes_report(r.mistakes, fn, ctx);
+	} else {
+		*ret_store = r.config->store;
+		r.config->store = (struct ctl_store_options){0};
+	}
+	ctl_config_free(r.config);
+	reader_fini(&r);
+	return rc;
+}
+
+void ctl_store_options_fini(struct ctl_store_options *store)
+{
+	ctl_options_fini(ctl_store_options, store);
+}

@@ -137,6 +137,13 @@ struct ctl_config_overrides {
 	ctl_mistake_fn *fn, void *ctx, struct ctl_config **ret_config);
 void ctl_config_free(struct ctl_config *config);
 
+/* The section `store` alone, with environment and --store (folder, NULL: none) over it: a backup is
+ * made whatever is wrong with the rest. path NULL: the defaults. Returns and reports like
+ * ctl_config_load. */
+[[nodiscard]] int ctl_config_load_store(const char *path, const char *folder, ctl_mistake_fn *fn,
+	void *ctx, struct ctl_store_options *ret_store);
+void ctl_store_options_fini(struct ctl_store_options *store);
+
 /* Does b differ from a in anything that is read at the start only? ret_key: the first such key,
  * "redis.prefix". Everything else takes effect by a reload. */
 enum { CTL_FIXED_KEY_MAX = 64 };
