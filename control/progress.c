@@ -18,12 +18,12 @@ static uint64_t monotonic_ns(void)
 
 void ctl_progress_begin(struct ctl_progress *p)
 {
-	*p = (struct ctl_progress){.is_shown = isatty(STDERR_FILENO) == 1};
+	*p = (struct ctl_progress){.is_shown = isatty(STDERR_FILENO) == 1, .unit = "frames"};
 	p->begin_ns = monotonic_ns();
 	p->last_ns = p->begin_ns;
 }
 
-void ctl_progress_draw(struct ctl_progress *p, uint64_t position, uint64_t size, uint64_t frames)
+void ctl_progress_draw(struct ctl_progress *p, uint64_t position, uint64_t size, uint64_t n)
 {
 	if (!p->is_shown)
 		return;
@@ -38,9 +38,9 @@ void ctl_progress_draw(struct ctl_progress *p, uint64_t position, uint64_t size,
 	const double share = size == 0 ? 0 : position >= size ? 1 : (double)position / (double)size;
 	const int full = (int)(share * BAR_WIDTH);
 
-	(void)fprintf(stderr, "\r[%.*s%*s] %3.0f %%  %.2f M frames/s ", full,
+	(void)fprintf(stderr, "\r[%.*s%*s] %3.0f %%  %.2f M %s/s ", full,
 		"########################################", BAR_WIDTH - full, "", share * 100,
-		(double)frames / seconds / 1e6);
+		(double)n / seconds / 1e6, p->unit);
 	(void)fflush(stderr);
 }
 
