@@ -43,6 +43,7 @@ void ctl_store_unshare(void *shared, size_t size)
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL); // never outlives who waits for it
 	for (size_t i = 0; i < sizeof(restored) / sizeof(restored[0]); i++)
 		(void)signal(restored[i], SIG_DFL);
+	(void)signal(SIGXFSZ, SIG_IGN); // a limit of file sizes is an error of write(2)
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	outcome->r = fn(ctx, &outcome->err);
