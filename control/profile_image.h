@@ -45,7 +45,8 @@ void ctl_profile_pack_changes(
 
 /* Read an image into a new profile, or changes over one; no marks are left. *ret_as_of_ns is 0 for
  * changes. Buckets come without what is told of them: ctl_profile_tell() matches them by id; the
- * zone is the caller's to set. Returns 0; -EBADMSG with a sentence when it is neither, and then the
+ * zone is the caller's to set. seal NULL: who it is of is not read, the profile stays nobody's; for
+ * those who only look at the numbers. Returns 0; -EBADMSG with a sentence when it is neither, and then the
  * profile is good for freeing only. */
 [[nodiscard]] int ctl_profile_unpack(struct ctl_profile *profile, struct ctl_seal *seal,
 	const void *data, size_t len, uint64_t *ret_as_of_ns, struct dp_err *reterr);

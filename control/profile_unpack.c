@@ -60,12 +60,14 @@ static void read_who(struct reading *r, struct ctl_unpack *in)
 	uint8_t plain[PLAIN_MAX];
 	size_t len;
 	const uint8_t *sealed = ctl_unpack_bytes(in, &len);
-	const int plain_len = len > PLAIN_MAX
+	const int plain_len = r->seal == NULL || len > PLAIN_MAX
 		? -EBADMSG
 		: ctl_seal_get(r->seal, r->profile->id, sealed, len, plain);
 	struct ctl_unpack who;
 	uint64_t kind;
 
+	if (r->seal == NULL)
+		return; // nobody asks
 	if (plain_len < 0) {
 		ctl_unpack_spoil(in);
 		return;
@@ -354,7 +356,7 @@ int ctl_profile_unpack(struct ctl_profile *profile, struct ctl_seal *seal, const
 	ctl_profile_unmark(profile);
 	if (result < 0)
 		return result;
-	if (in.is_bad || profile->who == CTL_WHO_NOBODY)
+	if (in.is_bad || (profile->who == CTL_WHO_NOBODY && seal != NULL))
 		return dp_fail(reterr, EBADMSG, "profile %" G_GUINT64_FORMAT ": %s", profile->id,
 			in.is_bad ? "its image ends too early, expected whole parts"
 				  : "it is nobody's, expected an identity");

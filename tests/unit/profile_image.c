@@ -401,6 +401,26 @@ static void an_image_opens_for_its_own_profile_only(void **)
 	ctl_pack_fini(&image);
 }
 
+static void numbers_can_be_read_without_the_key(void **)
+{
+	struct ctl_profile *p = ctl_profile_new(7), *q = ctl_profile_new(7);
+	struct ctl_pack pack = {0};
+	uint64_t as_of_ns;
+
+	ctl_profile_is_person(p, NULL, "001010000000001", NULL);
+	add_use(p, 12, 5 * MB);
+	ctl_profile_pack_image(p, AS_OF_NS, seal, &pack);
+	assert_int_equal(ctl_profile_unpack(q, NULL, pack.data, pack.len, &as_of_ns, NULL), 0);
+	assert_int_equal(as_of_ns, AS_OF_NS);
+	assert_int_equal(q->sums.n_own, p->sums.n_own);
+	assert_same_use(p, q, 12);
+	assert_int_equal(q->who, CTL_WHO_NOBODY);
+	assert_null(q->identity);
+	ctl_profile_free(p);
+	ctl_profile_free(q);
+	ctl_pack_fini(&pack);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -413,6 +433,7 @@ int main(void)
 		cmocka_unit_test(what_is_kept_is_small),
 		cmocka_unit_test(every_truncation_is_refused_or_whole_parts),
 		cmocka_unit_test(an_image_opens_for_its_own_profile_only),
+		cmocka_unit_test(numbers_can_be_read_without_the_key),
 	};
 
 	told_bucket.tz = g_time_zone_new_utc();
