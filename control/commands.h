@@ -39,3 +39,6 @@ int ctl_cmd_show(int argc, char **argv);
 
 /* subject ID [-c FILE]: the pseudonym of an identifier. */
 int ctl_cmd_subject(int argc, char **argv);
+
+/* store check|dump|compact|backup|restore: what survives a restart, without the daemon. */
+int ctl_cmd_store(int argc, char **argv);

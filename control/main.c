@@ -15,6 +15,8 @@ static const struct ctl_cmd commands[] = {
 		ctl_cmd_check},
 	{"show", "WHAT [ID] [--json]", "ask the running daemon", ctl_cmd_show},
 	{"subject", "[-c FILE] ID", "print the pseudonym of an identifier", ctl_cmd_subject},
+	{"store", "WHAT [DIR] [FILE]", "check, dump, compact, back up or restore the store",
+		ctl_cmd_store},
 	{NULL},
 };
 
@@ -53,6 +55,6 @@ int main(int argc, char **argv)
 			return cmd->run(argc - 1, argv + 1);
 	}
 	return ctl_complain(CTL_EXIT_USAGE,
-		"'%s' is no command, expected one of run, replay, check, show, subject; 'wirecue --help' tells more",
+		"'%s' is no command, expected one of run, replay, check, show, subject, store; 'wirecue --help' tells more",
 		argv[1]);
 }
