@@ -15,6 +15,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import termios
 import time
 
 import redis
@@ -26,6 +27,7 @@ PROGRAMS = {
 }
 STREAM, POISON, TOLD = "wirecue:triggers:{0}", "wirecue:triggers:poison", "wirecue:told"
 N_SUBJECTS = 17
+LINE_LEN = len("acted  wirecue.app.session_started.v1\n") + 32
 PATIENCE_S = 240 if os.environ.get("ASAN_OPTIONS") else 60
 F_SETPIPE_SZ = 1031  # fcntl has it from Python 3.10 on
 
@@ -148,6 +150,16 @@ class Consumer:
     def act_on(self, n):
         self.read_until(f"{n} acted on", lambda: len(self.acted) >= n)
 
+    def get_stuck(self):
+        """Until the pipe has no room for another line: it is in the middle of an act that will not end."""
+        held = bytearray(4)
+
+        def is_full():
+            fcntl.ioctl(self.process.stdout, termios.FIONREAD, held)
+            return int.from_bytes(held, sys.byteorder) > 4096 - LINE_LEN
+
+        until("no room for what it does", is_full)
+
     def end(self, number=signal.SIGTERM):
         """What it still had to say is read. Its exit code."""
         self.process.send_signal(number)
@@ -173,6 +185,7 @@ def both_share_the_work_and_one_is_killed(server, program):
     victim, heir = Consumer(server, program, "--name", "victim"), Consumer(server, other, "--name", "heir")
     victim.act_on(100)
     heir.act_on(100)
+    victim.get_stuck()
     victim.end(signal.SIGKILL)
     heir.read_until("all is acknowledged", server.is_idle)
     assert heir.end() == 0, "the other does not end well"
@@ -189,6 +202,7 @@ def a_restart_keeps_order(server, program):
         runs.append(Consumer(server, program, "--name", "only"))
         if len(runs) < 3:
             runs[-1].act_on(150)
+            runs[-1].get_stuck()
         else:
             runs[-1].read_until("all is acknowledged", server.is_idle)
         assert runs[-1].end(number) == code, runs[-1].said()
