@@ -1,39 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "control/engine_state.h"
-#include "control/subject.h"
 
 #include <string.h>
 
 static struct ctl_profile *profile_make(struct ctl_engine *engine)
 {
-	return ctl_profile_new(++engine->n_profiles);
-}
+	struct ctl_profile *profile = ctl_profile_new(++engine->n_profiles);
 
-/* The pseudonym is derived at the edge: under a new key the profile stays and is named anew. A
- * reload has emptied by_subject, so no old name is a key there. */
-static void name(struct ctl_engine *engine, struct ctl_profile *profile)
-{
-	char subject[CTL_SUBJECT_MAX];
-
-	if (ctl_subject_of_person(&engine->config->privacy, profile->person, subject, NULL) < 0)
-		(void)g_snprintf(subject, sizeof(subject), "subscriber:%" G_GUINT64_FORMAT,
-			profile->person->id);
-	g_free(profile->subject);
-	profile->subject = g_strdup(subject);
-	(void)g_hash_table_replace(engine->by_subject, profile->subject, profile);
-}
-
-void ctl_account_tell(
-	struct ctl_engine *engine, struct ctl_profile *profile, const struct ctl_person *person)
-{
-	GTimeZone *tz = person->tz;
-
-	if (tz == NULL && person->n_buckets > 0)
-		tz = person->buckets[0].tz;
-	profile->zone = ctl_engine_zone(engine, tz == NULL ? engine->default_tz : tz);
-	ctl_profile_tell(profile, person, engine->config->catalogue);
-	name(engine, profile);
-	ctl_engine_note(engine, profile);
+	g_ptr_array_add(engine->by_id, profile);
+	return profile;
 }
 
 static struct ctl_profile *profile_of_person(
@@ -43,7 +18,7 @@ static struct ctl_profile *profile_of_person(
 
 	if (*slot == NULL) {
 		*slot = profile_make(engine);
-		ctl_account_tell(engine, *slot, person);
+		ctl_engine_tell(engine, *slot, person);
 	}
 	return *slot;
 }

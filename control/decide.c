@@ -92,16 +92,20 @@ void ctl_count_up(GHashTable *counts, const char *name)
 	(*n)++;
 }
 
-void ctl_look_withhold(const struct ctl_look *look, const char *reason)
+GHashTable *ctl_suppressed_of(struct ctl_engine *engine, const char *rule)
 {
-	GHashTable *const rules = look->engine->n_suppressed;
-	GHashTable *reasons = g_hash_table_lookup(rules, look->rule->id);
+	GHashTable *reasons = g_hash_table_lookup(engine->n_suppressed, rule);
 
 	if (reasons == NULL) {
 		reasons = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
-		(void)g_hash_table_insert(rules, g_strdup(look->rule->id), reasons);
+		(void)g_hash_table_insert(engine->n_suppressed, g_strdup(rule), reasons);
 	}
-	ctl_count_up(reasons, reason);
+	return reasons;
+}
+
+void ctl_look_withhold(const struct ctl_look *look, const char *reason)
+{
+	ctl_count_up(ctl_suppressed_of(look->engine, look->rule->id), reason);
 }
 
 static bool has_hour(const struct ctl_hours *hours, int hour)

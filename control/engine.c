@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "control/addr_hash.h"
 #include "control/engine_state.h"
+#include "control/subject.h"
 
 #include <errno.h>
-#include <stddef.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum {
 	KEY_MIN = 16,
@@ -24,6 +23,16 @@ static void counts_destroy(gpointer counts)
 	g_hash_table_unref(counts);
 }
 
+/* The pseudonym of a name that nobody has tells one key from another. */
+static char *naming_of(const struct ctl_privacy *privacy)
+{
+	char subject[CTL_SUBJECT_MAX];
+
+	if (ctl_subject_of(privacy, "account:wirecue", subject, NULL) < 0)
+		g_error("an account name is no identifier"); // our mistake
+	return g_strdup_printf("%d %s", (int)privacy->subject, subject);
+}
+
 /* What follows from the configuration and nothing else. */
 static void settle(struct ctl_engine *engine, const struct ctl_config *config)
 {
@@ -37,6 +46,8 @@ static void settle(struct ctl_engine *engine, const struct ctl_config *config)
 	engine->rule_ids = g_renew(const char *, engine->rule_ids, config->n_rules + 1);
 	for (size_t i = 0; i < config->n_rules; i++)
 		engine->rule_ids[i] = g_intern_string(config->rules[i].id);
+	g_free(engine->naming);
+	engine->naming = naming_of(&config->privacy);
 }
 
 int ctl_engine_new(const struct ctl_config *config, ctl_trigger_fn *sink, void *ctx,
@@ -54,13 +65,15 @@ int ctl_engine_new(const struct ctl_config *config, ctl_trigger_fn *sink, void *
 	ctl_timers_init(&engine->timers);
 	engine->zones = g_hash_table_new_full(NULL, NULL, NULL, g_free);
 	engine->apps = g_hash_table_new_full(NULL, NULL, NULL, g_free);
-	engine->by_endpoint = g_hash_table_new_full(
-		ctl_addr_hash, ctl_addr_equal, NULL, profile_destroy);
+	engine->by_id = g_ptr_array_new_with_free_func(profile_destroy);
+	engine->by_endpoint = g_hash_table_new(ctl_addr_hash, ctl_addr_equal);
 	engine->by_subject = g_hash_table_new(g_str_hash, g_str_equal);
 	engine->n_triggers = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	engine->n_suppressed = g_hash_table_new_full(
 		g_str_hash, g_str_equal, g_free, counts_destroy);
 	engine->pending = g_ptr_array_new();
+	engine->untold = g_ptr_array_new();
+	engine->forgotten = g_array_new(FALSE, FALSE, sizeof(uint64_t));
 	settle(engine, config);
 	engine->n_persons = config->facts->persons->len;
 	engine->by_person = g_new0(struct ctl_profile *, engine->n_persons + 1);
@@ -72,13 +85,19 @@ void ctl_engine_free(struct ctl_engine *engine)
 {
 	if (engine == NULL)
 		return;
-	for (size_t i = 0; i < engine->n_persons; i++)
-		ctl_profile_free(engine->by_person[i]);
 	for (guint i = 0; i < engine->pending->len; i++)
 		ctl_trigger_free(engine->pending->pdata[i]);
 	g_ptr_array_unref(engine->pending);
 	g_hash_table_unref(engine->by_endpoint);
 	g_hash_table_unref(engine->by_subject);
+	g_ptr_array_unref(engine->by_id);
+	g_ptr_array_unref(engine->untold);
+	g_array_unref(engine->forgotten);
+	ctl_idset_fini(&engine->changed);
+	ctl_idset_fini(&engine->unwritten);
+	ctl_idset_fini(&engine->unpublished);
+	ctl_idset_fini(&engine->round.todo);
+	ctl_pack_fini(&engine->packed);
 	g_hash_table_unref(engine->n_triggers);
 	g_hash_table_unref(engine->n_suppressed);
 	g_hash_table_unref(engine->apps);
@@ -88,7 +107,44 @@ void ctl_engine_free(struct ctl_engine *engine)
 	g_time_zone_unref(engine->default_tz);
 	g_free(engine->by_person);
 	g_free(engine->rule_ids);
+	g_free(engine->naming);
 	g_free(engine);
+}
+
+struct ctl_profile *ctl_engine_profile(const struct ctl_engine *engine, uint64_t id)
+{
+	return id == 0 || id > engine->by_id->len ? NULL : engine->by_id->pdata[id - 1];
+}
+
+uint64_t ctl_engine_unpublished(const struct ctl_engine *engine, uint64_t from)
+{
+	return ctl_idset_next(&engine->unpublished, from);
+}
+
+uint64_t ctl_engine_n_unpublished(const struct ctl_engine *engine)
+{
+	return engine->unpublished.n_ids;
+}
+
+void ctl_engine_set_published(struct ctl_engine *engine, uint64_t id)
+{
+	struct ctl_profile *profile = ctl_engine_profile(engine, id);
+
+	ctl_idset_remove(&engine->unpublished, id);
+	if (profile == NULL)
+		return;
+	(void)ctl_profile_published(profile);
+	ctl_engine_note(engine, profile);
+}
+
+void ctl_engine_set_unpublished(struct ctl_engine *engine, uint64_t id)
+{
+	struct ctl_profile *profile = ctl_engine_profile(engine, id);
+
+	if (profile == NULL)
+		return;
+	(void)ctl_profile_touch(profile, CTL_MARK_FLAGS);
+	ctl_engine_note(engine, profile);
 }
 
 struct ctl_zone *ctl_engine_zone(struct ctl_engine *engine, GTimeZone *tz)
@@ -215,92 +271,11 @@ void ctl_engine_advance(struct ctl_engine *engine, uint64_t now_ns)
 	run_timers(engine, now_ns);
 	engine->now_ns = MAX(engine->now_ns, now_ns);
 	ctl_decide_flush(engine);
-}
-
-/* Who the person is under the new facts, by one kind of identifier; NULL when nobody. */
-static const struct ctl_person *person_again(const struct ctl_facts *facts,
-	const struct ctl_person *person, const char *kind, const char *value)
-{
-	g_autofree char *identifier = g_strconcat(kind, value, NULL);
-	const struct ctl_person *found = value == NULL ? NULL : ctl_facts_find(facts, identifier);
-
-	// A number or SIM that another account has now was recycled: its new holder starts empty.
-	if (found != NULL && found->account != NULL && person->account != NULL &&
-		strcmp(found->account, person->account) != 0)
-		return NULL;
-	return found;
-}
-
-/* Hand profiles over to the persons of the new facts, by the surest identifier first: a new SIM
- * keeps the account or the number, and who took the number along keeps the SIM. */
-static void rebind_by(struct ctl_engine *engine, const struct ctl_facts *facts,
-	struct ctl_profile **old, size_t n_old, const char *kind, size_t value_off)
-{
-	for (size_t i = 0; i < n_old; i++) {
-		const struct ctl_person *was = old[i] == NULL ? NULL : old[i]->person;
-		const struct ctl_person *is = was == NULL
-			? NULL
-			: person_again(facts, was, kind,
-				  *(char *const *)((const char *)was + value_off));
-
-		if (is == NULL || engine->by_person[is->id - 1] != NULL)
-			continue;
-		engine->by_person[is->id - 1] = old[i];
-		ctl_account_tell(engine, old[i], is);
-		old[i] = NULL;
-	}
-}
-
-static void rebind_persons(struct ctl_engine *engine, const struct ctl_facts *facts)
-{
-	struct ctl_profile **const old = engine->by_person;
-	const size_t n_old = engine->n_persons;
-
-	g_hash_table_remove_all(engine->by_subject); // each profile is named anew
-	engine->n_persons = facts->persons->len;
-	engine->by_person = g_new0(struct ctl_profile *, engine->n_persons + 1);
-	rebind_by(engine, facts, old, n_old, "account:", offsetof(struct ctl_person, account));
-	rebind_by(engine, facts, old, n_old, "imsi:", offsetof(struct ctl_person, imsi));
-	rebind_by(engine, facts, old, n_old, "msisdn:", offsetof(struct ctl_person, msisdn));
-	for (size_t i = 0; i < n_old; i++)
-		ctl_profile_free(old[i]); // told no more
-	g_free(old);
-}
-
-static void profile_reload(struct ctl_engine *engine, struct ctl_profile *profile,
-	const struct ctl_detector *const *detectors)
-{
-	ctl_profile_prune(profile, engine->rule_ids, detectors, engine->config->n_rules);
-	for (uint32_t i = 0; i < engine->config->n_rules; i++) {
-		const struct ctl_look look = ctl_engine_look(engine, profile, i);
-
-		if (look.rule->detector->on_reload != NULL &&
-			ctl_profile_state_find(profile, look.rule->detector, look.rule_id) != NULL)
-			look.rule->detector->on_reload(&look);
-	}
-	ctl_engine_note(engine, profile);
+	ctl_engine_forget_untold(engine);
 }
 
 void ctl_engine_reload(struct ctl_engine *engine, const struct ctl_config *config)
 {
-	g_autofree const struct ctl_detector **detectors = g_new0(
-		const struct ctl_detector *, config->n_rules + 1);
-	GHashTableIter iter;
-	gpointer profile;
-
-	for (size_t i = 0; i < config->n_rules; i++)
-		detectors[i] = config->rules[i].detector;
 	settle(engine, config);
-	ctl_timers_clear(&engine->timers);
-	rebind_persons(engine, config->facts);
-	g_hash_table_iter_init(&iter, engine->by_endpoint);
-	while (g_hash_table_iter_next(&iter, NULL, &profile)) {
-		struct ctl_profile *p = profile;
-
-		p->zone = ctl_engine_zone(engine, engine->default_tz);
-		profile_reload(engine, p, detectors);
-	}
-	for (size_t i = 0; i < engine->n_persons; i++)
-		if (engine->by_person[i] != NULL)
-			profile_reload(engine, engine->by_person[i], detectors);
+	ctl_engine_bind(engine, 1, false);
 }

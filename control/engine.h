@@ -36,6 +36,20 @@ void ctl_engine_tick(struct ctl_engine *engine, uint64_t end_ns, const struct dp
 /* Advance event time without traffic (end of the last capture file: + 10 min). */
 void ctl_engine_advance(struct ctl_engine *engine, uint64_t now_ns);
 
+/* The profile of an id (1..), of a person or of an endpoint nobody is bound to; NULL when it was
+ * never given, or was forgotten. Borrowed until the next tick or reload. */
+struct ctl_profile;
+struct ctl_profile *ctl_engine_profile(const struct ctl_engine *engine, uint64_t id);
+
+/* Persons' profiles that say something else than what was published of them last, or under another
+ * subject: the lowest id >= from, UINT64_MAX when there is none. It outlives a restart. */
+uint64_t ctl_engine_unpublished(const struct ctl_engine *engine, uint64_t from);
+uint64_t ctl_engine_n_unpublished(const struct ctl_engine *engine);
+
+/* What the profile says now has been published; or has to be. An id that was forgotten is fine. */
+void ctl_engine_set_published(struct ctl_engine *engine, uint64_t id);
+void ctl_engine_set_unpublished(struct ctl_engine *engine, uint64_t id);
+
 /* For reports: [{"subscriber":SUBJECT,"app":…,"up_bytes":…,"down_bytes":…}] sorted by subscriber,
  * app. Bytes of endpoints nobody is bound to stand under "endpoint:" + 16 base32 characters of the
  * endpoint's pseudonym. Owned by the caller. */

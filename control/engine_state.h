@@ -2,11 +2,14 @@
 #pragma once
 
 /* What the parts of the engine share: engine.c (time), account.c (records to profiles), decide.c
- * (candidates to triggers), engine_json.c (views). Private to them. Control thread only. */
+ * (candidates to triggers), engine_bind.c (persons to profiles), engine_json.c (views),
+ * engine_store.c (to disk), engine_read.c and engine_restore.c (and back). Private to them. Control
+ * thread only. */
 
 #include "control/detector.h"
 #include "control/engine.h"
 #include "control/idset.h"
+#include "control/pack.h"
 #include "control/timer.h"
 
 /* What the configuration says about an app; made when its first record comes. */
@@ -14,6 +17,15 @@ struct ctl_app_info {
 	bool is_opaque; // VPN or relay: what goes on inside is not seen
 	uint32_t n_rules;
 	uint32_t rules[]; // indexes of the rules that look at it
+};
+
+/* Images are written in rounds (engine_store.c). */
+struct ctl_round {
+	struct ctl_idset todo; // of the round under way; empty between rounds
+	uint64_t began_ns; // event time; of the last round when none is under way, 0 = none yet
+	uint64_t slice; // images a tick
+	uint64_t next_id; // nothing below it is left to do
+	bool is_under_way;
 };
 
 struct ctl_engine {
@@ -29,17 +41,29 @@ struct ctl_engine {
 	struct ctl_timers timers;
 
 	uint64_t n_profiles; // ids given
-	struct ctl_idset changed; // profiles with marks of change
-	struct ctl_profile **by_person; // by person id - 1
+	GPtrArray *by_id; // struct ctl_profile by id - 1, owned; NULL where forgotten
+	struct ctl_profile **by_person; // by person id - 1; borrowed, as in the next two
 	size_t n_persons;
-	GHashTable *by_endpoint; // struct dp_addr -> struct ctl_profile, owned by the table
+	GHashTable *by_endpoint; // struct dp_addr -> struct ctl_profile
 	GHashTable *by_subject; // text -> struct ctl_profile, borrowed
 	uint64_t other_bytes[2]; // of endpoints beyond the bound of by_endpoint
+
+	GPtrArray
+		*untold; // struct ctl_profile of persons told no more, longest ago first; borrowed
+
+	struct ctl_idset changed; // bear marks of change: for the next journal
+	struct ctl_idset unwritten; // their images are behind the journal
+	struct ctl_idset unpublished; // what is published of them is behind
+	GArray *forgotten; // uint64_t ids: for the next journal
+	uint64_t journal_ns; // key of the last journal value, 0 = none
+	struct ctl_round round;
+	struct ctl_pack packed; // what is put into a batch next; its memory is kept
 
 	GTimeZone *default_tz;
 	GHashTable *zones; // GTimeZone * -> struct ctl_zone
 	GHashTable *apps; // app id -> struct ctl_app_info
 	const char **rule_ids; // interned, by rule index
+	char *naming; // text that is another when subjects are made in another way; owned
 
 	GPtrArray *pending; // struct ctl_trigger of this tick
 	GHashTable *n_triggers; // type -> uint64_t
@@ -51,6 +75,8 @@ static inline void ctl_engine_note(struct ctl_engine *engine, const struct ctl_p
 {
 	if (profile->marks != 0)
 		ctl_idset_add(&engine->changed, profile->id);
+	if (profile->is_unpublished && profile->person != NULL)
+		ctl_idset_add(&engine->unpublished, profile->id);
 }
 
 /* engine.c */
@@ -69,9 +95,20 @@ void ctl_account_record(
 /* The running sums as the profile sees them. */
 struct ctl_sums ctl_account_sums(
 	const struct ctl_engine *engine, const struct ctl_profile *profile);
-void ctl_account_tell(
+
+/* engine_bind.c */
+
+/* A person of the facts in force, for whom there was no profile. */
+void ctl_engine_tell(
 	struct ctl_engine *engine, struct ctl_profile *profile, const struct ctl_person *person);
+/* All profiles to the persons of the facts in force, under the rules in force; arms all timers.
+ * are_renamed: those that have no subject yet had another one once. */
+void ctl_engine_bind(struct ctl_engine *engine, unsigned n_threads, bool are_renamed);
+/* Whoever was told of last too long ago. */
+void ctl_engine_forget_untold(struct ctl_engine *engine);
 
 /* decide.c */
 void ctl_decide_flush(struct ctl_engine *engine);
 void ctl_count_up(GHashTable *counts, const char *name);
+/* Counts of what was withheld of a rule, by reason. */
+GHashTable *ctl_suppressed_of(struct ctl_engine *engine, const char *rule);

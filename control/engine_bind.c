@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "control/engine_state.h"
+#include "control/share.h"
+#include "control/subject.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A profile on its way to the person it is of under the facts in force. */
+struct match {
+	struct ctl_profile *profile;
+	const struct ctl_person *person; // NULL = not found
+	const struct ctl_person *candidate; // by the identifier at work
+};
+
+struct binding {
+	struct ctl_engine *engine;
+	const struct ctl_detector **detectors; // by rule index
+	bool are_renamed; // those without a name had another one when they were written
+	const char *kind; // of the identifier at work
+	size_t value_off; // its place in struct ctl_identity
+	struct match *matches;
+	size_t n_matches;
+};
+
+/* The pseudonym is derived at the edge: under a new key the profile stays and is named anew.
+ * Returns whether it has another name now. */
+static bool name(const struct ctl_privacy *privacy, struct ctl_profile *profile)
+{
+	char subject[CTL_SUBJECT_MAX];
+
+	if (ctl_subject_of_person(privacy, profile->person, subject, NULL) < 0)
+		(void)g_snprintf(subject, sizeof(subject), "subscriber:%" G_GUINT64_FORMAT,
+			profile->person->id);
+	if (g_strcmp0(profile->subject, subject) == 0)
+		return false;
+	g_free(profile->subject);
+	profile->subject = g_strdup(subject);
+	return true;
+}
+
+/* What the engine keeps of it. No old name is in by_subject. */
+static void enter(struct ctl_engine *engine, struct ctl_profile *profile)
+{
+	const struct ctl_person *person = profile->person;
+	GTimeZone *tz = person->tz;
+
+	if (tz == NULL && person->n_buckets > 0)
+		tz = person->buckets[0].tz;
+	profile->zone = ctl_engine_zone(engine, tz == NULL ? engine->default_tz : tz);
+	(void)g_hash_table_replace(engine->by_subject, profile->subject, profile);
+}
+
+void ctl_engine_tell(
+	struct ctl_engine *engine, struct ctl_profile *profile, const struct ctl_person *person)
+{
+	ctl_profile_tell(profile, person, engine->config->catalogue);
+	(void)name(&engine->config->privacy, profile);
+	enter(engine, profile);
+	ctl_engine_note(engine, profile);
+}
+
+/* Newest first: who was told last has the better claim to what they share. */
+static int untold_cmp(const void *pa, const void *pb)
+{
+	const struct ctl_profile *a = ((const struct match *)pa)->profile;
+	const struct ctl_profile *b = ((const struct match *)pb)->profile;
+
+	if (a->untold_since_ns != b->untold_since_ns)
+		return a->untold_since_ns > b->untold_since_ns ? -1 : 1;
+	return a->id < b->id ? -1 : a->id > b->id;
+}
+
+/* Profiles of persons, those bound until now first, by id. */
+static void collect(struct binding *b)
+{
+	const GPtrArray *by_id = b->engine->by_id;
+	size_t n_told = 0;
+
+	b->matches = g_new(struct match, by_id->len + 1);
+	for (int is_untold = 0; is_untold < 2; is_untold++) {
+		n_told = b->n_matches;
+		for (guint i = 0; i < by_id->len; i++) {
+			struct ctl_profile *p = by_id->pdata[i];
+
+			if (p != NULL && p->who == CTL_WHO_PERSON &&
+				(p->untold_since_ns != 0) == (is_untold != 0))
+				b->matches[b->n_matches++] = (struct match){.profile = p};
+		}
+	}
+	qsort(b->matches + n_told, b->n_matches - n_told, sizeof(*b->matches), untold_cmp);
+}
+
+/* Who the person is under the new facts, by one kind of identifier; NULL when nobody. */
+static const struct ctl_person *person_again(const struct ctl_facts *facts,
+	const struct ctl_identity *identity, const char *kind, const char *value)
+{
+	g_autofree char *identifier = value == NULL ? NULL : g_strconcat(kind, value, NULL);
+	const struct ctl_person *found = value == NULL ? NULL : ctl_facts_find(facts, identifier);
+
+	// A number or SIM that another account has now was recycled: its new holder starts empty.
+	if (found != NULL && found->account != NULL && identity->account != NULL &&
+		strcmp(found->account, identity->account) != 0)
+		return NULL;
+	return found;
+}
+
+static void find_share(void *ctx, size_t begin, size_t end)
+{
+	struct binding *b = ctx;
+
+	for (size_t i = begin; i < end; i++) {
+		struct match *m = &b->matches[i];
+		const struct ctl_identity *identity = m->profile->identity;
+
+		if (m->person == NULL)
+			m->candidate = person_again(b->engine->config->facts, identity, b->kind,
+				*(const char *const *)((const char *)identity + b->value_off));
+	}
+}
+
+/* By one kind of identifier; of two who claim the same person the first one has it. */
+static void match_by(struct binding *b, unsigned n_threads, const char *kind, size_t value_off)
+{
+	b->kind = kind;
+	b->value_off = value_off;
+	ctl_share(n_threads, b->n_matches, find_share, b);
+	for (size_t i = 0; i < b->n_matches; i++) {
+		struct match *m = &b->matches[i];
+		struct ctl_profile **slot;
+
+		if (m->person != NULL || m->candidate == NULL)
+			continue;
+		slot = &b->engine->by_person[m->candidate->id - 1];
+		if (*slot != NULL)
+			continue;
+		*slot = m->profile;
+		m->person = m->candidate;
+	}
+}
+
+/* What belongs to the one profile alone. */
+static void tell_share(void *ctx, size_t begin, size_t end)
+{
+	struct binding *b = ctx;
+	const struct ctl_config *config = b->engine->config;
+
+	for (size_t i = begin; i < end; i++) {
+		struct ctl_profile *profile = b->matches[i].profile;
+		const bool had_name = profile->subject != NULL;
+
+		ctl_profile_prune(profile, b->engine->rule_ids, b->detectors, config->n_rules);
+		if (b->matches[i].person == NULL) {
+			ctl_profile_untell(profile, MAX(b->engine->now_ns, 1));
+			continue;
+		}
+		ctl_profile_tell(profile, b->matches[i].person, config->catalogue);
+		if (name(&config->privacy, profile) && (had_name || b->are_renamed))
+			(void)ctl_profile_touch(profile, CTL_MARK_FLAGS); // nothing is under it yet
+	}
+}
+
+/* Timers anew, and what a detector drops under the new rules. */
+static void rearm(struct ctl_engine *engine, struct ctl_profile *profile)
+{
+	for (uint32_t i = 0; i < engine->config->n_rules; i++) {
+		const struct ctl_look look = ctl_engine_look(engine, profile, i);
+
+		if (look.rule->detector->on_reload != NULL &&
+			ctl_profile_state_find(profile, look.rule->detector, look.rule_id) != NULL)
+			look.rule->detector->on_reload(&look);
+	}
+}
+
+static void set_untold(struct ctl_engine *engine, struct ctl_profile *profile)
+{
+	profile->zone = ctl_engine_zone(engine, engine->default_tz);
+	g_clear_pointer(&profile->subject, g_free);
+	g_ptr_array_add(engine->untold, profile);
+	ctl_idset_remove(&engine->unpublished, profile->id);
+	ctl_engine_note(engine, profile);
+}
+
+static int oldest_cmp(gconstpointer pa, gconstpointer pb)
+{
+	const struct ctl_profile *a = *(struct ctl_profile *const *)pa;
+	const struct ctl_profile *b = *(struct ctl_profile *const *)pb;
+
+	if (a->untold_since_ns != b->untold_since_ns)
+		return a->untold_since_ns < b->untold_since_ns ? -1 : 1;
+	return a->id < b->id ? -1 : a->id > b->id;
+}
+
+static void settle_persons(struct binding *b)
+{
+	struct ctl_engine *engine = b->engine;
+
+	for (size_t i = 0; i < b->n_matches; i++) {
+		struct match *m = &b->matches[i];
+
+		if (m->person == NULL) {
+			set_untold(engine, m->profile);
+			continue;
+		}
+		enter(engine, m->profile);
+		rearm(engine, m->profile);
+		ctl_engine_note(engine, m->profile);
+	}
+	g_ptr_array_sort(engine->untold, oldest_cmp);
+}
+
+static void settle_endpoints(struct binding *b)
+{
+	struct ctl_engine *engine = b->engine;
+
+	for (guint i = 0; i < engine->by_id->len; i++) {
+		struct ctl_profile *profile = engine->by_id->pdata[i];
+
+		if (profile == NULL || profile->who != CTL_WHO_ENDPOINT)
+			continue;
+		profile->zone = ctl_engine_zone(engine, engine->default_tz);
+		ctl_profile_prune(profile, engine->rule_ids, b->detectors, engine->config->n_rules);
+		rearm(engine, profile);
+		ctl_engine_note(engine, profile);
+	}
+}
+
+/* By the surest identifier first: a new SIM keeps the account or the number, and who took the
+ * number along keeps the SIM. */
+void ctl_engine_bind(struct ctl_engine *engine, unsigned n_threads, bool are_renamed)
+{
+	const struct ctl_config *config = engine->config;
+	g_autofree const struct ctl_detector **detectors = g_new0(
+		const struct ctl_detector *, config->n_rules + 1);
+	struct binding b = {.engine = engine, .detectors = detectors, .are_renamed = are_renamed};
+
+	for (size_t i = 0; i < config->n_rules; i++)
+		detectors[i] = config->rules[i].detector;
+	ctl_timers_clear(&engine->timers);
+	g_hash_table_remove_all(engine->by_subject); // each profile is named anew
+	g_ptr_array_set_size(engine->untold, 0);
+	g_free(engine->by_person);
+	engine->n_persons = config->facts->persons->len;
+	engine->by_person = g_new0(struct ctl_profile *, engine->n_persons + 1);
+	collect(&b);
+	match_by(&b, n_threads, "account:", offsetof(struct ctl_identity, account));
+	match_by(&b, n_threads, "imsi:", offsetof(struct ctl_identity, imsi));
+	match_by(&b, n_threads, "msisdn:", offsetof(struct ctl_identity, msisdn));
+	ctl_share(n_threads, b.n_matches, tell_share, &b);
+	settle_persons(&b);
+	settle_endpoints(&b);
+	g_free(b.matches);
+	ctl_engine_forget_untold(engine);
+}
+
+static void forget(struct ctl_engine *engine, struct ctl_profile *profile)
+{
+	const uint64_t id = profile->id;
+
+	engine->by_id->pdata[id - 1] = NULL;
+	ctl_profile_free(profile);
+	ctl_idset_remove(&engine->changed, id);
+	ctl_idset_remove(&engine->unwritten, id);
+	ctl_idset_remove(&engine->round.todo, id);
+	ctl_idset_remove(&engine->unpublished, id);
+	g_array_append_val(engine->forgotten, id);
+}
+
+void ctl_engine_forget_untold(struct ctl_engine *engine)
+{
+	const uint64_t keep_ns = engine->config->store.keep_untold_ns;
+	guint n = 0;
+
+	for (; n < engine->untold->len; n++) {
+		struct ctl_profile *profile = engine->untold->pdata[n];
+
+		if (engine->now_ns < profile->untold_since_ns ||
+			engine->now_ns - profile->untold_since_ns < keep_ns)
+			break;
+		forget(engine, profile);
+	}
+	if (n > 0)
+		g_ptr_array_remove_range(engine->untold, 0, n);
+}
