@@ -7,7 +7,7 @@
 /* CTL_META_ENGINE */
 enum ctl_engine_part {
 	/* u64: event time, first packet, ids given, bytes seen, unbound; f64: bytes x share lost;
-	 * u64: bytes up and down of endpoints that had no room. */
+	 * u64: bytes up and down of endpoints that had no room, bytes unclassified. */
 	CTL_ENGINE_NODE = 1,
 	CTL_ENGINE_NAMING = 2, // text: how subjects are made; hashes stand under them
 	CTL_ENGINE_TRIGGERS = 3, // by type: text, u64

@@ -143,6 +143,23 @@ void fixture_reload(struct fixture *f, const char *rules, const char *facts)
 	f->config = config;
 }
 
+void fixture_restart(struct fixture *f)
+{
+	struct dp_err err;
+
+	ctl_engine_free(f->engine);
+	assert_int_equal(ctl_engine_new(f->config, sink, f, &f->engine, &err), 0);
+}
+
+void fixture_configure(struct fixture *f, const char *rules, const char *facts)
+{
+	struct ctl_config *old = f->config;
+
+	f->config = load(f, rules, facts);
+	fixture_restart(f);
+	ctl_config_free(old);
+}
+
 static void keep_mistake(void *ctx, const char *text)
 {
 	g_string_append(ctx, strrchr(text, '/') + 1);

@@ -38,6 +38,11 @@ void fixture_close(struct fixture *f);
 /* Load new rules and facts and have the engine reload. */
 void fixture_reload(struct fixture *f, const char *rules, const char *facts);
 
+/* Put a new engine that has seen nothing in place of the old one, under the same configuration. */
+void fixture_restart(struct fixture *f);
+/* The same under new rules and facts. */
+void fixture_configure(struct fixture *f, const char *rules, const char *facts);
+
 /* The rules are refused with these lines, "wirecue.yaml:9:5: ...\n" each. */
 void assert_refused(const struct fixture *f, const char *rules, const char *expected);
 

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "control/engine_read.h"
+#include "control/engine_store.h"
+
+#include <errno.h>
+
+enum { THREADS_MAX = 64 };
+
+/* One thread's reading. */
+struct reader {
+	struct ctl_engine *engine;
+	struct ctl_seal *seal; // owned
+	uint64_t *as_of_ns;
+	char *naming;
+	struct dp_err err;
+};
+
+static int on_meta(void *ctx, uint64_t, const void *value, size_t len)
+{
+	struct reader *r = ctx;
+
+	return ctl_engine_read_meta(r->engine, value, len, &r->naming, &r->err);
+}
+
+static int on_image(void *ctx, uint64_t id, const void *value, size_t len)
+{
+	struct reader *r = ctx;
+
+	return ctl_engine_read_image(r->engine, id, value, len, r->seal, r->as_of_ns, &r->err);
+}
+
+static int on_tick_before(void *ctx, uint64_t, const void *value, size_t len)
+{
+	struct reader *r = ctx;
+
+	return ctl_engine_read_forgotten(r->engine, value, len, r->as_of_ns, &r->err);
+}
+
+static int on_tick(void *ctx, uint64_t end_ns, const void *value, size_t len)
+{
+	struct reader *r = ctx;
+
+	return ctl_engine_read_tick(r->engine, end_ns, value, len, r->seal, r->as_of_ns, &r->err);
+}
+
+/* The sentence of whoever failed: a reader, or else the store, which wrote reterr. */
+static int blame(int r, const struct reader *readers, unsigned n_readers, struct dp_err *reterr)
+{
+	for (unsigned i = 0; r < 0 && i < n_readers; i++) {
+		if (readers[i].err.text[0] == '\0')
+			continue;
+		*reterr = readers[i].err;
+		break;
+	}
+	return r;
+}
+
+static int read_images(const struct reader *model, struct ctl_store *store, unsigned n_threads,
+	struct dp_err *reterr)
+{
+	struct reader readers[THREADS_MAX];
+	void *ctxs[THREADS_MAX];
+	int r;
+
+	n_threads = CLAMP(n_threads, 1, THREADS_MAX);
+	for (unsigned i = 0; i < n_threads; i++) {
+		readers[i] = *model;
+		readers[i].seal = ctl_seal_clone(model->seal);
+		ctxs[i] = &readers[i];
+	}
+	r = ctl_store_read_parallel(store, CTL_TABLE_PROFILES, n_threads, on_image, ctxs, reterr);
+	r = blame(r, readers, n_threads, reterr);
+	for (unsigned i = 0; i < n_threads; i++)
+		ctl_seal_free(readers[i].seal);
+	return r;
+}
+
+/* Each is somebody's, and no two are of one endpoint. */
+static int enter_endpoints(struct ctl_engine *engine, struct dp_err *reterr)
+{
+	for (guint i = 0; i < engine->by_id->len; i++) {
+		struct ctl_profile *profile = engine->by_id->pdata[i];
+
+		if (profile == NULL || profile->who == CTL_WHO_PERSON)
+			continue;
+		if (profile->who != CTL_WHO_ENDPOINT ||
+			!g_hash_table_insert(engine->by_endpoint, &profile->endpoint, profile))
+			return dp_fail(reterr, EBADMSG,
+				"profile %u of the store is nobody's, expected a person's or an "
+				"endpoint's of its own",
+				i + 1);
+	}
+	return 0;
+}
+
+static int read_all(
+	struct reader *reader, struct ctl_store *store, unsigned n_threads, struct dp_err *reterr)
+{
+	struct ctl_engine *engine = reader->engine;
+	int r = ctl_store_get(store, CTL_TABLE_META, CTL_META_ENGINE, on_meta, reader, reterr);
+
+	r = blame(r, reader, 1, reterr);
+	if (r < 0)
+		return r;
+	g_ptr_array_set_size(engine->by_id, (gint)engine->n_profiles);
+	reader->as_of_ns = g_new0(uint64_t, engine->n_profiles + 1);
+	r = read_images(reader, store, n_threads, reterr);
+	if (r == 0)
+		r = ctl_store_read(store, CTL_TABLE_JOURNAL, 0, on_tick_before, reader, reterr);
+	if (r == 0)
+		r = ctl_store_read(store, CTL_TABLE_JOURNAL, 0, on_tick, reader, reterr);
+	r = blame(r, reader, 1, reterr);
+	return r < 0 ? r : enter_endpoints(engine, reterr);
+}
+
+int ctl_engine_restore(struct ctl_engine *engine, struct ctl_store *store, struct ctl_seal *seal,
+	unsigned n_threads, uint64_t *ret_watermark_ns, struct dp_err *reterr)
+{
+	struct reader reader = {.engine = engine, .seal = seal};
+	struct dp_err err = {0};
+	int r = read_all(&reader, store, n_threads, &err);
+
+	if (r == 0) {
+		engine->round.began_ns = engine->now_ns;
+		ctl_engine_bind(engine, n_threads, g_strcmp0(reader.naming, engine->naming) != 0);
+	}
+	*ret_watermark_ns = engine->now_ns;
+	g_free(reader.as_of_ns);
+	g_free(reader.naming);
+	if (r == -ENOENT)
+		return 0;
+	if (r < 0 && reterr != NULL)
+		*reterr = err;
+	return r;
+}
