@@ -185,7 +185,7 @@ static int build(struct dp_path *path, const struct dp_path_config *c, struct dp
 			n_receivers_of(c), DP_WORKERS_MAX, DP_RECEIVERS_MAX);
 	dp_hash_key_init();
 	path->nets = c->nets;
-	path->offset_ns = dp_event_offset_ns();
+	path->offset_ns = dp_event_offset_ns(c->not_before_ns);
 	path->pool = rte_pktmbuf_pool_create("frames", n_mbufs(c), POOL_CACHE, PRIV_BYTES,
 		RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
 	if (path->pool == NULL)

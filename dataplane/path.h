@@ -27,6 +27,7 @@ struct dp_path_config {
 	size_t n_captures;
 	const char *const *ports; // live: devices as given to the EAL, "net_tap0,iface=x" too
 	size_t n_ports;
+	uint64_t not_before_ns; // live event time begins here, or at the clock when that is later
 	struct dp_stage *stages; // n_workers, given
 };
 

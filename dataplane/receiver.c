@@ -26,13 +26,15 @@ static uint64_t monotonic_ns(void)
 	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
 }
 
-uint64_t dp_event_offset_ns(void)
+uint64_t dp_event_offset_ns(uint64_t not_before_ns)
 {
 	struct timespec ts;
-	const uint64_t now = monotonic_ns();
+	const uint64_t monotonic = monotonic_ns();
+	uint64_t wall;
 
-	(void)clock_gettime(CLOCK_REALTIME, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec - now;
+	(void)clock_gettime(CLOCK_REALTIME, &ts); // cannot fail for this clock
+	wall = (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+	return (wall < not_before_ns ? not_before_ns : wall) - monotonic;
 }
 
 uint64_t dp_event_now_ns(uint64_t offset_ns)

@@ -57,8 +57,9 @@ struct dp_receiver_end {
 
 /* Live event time: CLOCK_REALTIME once, at the start, and CLOCK_MONOTONIC from there. It never steps,
  * and it keeps the rate that NTP keeps. (The TSC's would drift: where the CPU does not tell its
- * frequency, DPDK measures it and rounds to 10 MHz, up to 0.2 % or three minutes a day.) Any thread. */
-uint64_t dp_event_offset_ns(void);
+ * frequency, DPDK measures it and rounds to 10 MHz, up to 0.2 % or three minutes a day.) It begins at
+ * not_before_ns when the clock stands earlier: event time never runs backwards. Any thread. */
+uint64_t dp_event_offset_ns(uint64_t not_before_ns);
 uint64_t dp_event_now_ns(uint64_t offset_ns);
 
 /* Run until the source or control ends it. The end of a capture advances event time by 10 minutes,

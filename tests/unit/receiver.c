@@ -70,7 +70,7 @@ static void a_receiver_that_was_late_ends_at_the_same_tick_as_others(void **)
 	struct dp_receiver r = {.cfg = {.tick_ns = TICK_NS, .nets = &nets},
 		.source = &source,
 		.n_workers = 1,
-		.offset_ns = dp_event_offset_ns(),
+		.offset_ns = dp_event_offset_ns(0),
 		.drained = &drained};
 	// Control has named a tick that is over when the thread runs again.
 	const uint64_t at_tick = dp_event_now_ns(r.offset_ns) / TICK_NS - 5;
