@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "control/commands.h"
 #include "control/flowlog.h"
+#include "control/keeper.h"
 #include "control/log.h"
 #include "control/pipeline.h"
 #include "control/progress.h"
@@ -34,7 +35,7 @@ struct options {
 	const char *config;
 	struct ctl_config_overrides overrides;
 	const char *flows, *triggers;
-	bool is_json, no_redis, with_timing, is_exact;
+	bool is_json, no_redis, with_timing, is_exact, has_store;
 	const char *const *captures;
 	size_t n_captures;
 };
@@ -64,6 +65,8 @@ static const char help_text[] =
 	"      --triggers FILE   write one CloudEvent a line\n"
 	"      --redis URL       publish there instead of where the configuration says\n"
 	"      --no-redis        publish nothing\n"
+	"      --store DIR       keep what becomes known there; a replay that was killed goes on\n"
+	"                        behind what it had kept, one of later captures on top of it\n"
 	"      --timing          add timing figures to the report\n"
 	"      --exact-frames    each frame in a heap block of its own size, for memory checkers\n"
 	"  -h, --help            this text\n"
@@ -79,6 +82,7 @@ enum {
 	OPT_TRIGGERS,
 	OPT_REDIS,
 	OPT_NO_REDIS,
+	OPT_STORE,
 	OPT_TIMING,
 	OPT_EXACT
 };
@@ -92,6 +96,7 @@ static const struct option long_options[] = {
 	{"triggers", required_argument, NULL, OPT_TRIGGERS},
 	{"redis", required_argument, NULL, OPT_REDIS},
 	{"no-redis", no_argument, NULL, OPT_NO_REDIS},
+	{"store", required_argument, NULL, OPT_STORE},
 	{"timing", no_argument, NULL, OPT_TIMING},
 	{"exact-frames", no_argument, NULL, OPT_EXACT},
 	{"help", no_argument, NULL, 'h'},
@@ -146,6 +151,11 @@ static int set_option(struct options *o, int c, char *const argv[])
 	case OPT_NO_REDIS:
 		o->no_redis = true;
 		return -1;
+	case OPT_STORE:
+		o->overrides.store = optarg;
+		o->overrides.number_names = ctl_keeper_number_names;
+		o->has_store = true;
+		return -1;
 	case OPT_TIMING:
 		o->with_timing = true;
 		return -1;
@@ -189,7 +199,8 @@ static int open_outputs(struct replay *r, struct dp_err *err)
 				r->opt.flows);
 	}
 	if (r->opt.triggers != NULL)
-		return ctl_trigger_file_open(r->opt.triggers, false, &r->trigger_file, err);
+		return ctl_trigger_file_open(
+			r->opt.triggers, r->opt.has_store, &r->trigger_file, err);
 	return 0;
 }
 
@@ -211,6 +222,7 @@ static bool wait_ready(struct replay *r, uint64_t timeout_ns)
 		if (elapsed_ms(&begin) * 1000000 > timeout_ns)
 			return false;
 		(void)event_base_loop(r->base, EVLOOP_NONBLOCK);
+		ctl_pipeline_tend(r->pipeline);
 		(void)usleep(IDLE_US);
 	}
 	return true;
@@ -258,6 +270,7 @@ static int open_all(struct replay *r, struct ctl_config *config, struct dp_err *
 			.is_exact = r->opt.is_exact,
 			.trigger_file = r->trigger_file,
 			.is_published = !r->opt.no_redis,
+			.has_store = r->opt.has_store,
 		},
 		&r->pipeline, err);
 	if (ret == 0 && !r->opt.no_redis)
@@ -267,6 +280,9 @@ static int open_all(struct replay *r, struct ctl_config *config, struct dp_err *
 
 static void pump(struct replay *r)
 {
+	const struct ctl_config *config = ctl_pipeline_config_of(r->pipeline);
+	// A store has room for them all.
+	const size_t backlog_max = r->opt.has_store ? config->redis.queue_max / 2 : BACKLOG_MAX;
 	struct ctl_progress progress;
 	struct dp_path_stats s;
 
@@ -274,7 +290,7 @@ static void pump(struct replay *r)
 	while (!ctl_pipeline_is_done(r->pipeline)) {
 		// A slow Redis holds the reader back, so that the outbox never has to refuse.
 		const bool is_behind = r->publisher != NULL &&
-			ctl_outbox_stats(ctl_pipeline_outbox(r->pipeline)).n_waiting > BACKLOG_MAX;
+			ctl_outbox_stats(ctl_pipeline_outbox(r->pipeline)).n_waiting > backlog_max;
 		const bool is_busy = !is_behind && ctl_pipeline_poll(r->pipeline);
 
 		if (r->base != NULL)
@@ -340,8 +356,19 @@ static int deliver(struct replay *r)
 	if (left == 0)
 		return CTL_EXIT_OK;
 	ctl_publisher_sentence(r->publisher, sentence, sizeof(sentence));
-	return ctl_complain(
-		CTL_EXIT_FAILURE, "%zu triggers were not delivered: %s", left, sentence);
+	return ctl_complain(CTL_EXIT_FAILURE, "%zu triggers were not delivered%s: %s", left,
+		r->opt.has_store ? " (the store keeps them; replay again with it)" : "", sentence);
+}
+
+/* Before delivery, since only what is durable is published; and after it, what was delivered. */
+static int keep(struct replay *r)
+{
+	if (ctl_pipeline_keep(r->pipeline))
+		return CTL_EXIT_OK;
+	return ctl_complain(CTL_EXIT_FAILURE,
+		"the store '%s' does not take what is left (its disk may be full); nothing that it has "
+		"is lost",
+		ctl_pipeline_config_of(r->pipeline)->store.path);
 }
 
 /* Everything at the end is tried, so that one failure does not hide the rest. */
@@ -352,7 +379,9 @@ static int finish(struct replay *r)
 	int status;
 
 	ctl_flowlog_seal(ctl_pipeline_flowlog(r->pipeline));
-	status = deliver(r);
+	status = keep(r);
+	status |= deliver(r);
+	status |= keep(r);
 	status |= write_flows(r);
 	if (ctl_trigger_file_close(r->trigger_file, &err) < 0)
 		status |= ctl_complain(CTL_EXIT_FAILURE, "%s", err.text);

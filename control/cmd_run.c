@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "control/commands.h"
 #include "control/daemon.h"
+#include "control/keeper.h"
 #include "control/log.h"
 #include "control/pipeline.h"
 
@@ -17,18 +18,20 @@ static const char help_text[] =
 	"  -c, --config FILE     wirecue.yaml\n"
 	"      --redis URL       instead of redis.url\n"
 	"      --socket PATH     instead of control.socket\n"
+	"      --store DIR       instead of store.path\n"
 	"      --dry             check everything, print what would be started, and end\n"
 	"  -h, --help            this text\n"
 	"\n"
 	"Exit codes: 0 stopped in order; 1 no port could be opened, or another run-time failure; 2\n"
 	"usage or configuration error.\n";
 
-enum { OPT_REDIS = 256, OPT_SOCKET, OPT_DRY };
+enum { OPT_REDIS = 256, OPT_SOCKET, OPT_STORE, OPT_DRY };
 
 static const struct option long_options[] = {
 	{"config", required_argument, NULL, 'c'},
 	{"redis", required_argument, NULL, OPT_REDIS},
 	{"socket", required_argument, NULL, OPT_SOCKET},
+	{"store", required_argument, NULL, OPT_STORE},
 	{"dry", no_argument, NULL, OPT_DRY},
 	{"help", no_argument, NULL, 'h'},
 	{NULL},
@@ -54,6 +57,9 @@ static int parse(int argc, char **argv, struct options *o)
 			break;
 		case OPT_SOCKET:
 			o->daemon.overrides.socket = optarg;
+			break;
+		case OPT_STORE:
+			o->daemon.overrides.store = optarg;
 			break;
 		case OPT_DRY:
 			o->is_dry = true;
@@ -85,6 +91,7 @@ static void print_dry(const struct ctl_config *config)
 		cls_catalogue_count(config->catalogue));
 	(void)printf("rules     %zu\n", config->n_rules);
 	(void)printf("redis     %s\n", config->redis.url);
+	(void)printf("store     %s\n", config->store.enabled ? config->store.path : "none");
 	(void)printf("socket    %s\n", config->control_socket);
 	(void)printf("eal       %s\n", eal != NULL ? eal : "?");
 	free(eal);
@@ -99,6 +106,7 @@ int ctl_cmd_run(int argc, char **argv)
 
 	if (status >= 0)
 		return status;
+	o.daemon.overrides.number_names = ctl_keeper_number_names;
 	if (ctl_config_load(o.daemon.path, &o.daemon.overrides, ctl_print_mistake, NULL, &config) <
 		0)
 		return CTL_EXIT_USAGE;

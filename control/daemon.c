@@ -2,6 +2,7 @@
 #include "control/daemon.h"
 
 #include "control/facts.h"
+#include "control/keeper.h"
 #include "control/log.h"
 #include "control/notify.h"
 #include "control/pipeline.h"
@@ -30,6 +31,7 @@ struct daemon {
 	struct ctl_shows shows;
 	struct event *signals[SIGNALS];
 	struct event *poll_timer, *log_timer;
+	struct event *kept; // something was committed; NULL without a store
 	bool is_stopping;
 };
 
@@ -38,6 +40,13 @@ static void on_poll(evutil_socket_t, short, void *ctx)
 	struct daemon *d = ctx;
 
 	(void)ctl_pipeline_poll(d->pipeline);
+}
+
+static void on_kept(evutil_socket_t, short, void *ctx)
+{
+	struct daemon *d = ctx;
+
+	ctl_keeper_heard(ctl_pipeline_keeper(d->pipeline));
 }
 
 static void on_log(evutil_socket_t, short, void *)
@@ -128,6 +137,19 @@ static int open_loop(struct daemon *d, struct dp_err *reterr)
 	return 0;
 }
 
+/* What is committed is published at once, not with the next poll. */
+static int open_kept(struct daemon *d, struct dp_err *reterr)
+{
+	const struct ctl_keeper *keeper = ctl_pipeline_keeper(d->pipeline);
+
+	if (keeper == NULL)
+		return 0;
+	d->kept = event_new(d->base, ctl_keeper_fd(keeper), EV_READ | EV_PERSIST, on_kept, d);
+	if (d->kept == NULL || event_add(d->kept, NULL) != 0)
+		return dp_fail(reterr, ENOMEM, "cannot set up the event loop: %m");
+	return 0;
+}
+
 static int open_delivery(struct daemon *d, struct dp_err *reterr)
 {
 	const struct ctl_config *config = ctl_pipeline_config_of(d->pipeline);
@@ -185,9 +207,12 @@ static int open_all(struct daemon *d, struct dp_err *reterr)
 		ctl_config_free(d->cfg->config);
 		return r;
 	}
-	r = ctl_pipeline_open(
-		&(struct ctl_pipeline_config){.config = d->cfg->config, .is_published = true},
+	r = ctl_pipeline_open(&(struct ctl_pipeline_config){.config = d->cfg->config,
+				      .is_published = true,
+				      .has_store = d->cfg->config->store.enabled},
 		&d->pipeline, reterr);
+	if (r == 0)
+		r = open_kept(d, reterr);
 	if (r == 0)
 		r = open_delivery(d, reterr);
 	if (r == 0)
@@ -199,6 +224,8 @@ static void close_all(struct daemon *d)
 {
 	ctl_socket_close(d->socket);
 	ctl_publisher_free(d->publisher);
+	if (d->kept != NULL)
+		event_free(d->kept);
 	ctl_pipeline_close(d->pipeline);
 	for (size_t i = 0; i < SIGNALS; i++) {
 		if (d->signals[i] != NULL)
@@ -224,7 +251,13 @@ static void stop(struct daemon *d)
 		ctl_log(CTL_LOG_ERR, "stop_incomplete",
 			CTL_TEXT("consequence", "the last tick's usage is missing"));
 	left = ctl_publisher_flush(d->publisher, STOP_FLUSH_NS);
-	if (left > 0)
+	if (!ctl_pipeline_keep(d->pipeline))
+		ctl_log(CTL_LOG_ERR, "stop_unkept", CTL_TEXT("cause", "the store does not take it"),
+			CTL_TEXT("consequence", "the last ticks are lost"));
+	if (left > 0 && ctl_pipeline_keeper(d->pipeline) != NULL)
+		ctl_log(CTL_LOG_NOTICE, "triggers_waiting", CTL_COUNT("count", left),
+			CTL_TEXT("consequence", "the next start delivers them"));
+	else if (left > 0)
 		ctl_log(CTL_LOG_ERR, "triggers_undelivered", CTL_COUNT("count", left));
 	ctl_log(CTL_LOG_NOTICE, "stopped");
 }

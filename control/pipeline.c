@@ -5,6 +5,8 @@
 #include "control/collect.h"
 #include "control/engine.h"
 #include "control/flowlog.h"
+#include "control/keeper.h"
+#include "control/log.h"
 #include "control/totals.h"
 #include "control/utc.h"
 #include "dataplane/eal.h"
@@ -16,6 +18,8 @@
 
 enum { WORKERS_MAX = 64, FINISH_TICKS = 2 };
 static const uint64_t FINISH_NS = 5ULL * 1000000000;
+static const uint64_t KEEP_NS = 20ULL * 1000000000; // of a disk that is slow at the end
+static const uint64_t CLOCK_AHEAD_NS = 10ULL * 1000000000; // that nobody need hear of
 
 struct ctl_pipeline {
 	struct ctl_config *config; // in force
@@ -28,6 +32,7 @@ struct ctl_pipeline {
 	struct ctl_collect *collect;
 	struct ctl_engine *engine;
 	struct ctl_outbox *outbox;
+	struct ctl_keeper *keeper; // NULL: a restart forgets
 	struct ctl_flowlog *flowlog;
 	struct ctl_totals *totals;
 	uint64_t lost, received; // of the sources, at the last tick
@@ -172,8 +177,14 @@ static void on_tick(void *ctx, uint64_t end_ns, const struct dp_record *records,
 	struct ctl_pipeline *p = ctx;
 
 	ctl_totals_add(p->totals, records, n);
+	// A replay that goes on after a kill reads its captures again: this was worked then.
+	if (p->keeper != NULL && end_ns <= ctl_keeper_watermark(p->keeper))
+		return;
 	ctl_engine_tick(p->engine, end_ns, records, n, capture_loss(p));
-	ctl_outbox_seal(p->outbox, NULL);
+	if (p->keeper != NULL)
+		ctl_keeper_tick(p->keeper, end_ns);
+	else
+		ctl_outbox_seal(p->outbox, NULL);
 }
 
 static void on_note(void *ctx, const struct dp_record *note)
@@ -206,6 +217,7 @@ static int open_path(
 
 	plan_make(&plan, p->config, c->captures, c->n_captures, p->n_workers);
 	plan.path.is_exact = c->is_exact;
+	plan.path.not_before_ns = p->keeper != NULL ? ctl_keeper_watermark(p->keeper) : 0;
 	r = dp_eal_start(&plan.eal, reterr);
 	p->is_eal_started = true;
 	if (r == 0)
@@ -216,6 +228,30 @@ static int open_path(
 		r = dp_path_open(&plan.path, &p->path, reterr);
 	}
 	plan_free(&plan);
+	return r;
+}
+
+/* Engine and outbox, and what they remember. */
+static int open_control(
+	struct ctl_pipeline *p, const struct ctl_pipeline_config *c, struct dp_err *reterr)
+{
+	struct ctl_outbox_config oc = {
+		.queue_max = p->config->redis.queue_max,
+		.n_retained = p->config->redis.n_retained,
+		.is_replay = !p->is_live,
+		.is_published = c->is_published,
+		.file = c->trigger_file,
+	};
+	int r = c->has_store ? ctl_keeper_open(p->config, &p->keeper, reterr) : 0;
+
+	if (r < 0)
+		return r;
+	if (p->keeper != NULL)
+		oc.store = ctl_keeper_store(p->keeper);
+	p->outbox = ctl_outbox_new(&oc);
+	r = ctl_engine_new(p->config, ctl_outbox_push, p->outbox, &p->engine, reterr);
+	if (r == 0 && p->keeper != NULL)
+		r = ctl_keeper_restore(p->keeper, p->engine, p->outbox, reterr);
 	return r;
 }
 
@@ -233,13 +269,7 @@ int ctl_pipeline_open(const struct ctl_pipeline_config *c, struct ctl_pipeline *
 	p->n_workers = workers_of(p->config, p->is_live);
 	p->totals = ctl_totals_new();
 	p->flowlog = p->is_live ? NULL : ctl_flowlog_new();
-	p->outbox = ctl_outbox_new(&(struct ctl_outbox_config){
-		.queue_max = p->config->redis.queue_max,
-		.is_replay = !p->is_live,
-		.is_published = c->is_published,
-		.file = c->trigger_file,
-	});
-	r = ctl_engine_new(p->config, ctl_outbox_push, p->outbox, &p->engine, reterr);
+	r = open_control(p, c, reterr);
 	if (r == 0)
 		r = open_path(p, c, reterr);
 	if (r < 0) {
@@ -260,6 +290,7 @@ void ctl_pipeline_close(struct ctl_pipeline *p)
 	ctl_collect_free(p->collect);
 	ctl_engine_free(p->engine);
 	ctl_outbox_free(p->outbox);
+	ctl_keeper_close(p->keeper);
 	ctl_flowlog_free(p->flowlog);
 	ctl_totals_free(p->totals);
 	if (p->retired != p->first)
@@ -272,8 +303,26 @@ void ctl_pipeline_close(struct ctl_pipeline *p)
 	g_free(p);
 }
 
+/* What passed while we were away, and a clock that was set back meanwhile. */
+static void say_resumed(const struct ctl_pipeline *p)
+{
+	const uint64_t watermark_ns = ctl_keeper_watermark(p->keeper);
+	const uint64_t wall_ns = ctl_utc_now_ns();
+
+	if (watermark_ns > wall_ns + CLOCK_AHEAD_NS)
+		ctl_log(CTL_LOG_ERR, "clock_behind",
+			CTL_COUNT("seconds", (watermark_ns - wall_ns) / 1000000000),
+			CTL_TEXT("cause", "the clock stands before what the store holds"),
+			CTL_TEXT(
+				"consequence", "event time goes on from there, ahead of the clock"),
+			CTL_TEXT("remedy", "set the clock right and start again"));
+	ctl_keeper_gap(p->keeper, dp_path_now_ns(p->path));
+}
+
 int ctl_pipeline_start(struct ctl_pipeline *p, struct dp_err *reterr)
 {
+	if (p->is_live && p->keeper != NULL)
+		say_resumed(p);
 	return dp_path_start(p->path, reterr);
 }
 
@@ -288,10 +337,27 @@ static void free_retired(struct ctl_pipeline *p)
 
 bool ctl_pipeline_poll(struct ctl_pipeline *p)
 {
-	const bool is_busy = ctl_collect_poll(p->collect);
+	bool is_busy;
 
+	if (p->keeper != NULL) {
+		ctl_keeper_tend(p->keeper);
+		if (!ctl_keeper_has_room(p->keeper))
+			return false; // workers postpone
+	}
+	is_busy = ctl_collect_poll(p->collect);
 	free_retired(p);
 	return is_busy;
+}
+
+void ctl_pipeline_tend(struct ctl_pipeline *p)
+{
+	if (p->keeper != NULL)
+		ctl_keeper_tend(p->keeper);
+}
+
+bool ctl_pipeline_keep(struct ctl_pipeline *p)
+{
+	return p->keeper == NULL || ctl_keeper_flush(p->keeper, KEEP_NS);
 }
 
 bool ctl_pipeline_is_done(const struct ctl_pipeline *p)
@@ -342,6 +408,11 @@ struct ctl_outbox *ctl_pipeline_outbox(struct ctl_pipeline *p)
 struct dp_path *ctl_pipeline_path(struct ctl_pipeline *p)
 {
 	return p->path;
+}
+
+struct ctl_keeper *ctl_pipeline_keeper(struct ctl_pipeline *p)
+{
+	return p->keeper;
 }
 
 struct ctl_engine *ctl_pipeline_engine(struct ctl_pipeline *p)

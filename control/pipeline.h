@@ -21,6 +21,7 @@ struct ctl_pipeline_config {
 	bool is_exact; // each frame in a heap block of its own size
 	struct ctl_trigger_file *trigger_file; // borrowed; NULL: none
 	bool is_published; // triggers wait in the outbox for a publisher
+	bool has_store; // what is known outlives the process, in config->store
 };
 
 /* Starts the EAL and opens the path. Returns 0, or -errno with a sentence; config is taken in
@@ -38,6 +39,13 @@ bool ctl_pipeline_poll(struct ctl_pipeline *p);
 /* The captures ended and everything of them has been processed. */
 bool ctl_pipeline_is_done(const struct ctl_pipeline *p);
 
+/* While nothing is polled yet: what the store has committed goes on its way. */
+void ctl_pipeline_tend(struct ctl_pipeline *p);
+
+/* Make everything durable that was worked and acknowledged. Returns true at once without a store,
+ * false when the disk did not take it. */
+[[nodiscard]] bool ctl_pipeline_keep(struct ctl_pipeline *p);
+
 /* Live: stop receiving, and take in what was received until now. False when the workers did not
  * deliver it within 5 seconds. */
 [[nodiscard]] bool ctl_pipeline_finish(struct ctl_pipeline *p);
@@ -51,6 +59,7 @@ const struct ctl_config *ctl_pipeline_config_of(const struct ctl_pipeline *p);
 struct ctl_outbox *ctl_pipeline_outbox(struct ctl_pipeline *p);
 struct dp_path *ctl_pipeline_path(struct ctl_pipeline *p);
 struct ctl_engine *ctl_pipeline_engine(struct ctl_pipeline *p);
+struct ctl_keeper *ctl_pipeline_keeper(struct ctl_pipeline *p); // NULL without a store
 struct ctl_flowlog *ctl_pipeline_flowlog(struct ctl_pipeline *p); // NULL when live
 uint16_t ctl_pipeline_workers(const struct ctl_pipeline *p);
 uint64_t ctl_pipeline_watermark(const struct ctl_pipeline *p);

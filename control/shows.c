@@ -2,6 +2,7 @@
 #include "control/shows.h"
 
 #include "control/engine.h"
+#include "control/keeper.h"
 #include "control/utc.h"
 
 #include <stdlib.h>
@@ -109,6 +110,23 @@ static json_t *triggers(const struct ctl_shows *s)
 	return rows;
 }
 
+static json_t *store(const struct ctl_shows *s)
+{
+	struct ctl_keeper *keeper = ctl_pipeline_keeper(s->pipeline);
+	json_t *rows = json_array();
+
+	if (keeper != NULL)
+		(void)json_array_append_new(rows, ctl_store_json(ctl_keeper_store(keeper)));
+	return rows;
+}
+
+static json_t *gaps(const struct ctl_shows *s)
+{
+	const struct ctl_keeper *keeper = ctl_pipeline_keeper(s->pipeline);
+
+	return keeper != NULL ? ctl_gaps_json(ctl_keeper_gaps(keeper)) : json_array();
+}
+
 static json_t *redis(const struct ctl_shows *s)
 {
 	json_t *rows = json_array();
@@ -164,6 +182,16 @@ static void show_redis(void *ctx, const json_t *args, struct ctl_reply *reply)
 	answer(args, reply, redis(ctx));
 }
 
+static void show_store(void *ctx, const json_t *args, struct ctl_reply *reply)
+{
+	answer(args, reply, store(ctx));
+}
+
+static void show_gaps(void *ctx, const json_t *args, struct ctl_reply *reply)
+{
+	answer(args, reply, gaps(ctx));
+}
+
 /* The identifier comes over the socket and is not repeated in the answer, but as a pseudonym. */
 static void show_subscriber(void *ctx, const json_t *args, struct ctl_reply *reply)
 {
@@ -196,6 +224,8 @@ const struct ctl_show ctl_show_table[] = {
 	{"apps", "", "bytes, packets and flows per app since the start", show_apps},
 	{"triggers", "", "triggers decided per type, withheld per rule and reason", show_triggers},
 	{"redis", "", "delivery: state, backlog, what was published", show_redis},
+	{"store", "", "what outlives the process: state, backlog, size", show_store},
+	{"gaps", "", "when nothing was seen because wirecue did not run", show_gaps},
 	{"subscriber", "ID", "what is known of one subscriber", show_subscriber},
 	{NULL},
 };

@@ -312,6 +312,7 @@ write_config()
 		END
 		if [ -t 0 ]; then true; else cat; fi
 	} >"$config"
+	grep -q '^store:' "$config" || printf 'store: {enabled: false}\n' >>"$config"
 	grep -q '^privacy:' "$config" || printf 'privacy: {subject: plain}\n' >>"$config"
 }
 

@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "control/keeper.h"
+
+#include "control/dict.h"
+#include "control/engine_store.h"
+#include "control/log.h"
+#include "control/seal.h"
+#include "control/utc.h"
+
+#include <glib.h>
+#include <sched.h>
+#include <string.h>
+#include <time.h>
+
+enum {
+	BACKLOG_BATCHES =
+		64, // ticks; start value: a disk that stalls for a minute holds nothing up
+	THREADS_MAX = 8, // that read profiles at a restart
+};
+static const size_t BACKLOG_BYTES = 256 << 20;
+static const uint64_t IDLE_NS =
+	200000000; // without a tick, before the outbox gets a batch of its own
+static const uint64_t SWEEP_NS = 5000000; // of a tick; 20 ms is what a tick may lose at most
+
+struct ctl_keeper {
+	struct ctl_store *store;
+	struct ctl_seal *seal;
+	struct ctl_gaps *gaps;
+	struct ctl_engine *engine; // borrowed
+	struct ctl_outbox *outbox; // borrowed
+	uint32_t n_apps, n_tags; // one behind the last id that the store has
+	uint64_t serial; // of the last batch given
+	uint64_t watermark_ns; // restored
+	uint64_t end_ns; // of the last tick given
+	uint64_t given_ns; // CLOCK_MONOTONIC: when a batch was given last
+};
+
+void ctl_keeper_number_names(const char *store_path)
+{
+	struct ctl_dict *const apps = ctl_dict_apps(), *const tags = ctl_dict_tags();
+
+	if (ctl_dict_end(apps) == DP_APP_FIRST && ctl_dict_end(tags) == DP_TAG_NONE + 1)
+		ctl_store_dictionaries(store_path, apps, tags);
+}
+
+static int open_seal(
+	struct ctl_keeper *keeper, const struct ctl_config *config, struct dp_err *reterr)
+{
+	// A key that is made anew opens no old seal: only an empty store may begin with one.
+	return ctl_seal_open_key(
+		config->store.key_file, ctl_store_is_new(keeper->store), &keeper->seal, reterr);
+}
+
+int ctl_keeper_open(
+	const struct ctl_config *config, struct ctl_keeper **ret_keeper, struct dp_err *reterr)
+{
+	const struct ctl_store_config sc = {
+		.path = config->store.path,
+		.node = config->node,
+		.tick_ns = config->tick_ns,
+		.size_max = config->store.size_max,
+		.backlog_max = BACKLOG_BATCHES,
+		.backlog_bytes_max = BACKLOG_BYTES,
+	};
+	struct ctl_keeper *keeper = g_new0(struct ctl_keeper, 1);
+	int r;
+
+	keeper->gaps = ctl_gaps_new();
+	r = ctl_store_open(&sc, &keeper->store, reterr);
+	if (r == 0)
+		r = open_seal(keeper, config, reterr);
+	if (r < 0) {
+		ctl_keeper_close(keeper);
+		return r;
+	}
+	*ret_keeper = keeper;
+	return 0;
+}
+
+void ctl_keeper_close(struct ctl_keeper *keeper)
+{
+	if (keeper == NULL)
+		return;
+	ctl_store_close(keeper->store);
+	ctl_seal_free(keeper->seal);
+	ctl_gaps_free(keeper->gaps);
+	g_free(keeper);
+}
+
+struct ctl_store *ctl_keeper_store(struct ctl_keeper *keeper)
+{
+	return keeper->store;
+}
+
+static unsigned n_threads(void)
+{
+	cpu_set_t set;
+	const int n = sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
+
+	return (unsigned)CLAMP(n, 1, THREADS_MAX);
+}
+
+static int last_key(void *ctx, uint64_t key, const void *, size_t)
+{
+	*(uint32_t *)ctx = (uint32_t)key + 1;
+	return 0;
+}
+
+/* Which names the store has: those behind them go with the next batch. */
+static int count_names(struct ctl_keeper *keeper, struct dp_err *reterr)
+{
+	int r = ctl_store_read(keeper->store, CTL_TABLE_APPS, 0, last_key, &keeper->n_apps, reterr);
+
+	if (r == 0)
+		r = ctl_store_read(
+			keeper->store, CTL_TABLE_TAGS, 0, last_key, &keeper->n_tags, reterr);
+	return r;
+}
+
+int ctl_keeper_restore(struct ctl_keeper *keeper, struct ctl_engine *engine,
+	struct ctl_outbox *outbox, struct dp_err *reterr)
+{
+	int r = count_names(keeper, reterr);
+
+	keeper->engine = engine;
+	keeper->outbox = outbox;
+	if (r == 0)
+		r = ctl_store_read(
+			keeper->store, CTL_TABLE_GAPS, 0, ctl_gaps_load, keeper->gaps, reterr);
+	if (r == 0)
+		r = ctl_engine_restore(engine, keeper->store, keeper->seal, n_threads(),
+			&keeper->watermark_ns, reterr);
+	if (r == 0)
+		r = ctl_outbox_restore(outbox, reterr);
+	keeper->end_ns = keeper->watermark_ns;
+	return r;
+}
+
+uint64_t ctl_keeper_watermark(const struct ctl_keeper *keeper)
+{
+	return keeper->watermark_ns;
+}
+
+static void put_names(struct ctl_batch *batch, enum ctl_table table, const struct ctl_dict *dict,
+	uint32_t first, uint32_t *n)
+{
+	const uint32_t end = ctl_dict_end(dict);
+
+	for (uint32_t id = MAX(*n, first); id < end; id++) {
+		const char *name = ctl_dict_name(dict, id);
+
+		ctl_batch_put(batch, table, id, name, strlen(name));
+	}
+	*n = end;
+}
+
+static struct ctl_batch *batch_begin(struct ctl_keeper *keeper, uint64_t end_ns)
+{
+	struct ctl_batch *batch = ctl_batch_new(++keeper->serial, end_ns);
+
+	put_names(batch, CTL_TABLE_APPS, ctl_dict_apps(), DP_APP_FIRST, &keeper->n_apps);
+	put_names(batch, CTL_TABLE_TAGS, ctl_dict_tags(), DP_TAG_NONE + 1, &keeper->n_tags);
+	return batch;
+}
+
+static uint64_t monotonic_ns(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now); // cannot fail for this clock
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+static void give(struct ctl_keeper *keeper, struct ctl_batch *batch)
+{
+	keeper->given_ns = monotonic_ns();
+	ctl_store_give(keeper->store, batch);
+}
+
+void ctl_keeper_gap(struct ctl_keeper *keeper, uint64_t now_ns)
+{
+	struct ctl_gap gap = {.from_ns = keeper->watermark_ns, .to_ns = now_ns};
+	struct ctl_batch *batch;
+	char from[CTL_UTC_MAX];
+
+	if (keeper->watermark_ns == 0 || now_ns <= keeper->watermark_ns)
+		return;
+	(void)g_strlcpy(gap.cause, "wirecue was not running", sizeof(gap.cause));
+	batch = batch_begin(keeper, keeper->end_ns);
+	ctl_gaps_add(keeper->gaps, &gap, batch);
+	give(keeper, batch);
+	ctl_utc_format(gap.from_ns, from);
+	ctl_log(CTL_LOG_WARNING, "gap", CTL_TEXT("cause", gap.cause), CTL_TEXT("since", from),
+		CTL_COUNT("seconds", (gap.to_ns - gap.from_ns) / 1000000000),
+		CTL_TEXT("consequence", "nothing of that time is counted"));
+}
+
+bool ctl_keeper_has_room(const struct ctl_keeper *keeper)
+{
+	return ctl_store_has_room(keeper->store);
+}
+
+static void give_tick(struct ctl_keeper *keeper, uint64_t end_ns, bool everything)
+{
+	struct ctl_batch *batch = batch_begin(keeper, end_ns);
+
+	ctl_engine_journal(keeper->engine, end_ns, keeper->seal, batch);
+	ctl_outbox_seal(keeper->outbox, batch);
+	ctl_engine_sweep(keeper->engine, end_ns, SWEEP_NS, everything, keeper->seal, batch);
+	keeper->end_ns = end_ns;
+	give(keeper, batch);
+}
+
+void ctl_keeper_tick(struct ctl_keeper *keeper, uint64_t end_ns)
+{
+	give_tick(keeper, end_ns, false);
+}
+
+int ctl_keeper_fd(const struct ctl_keeper *keeper)
+{
+	return ctl_store_fd(keeper->store);
+}
+
+void ctl_keeper_heard(struct ctl_keeper *keeper)
+{
+	ctl_store_heard(keeper->store);
+	ctl_outbox_committed(keeper->outbox, ctl_store_committed(keeper->store));
+}
+
+void ctl_keeper_tend(struct ctl_keeper *keeper)
+{
+	struct ctl_batch *batch;
+
+	ctl_keeper_heard(keeper);
+	if (!ctl_outbox_has_news(keeper->outbox) || !ctl_keeper_has_room(keeper) ||
+		monotonic_ns() - keeper->given_ns < IDLE_NS)
+		return;
+	// No tick: the journal of the last one stays as it is.
+	batch = batch_begin(keeper, keeper->end_ns);
+	ctl_outbox_seal(keeper->outbox, batch);
+	give(keeper, batch);
+}
+
+bool ctl_keeper_flush(struct ctl_keeper *keeper, uint64_t timeout_ns)
+{
+	give_tick(keeper, keeper->end_ns, true);
+	if (!ctl_store_flush(keeper->store, timeout_ns))
+		return false;
+	ctl_keeper_heard(keeper);
+	return true;
+}
+
+const struct ctl_gaps *ctl_keeper_gaps(const struct ctl_keeper *keeper)
+{
+	return keeper->gaps;
+}
