@@ -95,19 +95,23 @@ static bool is_switched_off(const struct ctl_gate_case *c)
 	return c->config->kill_switch || !c->rule->enabled || c->rule->dry_run;
 }
 
-/* Without a person there is nobody to ask: G5 names that reason. */
-static bool lacks_consent(const struct ctl_gate_case *c)
+bool ctl_gates_has_consent(const struct ctl_gate_case *c)
 {
 	const struct ctl_consent *consent;
 
-	if (c->person == NULL || !ctl_gates_needs_consent(c))
+	if (c->person == NULL ||
+		has_hold(c, CTL_HOLD_DO_NOT_CONTACT)) // an objection overrides what was granted
 		return false;
-	if (has_hold(c, CTL_HOLD_DO_NOT_CONTACT)) // an objection overrides what was granted
-		return true;
 	consent = ctl_consent_find(c->person, c->rule->purpose);
-	return consent == NULL || !consent->is_granted ||
-		(consent->until_ns != 0 && c->now_ns >= consent->until_ns) ||
-		is_stale(c, CONSENT_STALE_NS);
+	return consent != NULL && consent->is_granted &&
+		(consent->until_ns == 0 || c->now_ns < consent->until_ns) &&
+		!is_stale(c, CONSENT_STALE_NS);
+}
+
+/* Without a person there is nobody to ask: G5 names that reason. */
+static bool lacks_consent(const struct ctl_gate_case *c)
+{
+	return c->person != NULL && ctl_gates_needs_consent(c) && !ctl_gates_has_consent(c);
 }
 
 static bool is_excluded_line(const struct ctl_gate_case *c)
@@ -183,4 +187,51 @@ const char *ctl_gates_decide(const struct ctl_gate_case *c)
 		if (gates[i].blocks[c->class] && gates[i].holds(c))
 			return gates[i].code;
 	return NULL;
+}
+
+static void take_if_next(uint64_t t_ns, uint64_t after_ns, uint64_t *next_ns)
+{
+	if (t_ns > after_ns && t_ns < *next_ns)
+		*next_ns = t_ns;
+}
+
+/* The next instant after t_ns at which what is told may mean something else. */
+static uint64_t next_instant(const struct ctl_gate_case *c, uint64_t t_ns)
+{
+	const struct ctl_facts *facts = c->config->facts;
+	uint64_t next_ns = UINT64_MAX;
+
+	if (!facts->is_static) {
+		take_if_next(facts->as_of_ns + HOLD_STALE_NS + 1, t_ns, &next_ns);
+		take_if_next(facts->as_of_ns + CONSENT_STALE_NS + 1, t_ns, &next_ns);
+	}
+	for (size_t i = 0; c->person != NULL && i < c->person->n_consents; i++)
+		if (c->person->consents[i].until_ns != 0)
+			take_if_next(c->person->consents[i].until_ns, t_ns, &next_ns);
+	for (size_t i = 0; c->person != NULL && i < c->person->n_holds; i++) {
+		const struct ctl_hold *hold = &c->person->holds[i];
+
+		take_if_next(hold->since_ns, t_ns, &next_ns);
+		take_if_next(ctl_hold_end(c->person, hold, c->tz), t_ns, &next_ns);
+	}
+	return next_ns;
+}
+
+bool ctl_gates_are_open(const struct ctl_gate_case *c)
+{
+	return ctl_gates_decide(c) == NULL;
+}
+
+uint64_t ctl_gates_change(
+	const struct ctl_gate_case *c, bool (*question)(const struct ctl_gate_case *c))
+{
+	const bool answer = question(c);
+	struct ctl_gate_case later = *c;
+
+	do {
+		later.now_ns = next_instant(c, later.now_ns);
+		if (later.now_ns == UINT64_MAX)
+			return UINT64_MAX;
+	} while (question(&later) == answer);
+	return later.now_ns;
 }

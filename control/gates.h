@@ -29,6 +29,17 @@ enum ctl_class ctl_event_class(enum ctl_event event, const struct ctl_rule *rule
 /* Does the event need consent for the rule's purpose? */
 bool ctl_gates_needs_consent(const struct ctl_gate_case *c);
 
+/* Is the consent for the rule's purpose in force? False without a person. */
+bool ctl_gates_has_consent(const struct ctl_gate_case *c);
+
+/* Do the gates let the case through? */
+bool ctl_gates_are_open(const struct ctl_gate_case *c);
+
+/* First instant after now at which the question (one of the two above) is answered otherwise, if
+ * nothing new is told; UINT64_MAX = not in sight. */
+uint64_t ctl_gates_change(
+	const struct ctl_gate_case *c, bool (*question)(const struct ctl_gate_case *c));
+
 /* The person's newest record for the purpose; NULL when there is none. */
 const struct ctl_consent *ctl_consent_find(const struct ctl_person *person, const char *purpose);
 
