@@ -392,6 +392,20 @@ static void on_reload(const struct ctl_look *look)
 	}
 }
 
+static void features(const struct ctl_look *look, uint64_t, ctl_feature_fn *fn, void *ctx)
+{
+	const struct state *state = ctl_look_peek(look);
+
+	for (size_t i = 0; i < state->n_viewings; i++)
+		if (state->viewings[i].is_announced)
+			fn(ctx,
+				&(struct ctl_feature){
+					.kind = CTL_FEATURE_SESSION,
+					.app = state->viewings[i].app,
+					.as_of_ns = state->viewings[i].session.last_ns,
+				});
+}
+
 static void describe(const struct ctl_look *look, json_t *ret_array)
 {
 	const struct state *state = ctl_look_peek(look);
@@ -422,5 +436,6 @@ const struct ctl_detector ctl_det_app_session = {
 	.on_usage = on_usage,
 	.on_timer = on_timer,
 	.on_reload = on_reload,
+	.features = features,
 	.describe = describe,
 };

@@ -429,6 +429,26 @@ static void on_usage(const struct ctl_look *look, const struct dp_record *record
 		judge(look, state, v);
 }
 
+static void features(const struct ctl_look *look, uint64_t now_ns, ctl_feature_fn *fn, void *ctx)
+{
+	const struct params *p = look->rule->params;
+	struct state recent = *(const struct state *)ctl_look_peek(look);
+	struct interest sum;
+
+	for (; recent.n_days > 0 && recent.days->last_ns + p->window_ns < now_ns; recent.n_days--)
+		recent.days++;
+	if (recent.n_days == 0)
+		return;
+	sum = sum_up(&recent);
+	fn(ctx,
+		&(struct ctl_feature){
+			.kind = CTL_FEATURE_COMPETITOR,
+			.score = score(&sum),
+			.as_of_ns = sum.last_ns,
+			.until_ns = recent.days->last_ns + p->window_ns + 1,
+		});
+}
+
 static void describe(const struct ctl_look *look, json_t *ret_array)
 {
 	const struct state *state = ctl_look_peek(look);
@@ -454,5 +474,6 @@ const struct ctl_detector ctl_det_competitor = {
 	.load = load,
 	.wants_app = wants_app,
 	.on_usage = on_usage,
+	.features = features,
 	.describe = describe,
 };

@@ -26,6 +26,21 @@ struct ctl_look {
 	struct ctl_profile *profile;
 };
 
+enum ctl_feature_kind {
+	CTL_FEATURE_SESSION, // an app is in use
+	CTL_FEATURE_COMPETITOR, // interest in rivals, 0..100
+};
+
+/* What a detector says of a profile. */
+struct ctl_feature {
+	enum ctl_feature_kind kind;
+	uint32_t app; // SESSION
+	uint32_t score; // COMPETITOR
+	uint64_t as_of_ns; // newest packet that it rests on
+	uint64_t until_ns; // from here on it is another one, though nothing happens; 0 = it is not
+};
+typedef void ctl_feature_fn(void *ctx, const struct ctl_feature *feature);
+
 struct ctl_detector {
 	const char *name; // `detect:` in a rule
 	const char *help;
@@ -58,6 +73,10 @@ struct ctl_detector {
 	/* The configuration changed, or the state was loaded: arm the timers of the state anew, and drop from it what the
 	 * rule does not look at any more. */
 	void (*on_reload)(const struct ctl_look *look);
+	/* What a reader of the profile may ask of the state at now_ns, one call each; NULL =
+	 * nothing. */
+	void (*features)(
+		const struct ctl_look *look, uint64_t now_ns, ctl_feature_fn *fn, void *ctx);
 	/* Add what is worth showing of the state to ret_array. */
 	void (*describe)(const struct ctl_look *look, json_t *ret_array);
 };
