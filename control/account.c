@@ -104,6 +104,7 @@ static void roll(struct ctl_engine *engine, struct ctl_profile *profile, uint64_
 		}
 	if (t_ns < profile->period.end_ns)
 		return;
+	ctl_engine_close_period(engine, profile);
 	profile->period = profile->n_buckets > 0 ? profile->buckets[0].cycle
 						 : ctl_cycle_at(profile->zone->tz, 1, t_ns);
 	profile->period_no++;
@@ -143,8 +144,10 @@ static void add_app(struct ctl_engine *engine, struct ctl_profile *profile,
 		if (record->usage.first_ns >= profile->period.start_ns)
 			use->period_bytes[dir] += bytes[dir];
 	}
-	if (is_unclassified(app))
+	if (is_unclassified(app)) {
 		profile->sums.n_unclassified += n_bytes;
+		engine->counted.n_unclassified += n_bytes;
+	}
 	if (app_info(engine, app)->is_opaque)
 		profile->sums.n_opaque += n_bytes;
 	charge(engine, profile, record, app, (int64_t)n_bytes);
@@ -167,6 +170,7 @@ static void take_undecided(struct ctl_engine *engine, struct ctl_profile *profil
 	}
 	n_bytes = ret_bytes[0] + ret_bytes[1];
 	profile->sums.n_unclassified -= MIN(profile->sums.n_unclassified, n_bytes);
+	engine->counted.n_unclassified -= MIN(engine->counted.n_unclassified, n_bytes);
 	charge(engine, profile, record, DP_APP_UNDECIDED, -(int64_t)n_bytes);
 }
 
@@ -205,15 +209,22 @@ static void ask_detectors(
 	}
 }
 
+static void count(
+	struct ctl_sums *sums, uint64_t n_bytes, double loss, const struct ctl_person *person)
+{
+	sums->n_seen += n_bytes;
+	sums->n_lost += (double)n_bytes * loss;
+	if (person == NULL)
+		sums->n_unbound += n_bytes;
+}
+
 static void count_node(
 	struct ctl_engine *engine, const struct dp_record *record, const struct ctl_person *person)
 {
 	const uint64_t n_bytes = record->usage.bytes[0] + record->usage.bytes[1];
 
-	engine->sums.n_seen += n_bytes;
-	engine->sums.n_lost += (double)n_bytes * engine->loss;
-	if (person == NULL)
-		engine->sums.n_unbound += n_bytes;
+	count(&engine->sums, n_bytes, engine->loss, person);
+	count(&engine->counted, n_bytes, engine->loss, person);
 }
 
 bool ctl_account_resolve(
@@ -237,6 +248,7 @@ void ctl_account_record(
 
 	if (profile == NULL) {
 		count_node(engine, &record, NULL);
+		engine->counted.n_unclassified += record.usage.bytes[0] + record.usage.bytes[1];
 		engine->other_bytes[0] += record.usage.bytes[0];
 		engine->other_bytes[1] += record.usage.bytes[1];
 		return;

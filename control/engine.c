@@ -74,6 +74,7 @@ int ctl_engine_new(const struct ctl_config *config, ctl_trigger_fn *sink, void *
 	engine->pending = g_ptr_array_new();
 	engine->untold = g_ptr_array_new();
 	engine->forgotten = g_array_new(FALSE, FALSE, sizeof(uint64_t));
+	ctl_engine_publish_init(engine);
 	settle(engine, config);
 	engine->n_persons = config->facts->persons->len;
 	engine->by_person = g_new0(struct ctl_profile *, engine->n_persons + 1);
@@ -98,6 +99,7 @@ void ctl_engine_free(struct ctl_engine *engine)
 	ctl_idset_fini(&engine->unpublished);
 	ctl_idset_fini(&engine->round.todo);
 	ctl_pack_fini(&engine->packed);
+	ctl_engine_publish_fini(engine);
 	g_hash_table_unref(engine->n_triggers);
 	g_hash_table_unref(engine->n_suppressed);
 	g_hash_table_unref(engine->apps);

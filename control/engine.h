@@ -22,7 +22,7 @@ void ctl_engine_free(struct ctl_engine *engine);
  * their ids, rules by id). The old one is no longer referenced afterwards. */
 void ctl_engine_reload(struct ctl_engine *engine, const struct ctl_config *config);
 
-/* Shares of the current window that travel with every trigger, 0..1. */
+/* Shares of a window, 0..1; of the current one they travel with every trigger. */
 struct ctl_coverage {
 	double capture_loss, unclassified, unbound, opaque;
 };
@@ -35,6 +35,9 @@ void ctl_engine_tick(struct ctl_engine *engine, uint64_t end_ns, const struct dp
 
 /* Advance event time without traffic (end of the last capture file: + 10 min). */
 void ctl_engine_advance(struct ctl_engine *engine, uint64_t now_ns);
+
+/* Shares of the node since the start; opaque stays 0, since it is known of subscribers only. */
+struct ctl_coverage ctl_engine_coverage(const struct ctl_engine *engine);
 
 /* The profile of an id (1..), of a person or of an endpoint nobody is bound to; NULL when it was
  * never given, or was forgotten. Borrowed until the next tick or reload. */
@@ -49,6 +52,17 @@ uint64_t ctl_engine_n_unpublished(const struct ctl_engine *engine);
 /* What the profile says now has been published; or has to be. An id that was forgotten is fine. */
 void ctl_engine_set_published(struct ctl_engine *engine, uint64_t id);
 void ctl_engine_set_unpublished(struct ctl_engine *engine, uint64_t id);
+
+/* Somebody mirrors profiles to Redis: from now on keep what would be lost to it, that is the last
+ * bytes of a cycle that ends unpublished, and subjects that are used no more. */
+void ctl_engine_keep_unpublished(struct ctl_engine *engine);
+
+/* Cycles of the profile that were closed, up to the one that began at start_ns, are published. */
+void ctl_engine_drop_closed(struct ctl_engine *engine, uint64_t id, uint64_t start_ns);
+
+/* A subject that names nobody any more, or somebody else: renamed by a new key or facts, told no
+ * more. NULL when there is none. Owned by the caller. */
+char *ctl_engine_take_retired(struct ctl_engine *engine);
 
 /* For reports: [{"subscriber":SUBJECT,"app":…,"up_bytes":…,"down_bytes":…}] sorted by subscriber,
  * app. Bytes of endpoints nobody is bound to stand under "endpoint:" + 16 base32 characters of the

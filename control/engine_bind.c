@@ -12,6 +12,7 @@ struct match {
 	struct ctl_profile *profile;
 	const struct ctl_person *person; // NULL = not found
 	const struct ctl_person *candidate; // by the identifier at work
+	char *old_subject; // owned; NULL = the name is the same, or the first
 };
 
 struct binding {
@@ -25,8 +26,8 @@ struct binding {
 };
 
 /* The pseudonym is derived at the edge: under a new key the profile stays and is named anew.
- * Returns whether it has another name now. */
-static bool name(const struct ctl_privacy *privacy, struct ctl_profile *profile)
+ * Returns whether it has another name now; *ret_old: the one it had, owned by the caller. */
+static bool name(const struct ctl_privacy *privacy, struct ctl_profile *profile, char **ret_old)
 {
 	char subject[CTL_SUBJECT_MAX];
 
@@ -35,7 +36,7 @@ static bool name(const struct ctl_privacy *privacy, struct ctl_profile *profile)
 			profile->person->id);
 	if (g_strcmp0(profile->subject, subject) == 0)
 		return false;
-	g_free(profile->subject);
+	*ret_old = profile->subject;
 	profile->subject = g_strdup(subject);
 	return true;
 }
@@ -55,8 +56,10 @@ static void enter(struct ctl_engine *engine, struct ctl_profile *profile)
 void ctl_engine_tell(
 	struct ctl_engine *engine, struct ctl_profile *profile, const struct ctl_person *person)
 {
+	g_autofree char *old = NULL; // a new profile has none
+
 	ctl_profile_tell(profile, person, engine->config->catalogue);
-	(void)name(&engine->config->privacy, profile);
+	(void)name(&engine->config->privacy, profile, &old);
 	enter(engine, profile);
 	ctl_engine_note(engine, profile);
 }
@@ -147,7 +150,8 @@ static void tell_share(void *ctx, size_t begin, size_t end)
 	const struct ctl_config *config = b->engine->config;
 
 	for (size_t i = begin; i < end; i++) {
-		struct ctl_profile *profile = b->matches[i].profile;
+		struct match *m = &b->matches[i];
+		struct ctl_profile *profile = m->profile;
 		const bool had_name = profile->subject != NULL;
 
 		ctl_profile_prune(profile, b->engine->rule_ids, b->detectors, config->n_rules);
@@ -156,7 +160,8 @@ static void tell_share(void *ctx, size_t begin, size_t end)
 			continue;
 		}
 		ctl_profile_tell(profile, b->matches[i].person, config->catalogue);
-		if (name(&config->privacy, profile) && (had_name || b->are_renamed))
+		if (name(&config->privacy, profile, &m->old_subject) &&
+			(had_name || b->are_renamed))
 			(void)ctl_profile_touch(profile, CTL_MARK_FLAGS); // nothing is under it yet
 	}
 }
@@ -176,6 +181,7 @@ static void rearm(struct ctl_engine *engine, struct ctl_profile *profile)
 static void set_untold(struct ctl_engine *engine, struct ctl_profile *profile)
 {
 	profile->zone = ctl_engine_zone(engine, engine->default_tz);
+	ctl_engine_retire(engine, profile->subject);
 	g_clear_pointer(&profile->subject, g_free);
 	g_ptr_array_add(engine->untold, profile);
 	ctl_idset_remove(&engine->unpublished, profile->id);
@@ -203,6 +209,8 @@ static void settle_persons(struct binding *b)
 			set_untold(engine, m->profile);
 			continue;
 		}
+		ctl_engine_retire(engine, m->old_subject);
+		g_clear_pointer(&m->old_subject, g_free);
 		enter(engine, m->profile);
 		rearm(engine, m->profile);
 		ctl_engine_note(engine, m->profile);

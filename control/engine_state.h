@@ -28,6 +28,20 @@ struct ctl_round {
 	bool is_under_way;
 };
 
+/* An app's bytes in a cycle that is over. */
+struct ctl_closed_use {
+	uint32_t app;
+	uint64_t bytes[2]; // up and down
+};
+
+/* A cycle that ended before its last bytes were published. */
+struct ctl_closed {
+	struct ctl_closed *next; // an older one, owned
+	struct ctl_cycle cycle;
+	size_t n_uses;
+	struct ctl_closed_use uses[];
+};
+
 struct ctl_engine {
 	const struct ctl_config *config; // borrowed
 	ctl_trigger_fn *sink;
@@ -54,6 +68,10 @@ struct ctl_engine {
 	struct ctl_idset changed; // bear marks of change: for the next journal
 	struct ctl_idset unwritten; // their images are behind the journal
 	struct ctl_idset unpublished; // what is published of them is behind
+	bool keeps_unpublished; // somebody reads them, and the next two
+	GHashTable *closed; // profile id -> struct ctl_closed, newest first
+	GQueue retired; // char *, owned: subjects that are used no more
+	struct ctl_sums counted; // of the node since the start; n_own and n_opaque stay 0
 	GArray *forgotten; // uint64_t ids: for the next journal
 	uint64_t journal_ns; // key of the last journal value, 0 = none
 	struct ctl_round round;
@@ -95,6 +113,17 @@ void ctl_account_record(
 /* The running sums as the profile sees them. */
 struct ctl_sums ctl_account_sums(
 	const struct ctl_engine *engine, const struct ctl_profile *profile);
+
+/* engine_publish.c */
+
+/* The profile's period is about to end. */
+void ctl_engine_close_period(struct ctl_engine *engine, const struct ctl_profile *profile);
+/* What closed unpublished, newest first; NULL when nothing did. */
+const struct ctl_closed *ctl_engine_closed(const struct ctl_engine *engine, uint64_t id);
+/* Nobody has the subject from now on; NULL is fine. Copied. */
+void ctl_engine_retire(struct ctl_engine *engine, const char *subject);
+void ctl_engine_publish_init(struct ctl_engine *engine);
+void ctl_engine_publish_fini(struct ctl_engine *engine);
 
 /* engine_bind.c */
 
