@@ -348,6 +348,7 @@ int ctl_redis_link_new(struct event_base *base, const struct ctl_redis_config *c
 		(void)snprintf(link->endpoint, sizeof(link->endpoint),
 			strchr(url.host, ':') != NULL ? "[%s]:%u" : "%s:%u", url.host, url.port);
 	ctl_redis_status_init(&link->status);
+	link->status.is_quiet = ops->is_quiet;
 	(void)signal(SIGPIPE, SIG_IGN); // cannot fail for a valid signal
 
 	link->phase = PHASE_WAITING;

@@ -28,6 +28,7 @@ struct ctl_redis_link_ops {
 	void (*up)(void *ctx);
 	/* The connection is gone and so are all replies. The link retries on its own. */
 	void (*down)(void *ctx);
+	bool is_quiet; // changes of state are not logged: another link to the same server does
 };
 
 /* A kind of command: its reply handler. Static, compared by nobody. */

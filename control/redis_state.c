@@ -51,6 +51,8 @@ static const struct {
 	{"NOAUTH ", CTL_REDIS_DENIED},
 	{"WRONGPASS ", CTL_REDIS_DENIED},
 	{"NOPERM ", CTL_REDIS_DENIED},
+	{"The user executing the script can't", CTL_REDIS_DENIED}, // Redis 7.0, in a script
+	{"ACL failure in script", CTL_REDIS_DENIED}, // 7.2
 	{"operation not permitted", CTL_REDIS_DENIED}, // Redis 5, before AUTH
 	{"MISCONF ", CTL_REDIS_UNSAFE},
 	{"NOREPLICAS ", CTL_REDIS_UNSAFE},
@@ -85,7 +87,7 @@ void ctl_redis_status_set(struct ctl_redis_status *status, enum ctl_redis_state 
 	status->state = state;
 	if (cause != NULL)
 		(void)g_strlcpy(status->cause, cause, sizeof(status->cause));
-	if (!is_news)
+	if (!is_news || status->is_quiet)
 		return;
 	if (state == CTL_REDIS_READY)
 		ctl_log(CTL_LOG_NOTICE, "redis_ready", CTL_TEXT("endpoint", endpoint),

@@ -6,6 +6,7 @@
  * Knows no socket and no hiredis. One owner, no locking. */
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -34,6 +35,7 @@ struct ctl_redis_status {
 	uint64_t since_ns; // wall clock of the last change of state
 	char cause[160]; // of the last failure, "" = none yet
 	uint64_t n_connects;
+	bool is_quiet; // nothing is logged
 };
 
 void ctl_redis_status_init(struct ctl_redis_status *status);
