@@ -68,6 +68,8 @@ static const char *check_app_name(const char *text)
 {
 	if (strcmp(text, "unknown") == 0 || strcmp(text, "undecided") == 0)
 		return "expected another name (this one means that no app was found)";
+	if (strcmp(text, "total") == 0)
+		return "expected another name (this one means all apps together)";
 	return ctl_check_name(text);
 }
 

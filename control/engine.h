@@ -36,6 +36,10 @@ void ctl_engine_tick(struct ctl_engine *engine, uint64_t end_ns, const struct dp
 /* Advance event time without traffic (end of the last capture file: + 10 min). */
 void ctl_engine_advance(struct ctl_engine *engine, uint64_t now_ns);
 
+/* Event time everything before which is done; ids given so far are 1..n. */
+uint64_t ctl_engine_now(const struct ctl_engine *engine);
+uint64_t ctl_engine_n_ids(const struct ctl_engine *engine);
+
 /* Shares of the node since the start; opaque stays 0, since it is known of subscribers only. */
 struct ctl_coverage ctl_engine_coverage(const struct ctl_engine *engine);
 

@@ -36,6 +36,16 @@ void ctl_engine_keep_unpublished(struct ctl_engine *engine)
 	engine->keeps_unpublished = true;
 }
 
+uint64_t ctl_engine_now(const struct ctl_engine *engine)
+{
+	return engine->now_ns;
+}
+
+uint64_t ctl_engine_n_ids(const struct ctl_engine *engine)
+{
+	return engine->n_profiles;
+}
+
 static struct ctl_closed *closed_new(const struct ctl_profile *profile)
 {
 	struct ctl_closed *closed = g_malloc0(

@@ -127,23 +127,29 @@ char *ctl_hashes_unnamed(const struct ctl_engine *engine)
 	return g_string_free(names, FALSE);
 }
 
-/* Cycles are called by the local date on which they began. */
-static void cycle_name(
-	const struct maker *m, uint64_t start_ns, char ret_name[12], char ret_oldest[12])
+static GDateTime *local_time(const struct maker *m, uint64_t t_ns)
 {
 	GTimeZone *tz = m->profile->n_buckets > 0 ? m->profile->buckets[0].told->tz
 						  : m->profile->zone->tz;
-	g_autoptr(GDateTime)
-		utc = g_date_time_new_from_unix_utc((gint64)(start_ns / CTL_SECOND_NS));
-	g_autoptr(GDateTime) local = g_date_time_to_timezone(utc, tz);
-	const unsigned year = (unsigned)g_date_time_get_year(local) % 10000;
-	const unsigned month = (unsigned)g_date_time_get_month(local) % 100;
-	const unsigned day = (unsigned)g_date_time_get_day_of_month(local) % 100;
+	g_autoptr(GDateTime) utc = g_date_time_new_from_unix_utc((gint64)(t_ns / CTL_SECOND_NS));
 
-	(void)g_snprintf(ret_name, 12, "%04u-%02u-%02u", year, month, day);
-	// One cycle begins each month, so the month a year ago is the 13th. A prefix sorts first.
-	if (ret_oldest != NULL)
-		(void)g_snprintf(ret_oldest, 12, "%04u-%02u", year - 1, month);
+	return g_date_time_to_timezone(utc, tz);
+}
+
+/* Cycles are called by the local date on which they began. */
+static void cycle_name(const struct maker *m, uint64_t start_ns, char ret_name[12])
+{
+	g_autoptr(GDateTime) local = local_time(m, start_ns);
+
+	(void)g_snprintf(ret_name, 12, "%04d-%02d-%02d", g_date_time_get_year(local),
+		g_date_time_get_month(local), g_date_time_get_day_of_month(local));
+}
+
+static unsigned month_of(const struct maker *m, uint64_t t_ns)
+{
+	g_autoptr(GDateTime) local = local_time(m, t_ns);
+
+	return (unsigned)(g_date_time_get_year(local) * 100 + g_date_time_get_month(local));
 }
 
 static void put_usage(struct maker *m, const char *cycle, const char *app, const uint64_t bytes[2])
@@ -192,14 +198,14 @@ static void make_usage(struct maker *m)
 		char cycle[12];
 		struct tally over = {.cycle = cycle};
 
-		cycle_name(m, closed->cycle.start_ns, cycle, NULL);
+		cycle_name(m, closed->cycle.start_ns, cycle);
 		for (size_t i = 0; i < closed->n_uses; i++)
 			tally(m, &over, closed->uses[i].app, closed->uses[i].bytes);
 		tally_end(m, &over);
 	}
 	if (profile->period.end_ns == 0)
 		return; // nothing was counted yet
-	cycle_name(m, profile->period.start_ns, m->h->cycle, m->h->oldest);
+	cycle_name(m, profile->period.start_ns, m->h->cycle);
 	for (uint32_t i = 0; i < profile->n_slots; i++) {
 		const struct ctl_app_use *use = &profile->apps[i];
 
@@ -253,6 +259,7 @@ static void make_plan(struct maker *m)
 		cycle = ctl_cycle_has(&profile->period, m->now_ns)
 			? profile->period
 			: ctl_cycle_at(profile->zone->tz, 1, m->now_ns);
+	m->h->month = month_of(m, cycle.start_ns);
 	put_time(m, "cycle_start", cycle.start_ns);
 	put_time(m, "cycle_end", cycle.end_ns);
 	changes_at(m, cycle.end_ns);
@@ -394,7 +401,7 @@ void ctl_hashes_make(
 
 	ctl_texts_clear(&hashes->usage);
 	ctl_texts_clear(&hashes->profile);
-	hashes->cycle[0] = hashes->oldest[0] = '\0';
+	hashes->cycle[0] = '\0';
 	hashes->change_ns = UINT64_MAX;
 	hashes->is_profiled = is_profiled(&m);
 	make_usage(&m);

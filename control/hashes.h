@@ -20,7 +20,7 @@ struct ctl_hashes {
 	struct ctl_texts usage; // of cycles that this node counts; earlier fields stay as they are
 	struct ctl_texts profile; // the whole hash
 	char cycle[12]; // "2026-11-01": the running one, "" = none yet
-	char oldest[12]; // fields of cycles that sort before it are more than 13 cycles old
+	unsigned month; // 202611: in which the cycle of now began
 	bool is_profiled; // apps may be named
 	uint64_t closed_ns; // begin of the newest cycle in usage that had closed; 0 = none
 	uint64_t change_ns; // from here on they say otherwise, though nothing happens
