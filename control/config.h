@@ -70,6 +70,8 @@ struct ctl_redis_config {
 	int confirm; // enum ctl_confirm: when an entry counts as delivered
 	uint64_t n_replicas; // CTL_CONFIRM_REPLICAS: how many must have it
 	uint64_t n_retained; // delivered triggers that the store keeps, to send them again
+	bool hashes; // each subscriber's usage and profile are written, too
+	uint64_t usage_interval_ns; // how often at most
 };
 
 struct ctl_store_options {

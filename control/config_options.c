@@ -364,6 +364,18 @@ const struct ctl_option ctl_redis_options[] = {
 		.max = "100M",
 		.help = "Delivered triggers that the store keeps, so that a Redis that lost them can "
 			"be sent them again."},
+	{.name = "hashes",
+		.type = CTL_OPTION_BOOL,
+		.off = offsetof(struct ctl_redis_config, hashes),
+		.def = "true",
+		.help = "Keep a hash of usage and one of the profile for each subscriber."},
+	{.name = "usage_interval",
+		.type = CTL_OPTION_DURATION,
+		.off = offsetof(struct ctl_redis_config, usage_interval_ns),
+		.def = "60s",
+		.min = "1s",
+		.max = "1d",
+		.help = "How often at most the hashes of one subscriber are written."},
 	{.name = NULL},
 };
 

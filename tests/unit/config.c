@@ -432,7 +432,7 @@ static void every_mistake_of_every_file_is_reported_in_one_run(void **state)
 		"wirecue.yaml:18:37: '1min', expected retry_min not above retry_max\n"
 		"wirecue.yaml:18:43: 'password', expected a known key (url, user, prefix, queue, "
 		"stream_max_length, connect_timeout, reply_timeout, retry_min, retry_max, "
-		"confirm, replicas, retain, password_file)\n"
+		"confirm, replicas, retain, hashes, usage_interval, password_file)\n"
 		"wirecue.yaml:19:21: 'loose' has mode 0644, which everyone may use, expected a "
 		"private file: chmod 0640 loose\n"
 		"bad-apps.yaml:3:38: 'a.example', expected each host once; app 'x' has it at "
