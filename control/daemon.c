@@ -4,6 +4,7 @@
 #include "control/facts.h"
 #include "control/keeper.h"
 #include "control/log.h"
+#include "control/mirror.h"
 #include "control/notify.h"
 #include "control/pipeline.h"
 #include "control/publisher.h"
@@ -27,6 +28,7 @@ struct daemon {
 	struct event_base *base;
 	struct ctl_pipeline *pipeline;
 	struct ctl_publisher *publisher;
+	struct ctl_mirror *mirror; // NULL without redis.hashes
 	struct ctl_socket *socket;
 	struct ctl_shows shows;
 	struct event *signals[SIGNALS];
@@ -95,6 +97,8 @@ static void on_reload(evutil_socket_t, short, void *ctx)
 		return;
 	}
 	ctl_pipeline_reload(d->pipeline, config);
+	if (d->mirror != NULL)
+		ctl_mirror_reload(d->mirror);
 	ctl_log(CTL_LOG_NOTICE, "reloaded", CTL_COUNT("rules", config->n_rules),
 		CTL_COUNT("apps", cls_catalogue_count(config->catalogue)),
 		CTL_COUNT("subscribers", config->facts->persons->len));
@@ -160,12 +164,20 @@ static int open_delivery(struct daemon *d, struct dp_err *reterr)
 		.heartbeat = heartbeat,
 		.heartbeat_ctx = d,
 	};
-	const int r = ctl_publisher_new(d->base, &pc, &d->publisher, reterr);
+	const struct ctl_mirror_config mc = {
+		.redis = &config->redis,
+		.node = config->node,
+		.engine = ctl_pipeline_engine(d->pipeline),
+	};
+	int r = ctl_publisher_new(d->base, &pc, &d->publisher, reterr);
 
+	if (r == 0 && config->redis.hashes)
+		r = ctl_mirror_new(d->base, &mc, &d->mirror, reterr);
 	if (r < 0)
 		return r;
 	d->shows.pipeline = d->pipeline;
 	d->shows.publisher = d->publisher;
+	d->shows.mirror = d->mirror;
 	return ctl_socket_open(
 		d->base, config->control_socket, ctl_show_table, &d->shows, &d->socket, reterr);
 }
@@ -223,6 +235,7 @@ static int open_all(struct daemon *d, struct dp_err *reterr)
 static void close_all(struct daemon *d)
 {
 	ctl_socket_close(d->socket);
+	ctl_mirror_free(d->mirror);
 	ctl_publisher_free(d->publisher);
 	if (d->kept != NULL)
 		event_free(d->kept);

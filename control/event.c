@@ -82,7 +82,7 @@ uint64_t ctl_event_slot(const char *rule, enum ctl_event event, const char *slot
 }
 
 /* Four decimals: a share is an estimate, and its text must not depend on the last bit. */
-static json_t *share(double x)
+json_t *ctl_share_json(double x)
 {
 	return json_real(round(CLAMP(x, 0, 1) * 10000) / 10000);
 }
@@ -113,9 +113,11 @@ static json_t *data_json(const struct ctl_event_frame *f)
 			ctl_evidence_json(c->evidence)));
 	json_object_set_new(data, "confidence", json_integer(c->confidence));
 	json_object_set_new(data, "coverage",
-		json_pack("{s:o, s:o, s:o, s:o}", "capture_loss", share(f->coverage.capture_loss),
-			"unclassified", share(f->coverage.unclassified), "unbound",
-			share(f->coverage.unbound), "opaque", share(f->coverage.opaque)));
+		json_pack("{s:o, s:o, s:o, s:o}", "capture_loss",
+			ctl_share_json(f->coverage.capture_loss), "unclassified",
+			ctl_share_json(f->coverage.unclassified), "unbound",
+			ctl_share_json(f->coverage.unbound), "opaque",
+			ctl_share_json(f->coverage.opaque)));
 	json_object_set_new(data, "basis", basis_json(f));
 	c->fill(data, c->arg);
 	return data;

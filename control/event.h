@@ -16,6 +16,9 @@ json_t *ctl_time_json(uint64_t t_ns);
 /* One decimal, rounded down: what a reader needs of a percentage. A new reference. */
 json_t *ctl_percent_json(double percent);
 
+/* A share 0..1 with four decimals. A new reference. */
+json_t *ctl_share_json(double share);
+
 /* Everything of the envelope that does not stand in the candidate. */
 struct ctl_event_frame {
 	const char *node;

@@ -2,6 +2,7 @@
 #include "control/shows.h"
 
 #include "control/engine.h"
+#include "control/event.h"
 #include "control/keeper.h"
 #include "control/utc.h"
 
@@ -129,9 +130,11 @@ static json_t *gaps(const struct ctl_shows *s)
 
 static json_t *redis(const struct ctl_shows *s)
 {
-	json_t *rows = json_array();
+	json_t *rows = json_array(), *row = ctl_publisher_json(s->publisher);
 
-	(void)json_array_append_new(rows, ctl_publisher_json(s->publisher));
+	if (s->mirror != NULL)
+		ctl_mirror_json(s->mirror, row);
+	(void)json_array_append_new(rows, row);
 	return rows;
 }
 
@@ -230,6 +233,19 @@ const struct ctl_show ctl_show_table[] = {
 	{NULL},
 };
 
+static void heartbeat_shares(const struct ctl_shows *s, json_t *object)
+{
+	const struct ctl_coverage c = ctl_engine_coverage(ctl_pipeline_engine(s->pipeline));
+
+	(void)json_object_set_new(object, "coverage",
+		json_pack("{s:o, s:o, s:o}", "capture_loss", ctl_share_json(c.capture_loss),
+			"unclassified", ctl_share_json(c.unclassified), "unbound",
+			ctl_share_json(c.unbound)));
+	if (s->mirror != NULL)
+		(void)json_object_set_new(
+			object, "hashes_waiting", integer(ctl_mirror_n_waiting(s->mirror)));
+}
+
 void ctl_shows_heartbeat(const struct ctl_shows *s, json_t *object)
 {
 	struct dp_path_stats st;
@@ -244,4 +260,5 @@ void ctl_shows_heartbeat(const struct ctl_shows *s, json_t *object)
 	(void)json_object_set_new(object, "frames", integer(st.frames));
 	(void)json_object_set_new(
 		object, "lost", integer(st.lost + st.outcomes[DP_OUTCOME_QUEUE_FULL]));
+	heartbeat_shares(s, object);
 }
