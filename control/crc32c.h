@@ -3,7 +3,7 @@
 
 /* CRC-32C (Castagnoli; RFC 3720 12.1): by the processor's own instruction where it has one.
  *
- * Why not zlib's: a restart checks every byte of the store, and this one takes a quarter of the
+ * Why not zlib's: a restart checks every byte of the store, and this one takes a third of the
  * time at the same strength (tests/bench/store prints both). Any thread. */
 
 #include <stddef.h>

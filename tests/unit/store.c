@@ -3,7 +3,7 @@
 #include "tests/lib/store_rig.h"
 
 #include "control/dict.h"
-#include "control/store_check.h"
+#include "control/store_db.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -252,6 +252,32 @@ static void another_node_or_tick_is_refused_with_both(void **)
 	rig_fini(&rig);
 }
 
+/* A later wirecue has written to it. */
+static void a_newer_format_is_refused_and_left_alone(void **)
+{
+	struct ctl_pack pack = {0};
+	struct ctl_db_txn txn;
+	struct ctl_db db;
+	struct rig rig;
+	g_autofree char *file = NULL;
+
+	rig_init(&rig);
+	file = g_build_filename(rig.path, CTL_STORE_FILE, NULL);
+	rig_open(&rig);
+	rig_close(&rig);
+	ctl_pack_text(&pack, "wirecue store");
+	ctl_pack_u64(&pack, 7);
+	assert_int_equal(ctl_db_open(file, 1 << 20, &db), 0);
+	assert_int_equal(ctl_db_begin(&db, &txn), 0);
+	assert_int_equal(ctl_db_put(&txn, CTL_TABLE_META, CTL_META_FORMAT, pack.data, pack.len), 0);
+	assert_int_equal(ctl_db_commit(&txn), 0);
+	ctl_db_close(&db);
+	ctl_pack_fini(&pack);
+	rig_refuses(&rig, -ENOTSUP, "has format 7, this wirecue knows 1");
+	assert_int_equal(access(file, F_OK), 0);
+	rig_fini(&rig);
+}
+
 static void a_place_that_is_none_is_refused_with_a_sentence(void **)
 {
 	struct rig rig;
@@ -341,6 +367,7 @@ int main(void)
 		cmocka_unit_test(several_threads_read_each_value_once),
 		cmocka_unit_test(it_is_one_writers),
 		cmocka_unit_test(another_node_or_tick_is_refused_with_both),
+		cmocka_unit_test(a_newer_format_is_refused_and_left_alone),
 		cmocka_unit_test(a_place_that_is_none_is_refused_with_a_sentence),
 		cmocka_unit_test(names_have_their_numbers_before_it_is_open),
 		cmocka_unit_test(it_says_how_it_is),
