@@ -90,7 +90,6 @@ int ctl_store_open(
 		r = dp_fail(reterr, r, "cannot start the thread of the store: %m");
 		goto fail;
 	}
-	store->has_thread = true;
 	*ret_store = store;
 	return 0;
 fail:

@@ -7,9 +7,9 @@
  * what has been given, as many batches as wait in one transaction, and syncs it (no MDB_NOSYNC).
  * What is in a batch may be said outside once its serial is committed.
  *
- * A commit that fails (disk full, map full, I/O) is tried again until it succeeds; meanwhile
- * ctl_store_has_room() turns false, control stops draining, and the alarm says why. Nothing is
- * skipped.
+ * A commit that fails (disk full, map full, I/O) is tried again until it succeeds, in the same
+ * order; what is given meanwhile waits, until ctl_store_has_room() turns false and control stops
+ * draining. The alarm says why.
  *
  * On disk: PATH/wirecue.mdb and its lock file (store_format.h). Keys are 8 bytes, big-endian, so
  * that byte order is number order; values are kept in parts with a checksum each (store_record.h).

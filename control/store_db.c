@@ -9,13 +9,6 @@
 
 enum { FILE_MODE = 0600, KEY_LEN = 8 };
 
-/* New keys come behind all others here: pages are filled, not split in the middle. */
-static const bool is_appended[CTL_TABLE_COUNT] = {
-	[CTL_TABLE_JOURNAL] = true,
-	[CTL_TABLE_OUTBOX] = true,
-	[CTL_TABLE_GAPS] = true,
-};
-
 static int open_tables(struct ctl_db *db)
 {
 	MDB_txn *txn;
@@ -167,7 +160,7 @@ int ctl_db_put(
 	struct ctl_db_txn *txn, enum ctl_table table, uint64_t key, const void *value, size_t len)
 {
 	const uint32_t n_parts = ctl_record_n_parts(len);
-	bool appended = is_appended[table];
+	bool appended = true; // new ids are the highest: pages are filled then, not split in halves
 	const uint8_t *at = value;
 	MDB_cursor *cursor;
 	int code = cursor_of(txn, table, &cursor);

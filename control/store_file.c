@@ -79,6 +79,11 @@ static int open_db(struct ctl_store *store, struct dp_err *reterr)
 	code = ctl_db_open(store->dir.file, store->size_max, &store->db);
 	if (code == 0)
 		code = ctl_db_begin(&store->db, &txn);
+	if (code == ENOMEM)
+		return dp_fail(reterr, code,
+			"cannot open the store '%s': no addresses for store.size; lower it, or "
+			"raise the limit (ulimit -v)",
+			store->dir.file);
 	if (code != 0)
 		return dp_fail(reterr, code > 0 ? code : EIO, "cannot open the store '%s': %s",
 			store->dir.file, mdb_strerror(code));

@@ -13,6 +13,8 @@
 
 enum {
 	BATCHES_MAX = 256, // of one transaction
+	FILLING_PERCENT = 80, // of store.size that are used when it is told; start value
+	FILLED_LESS_PERCENT = 75, // when it may be told again
 	TRIM_MAX = 16384, // records that are cut away in one transaction: about 20 ms
 };
 #define TXN_BYTES_MAX ((size_t)64 << 20) // then it is committed, though more waits; start value
@@ -42,6 +44,7 @@ static const char *cause_of(int code)
 		return "the file has reached store.size";
 	case MDB_CORRUPTED:
 	case MDB_PAGE_NOTFOUND:
+	case EBADMSG:
 		return "the file is damaged";
 	default:
 		return mdb_strerror(code);
@@ -104,6 +107,21 @@ static void tell_recovery(const struct ctl_store *store, uint64_t since_ns)
 
 	ctl_log(CTL_LOG_NOTICE, "store_recovered", CTL_TEXT("path", store->dir.path),
 		CTL_COUNT("failed_ms", now_ns > since_ns ? (now_ns - since_ns) / 1000000 : 0));
+}
+
+/* Before it is full: somebody has to raise store.size, which takes a restart. */
+static void tell_filling(struct ctl_store *store, uint64_t used_bytes)
+{
+	const uint64_t percent = store->size_max / 100;
+
+	if (!store->is_filling && used_bytes > FILLING_PERCENT * percent)
+		ctl_log(CTL_LOG_WARNING, "store_filling", CTL_TEXT("path", store->dir.path),
+			CTL_COUNT("used_bytes", used_bytes), CTL_COUNT("size", store->size_max),
+			CTL_TEXT("remedy", "raise store.size at the next restart"));
+	if (used_bytes > FILLING_PERCENT * percent)
+		store->is_filling = true;
+	else if (used_bytes < FILLED_LESS_PERCENT * percent)
+		store->is_filling = false;
 }
 
 /* --- one transaction ------------------------------------------------------------------------- */
@@ -234,6 +252,7 @@ static void finish(struct ctl_store *store, const struct attempt *attempt)
 	(void)pthread_cond_broadcast(&store->to_flush);
 	(void)pthread_mutex_unlock(&store->lock);
 	(void)!write(store->fd, &one, sizeof(one)); // EAGAIN: it is readable enough
+	tell_filling(store, attempt->used_bytes);
 	// Outside of the lock: control must not wait for megabytes to be given back.
 	for (size_t i = 0; i < attempt->n_applied; i++)
 		ctl_batch_free(attempt->batches[i]);

@@ -25,7 +25,7 @@ struct ctl_store {
 	struct ctl_db db;
 
 	pthread_t thread;
-	bool has_thread;
+	bool is_filling; // the thread's: it has been told
 	int fd; // eventfd
 	_Atomic uint64_t committed; // the thread writes, any reads
 

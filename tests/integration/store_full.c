@@ -189,6 +189,28 @@ static void a_full_file_keeps_what_is_committed_and_takes_more_when_it_may_grow(
 	rig_fini(&rig);
 }
 
+static void a_file_that_fills_is_told_before_it_is_full(void **)
+{
+	struct ctl_store_stats stats;
+	struct rig rig;
+
+	rig_init(&rig);
+	rig.config.size_max = 8 << 20;
+	rig_open(&rig);
+	do {
+		struct ctl_batch *batch = rig_batch(&rig);
+
+		rig_put_made(&rig, batch, CTL_TABLE_JOURNAL, rig.serial, 0, 100000);
+		rig_give(&rig, batch);
+		rig_flush(&rig);
+		ctl_store_stats(rig.store, &stats);
+	} while (stats.used_bytes < (7 << 20));
+	rig_close(&rig); // the thread has said all it had to say
+	assert_true(rig_logged(&rig, "store_filling", "size=8388608"));
+	assert_false(rig_logged(&rig, "store_failing", ""));
+	rig_fini(&rig);
+}
+
 static void without_a_backlog_of_bytes_there_is_no_room(void **)
 {
 	struct ctl_batch *batch;
@@ -212,6 +234,7 @@ int main(void)
 		cmocka_unit_test(a_full_disk_at_the_start_is_one_sentence_and_costs_nothing),
 		cmocka_unit_test(
 			a_full_file_keeps_what_is_committed_and_takes_more_when_it_may_grow),
+		cmocka_unit_test(a_file_that_fills_is_told_before_it_is_full),
 		cmocka_unit_test(without_a_backlog_of_bytes_there_is_no_room),
 	};
 
