@@ -19,7 +19,7 @@
 
 #include <cmocka.h>
 
-enum { PAGE = 4096, HEAD = 16, META_END = 152, N_RANDOM = 1500, N_CLUSTERS = 300 };
+enum { PAGE = 4096, HEAD = 16, META_END = 152, N_RANDOM = 1000, N_CLUSTERS = 300 };
 
 struct sample {
 	struct rig rig;
@@ -28,13 +28,6 @@ struct sample {
 	size_t len;
 	unsigned n_clean, n_damaged;
 };
-
-static void remove_all(const char *path)
-{
-	g_autofree char *command = g_strdup_printf("rm -rf -- '%s'", path);
-
-	assert_int_equal(system(command), 0);
-}
 
 /* The same content again and again, so that the picture of it holds; but every page of it moves. */
 static void rewrite(struct rig *rig)
@@ -59,7 +52,7 @@ static void make_sample(struct sample *sample)
 	rig_init(rig);
 	sample->file = g_build_filename(rig->path, CTL_STORE_FILE, NULL);
 	rig_open(rig);
-	for (uint64_t round = 0; round < 6; round++) {
+	for (uint64_t round = 0; round < 4; round++) {
 		struct ctl_batch *batch = rig_batch(rig);
 
 		for (uint64_t key = 0; key < 200; key++)
@@ -117,7 +110,7 @@ static bool opens_clean(struct sample *sample, const uint8_t *bytes, size_t len)
 	struct rig *rig = &sample->rig;
 	bool is_clean;
 
-	remove_all(rig->path);
+	rig_remove(rig->path);
 	assert_int_equal(mkdir(rig->path, 0700), 0);
 	assert_true(g_file_set_contents_full(sample->file, (const char *)bytes, (gssize)len,
 		G_FILE_SET_CONTENTS_NONE, 0600, NULL));
@@ -162,7 +155,7 @@ static void every_truncation_is_set_aside_or_harmless(void **)
 		assert_true(is_clean == (len >= last_clean));
 	}
 	for (size_t border = 0; border <= sample.len; border += PAGE) {
-		for (size_t off = 1; off < 5; off++) {
+		for (size_t off = 1; off < 5; off += 3) {
 			if (border >= off)
 				(void)opens_clean(&sample, sample.bytes, border - off);
 			if (border + off <= sample.len)
@@ -207,7 +200,7 @@ static void the_head_of_every_page_may_be_wrong(void **)
 
 	make_sample(&sample);
 	for (size_t page = 2; page < sample.len / PAGE; page++) {
-		for (unsigned i = 0; i < 8; i++)
+		for (unsigned i = 0; i < 6; i++)
 			try_flip(&sample,
 				page * PAGE * 8 + (size_t)g_rand_int_range(random, 0, 64 * 8));
 	}

@@ -4,6 +4,7 @@
 #include "control/log.h"
 
 #include <errno.h>
+#include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -38,12 +39,20 @@ void rig_init(struct rig *rig)
 	ctl_log_redirect(rig->log, NULL);
 }
 
+static int remove_one(const char *path, const struct stat *, int, struct FTW *)
+{
+	return remove(path);
+}
+
+void rig_remove(const char *path)
+{
+	assert_int_equal(nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+}
+
 void rig_fini(struct rig *rig)
 {
-	g_autofree char *command = g_strdup_printf("rm -rf -- '%s'", rig->dir);
-
 	rig_close(rig);
-	assert_int_equal(system(command), 0);
+	rig_remove(rig->dir);
 	for (size_t i = 0; i < CTL_TABLE_COUNT; i++)
 		g_hash_table_destroy(rig->tables[i]);
 	ctl_log_redirect(NULL, NULL);

@@ -26,6 +26,8 @@ struct rig {
 
 void rig_init(struct rig *rig);
 void rig_fini(struct rig *rig);
+/* A folder and all that is in it. */
+void rig_remove(const char *path);
 
 /* Fail the test with the sentence. */
 void rig_open(struct rig *rig);
