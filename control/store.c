@@ -7,6 +7,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/stat.h>
@@ -60,6 +61,19 @@ static void free_store(struct ctl_store *store)
 	g_free(store);
 }
 
+/* Signals are for the main thread. */
+static int start_thread(struct ctl_store *store, struct dp_err *reterr)
+{
+	sigset_t all, before;
+	int r;
+
+	(void)sigfillset(&all);
+	(void)pthread_sigmask(SIG_SETMASK, &all, &before); // cannot fail with these arguments
+	r = pthread_create(&store->thread, NULL, ctl_store_thread, store);
+	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return r == 0 ? 0 : dp_fail(reterr, r, "cannot start the thread of the store: %m");
+}
+
 int ctl_store_open(
 	const struct ctl_store_config *config, struct ctl_store **ret_store, struct dp_err *reterr)
 {
@@ -83,13 +97,10 @@ int ctl_store_open(
 	r = ctl_store_dir_open(config->path, &store->dir, reterr);
 	if (r == 0)
 		r = ctl_store_open_file(store, reterr);
+	if (r == 0)
+		r = start_thread(store, reterr);
 	if (r < 0)
 		goto fail;
-	r = pthread_create(&store->thread, NULL, ctl_store_thread, store);
-	if (r != 0) {
-		r = dp_fail(reterr, r, "cannot start the thread of the store: %m");
-		goto fail;
-	}
 	*ret_store = store;
 	return 0;
 fail:

@@ -20,6 +20,7 @@ enum {
 #define TXN_BYTES_MAX ((size_t)64 << 20) // then it is committed, though more waits; start value
 #define TXN_NS_MAX (500ULL * 1000 * 1000) // the same in time
 #define DISK_LEFT_MIN (1UL << 20) // less is a full disk: LMDB writes 256 KiB at once
+#define READERS_NS (60ULL * 1000 * 1000 * 1000) // how often those that died are cleared away
 #define RETRY_MIN_NS (100ULL * 1000 * 1000)
 #define RETRY_MAX_NS (5ULL * 1000 * 1000 * 1000)
 
@@ -184,12 +185,25 @@ static int fill(struct attempt *attempt, struct ctl_db_txn *txn)
 	return code;
 }
 
+/* A reader of another process that was killed would keep every page it could see. */
+static void clear_readers(struct ctl_store *store)
+{
+	const uint64_t now_ns = ctl_store_monotonic_ns();
+	int n_dead;
+
+	if (store->db.env == NULL || now_ns - store->readers_ns < READERS_NS)
+		return;
+	store->readers_ns = now_ns;
+	(void)mdb_reader_check(store->db.env, &n_dead); // else next time
+}
+
 static int commit(struct ctl_store *store, struct attempt *attempt)
 {
 	struct ctl_db_txn txn;
 	uint64_t n_pages = 0;
 	int code;
 
+	clear_readers(store);
 	attempt->doing = "begin";
 	code = begin(store, attempt, &txn);
 	if (code != 0)

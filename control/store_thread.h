@@ -26,6 +26,7 @@ struct ctl_store {
 
 	pthread_t thread;
 	bool is_filling; // the thread's: it has been told
+	uint64_t readers_ns; // the thread's: when dead readers were looked for
 	int fd; // eventfd
 	_Atomic uint64_t committed; // the thread writes, any reads
 
