@@ -15,7 +15,7 @@
 #define _GNU_SOURCE // strptime, timegm, vasprintf
 #endif
 
-#include "connection.h"
+#include "acks.h"
 #include "holds.h"
 #include "offer.h"
 #include "settings.h"
@@ -73,6 +73,7 @@ struct consumer {
 	struct connection at;
 	char *stream, *group, *read_key; // owned
 	struct holds holds;
+	struct acks acks;
 	bool is_alone, has_read_to, is_well;
 	uint64_t read_to; // sequence of the last new entry, while we are alone in the group
 	int64_t sweep_at_ms;
@@ -125,17 +126,12 @@ static bool drop_lost_holds(struct consumer *c)
 
 /* --- one entry ------------------------------------------------------------------------------------ */
 
-static bool ack(struct consumer *c, const char *entry_id)
-{
-	return done(ask(&c->at, "XACK %s %s %s", c->stream, c->group, entry_id));
-}
-
 /* It is dealt with; what waits for it may go on. */
 static bool let_go(struct consumer *c, const struct offer *offer, enum count what)
 {
 	count(c, what, offer->entry_id, NULL);
 	holds_forget(&c->holds, offer->entry_id);
-	return ack(c, offer->entry_id);
+	return acks_add(&c->acks, offer->entry_id);
 }
 
 /* Where people look at it. */
@@ -286,7 +282,7 @@ static bool decide(struct consumer *c, struct offer *offer, bool is_new)
 	if (is_new)
 		check_sequence(c, offer);
 	if (share_of(offer->subject, c->set.n_shares) != c->set.share)
-		return ack(c, offer->entry_id);
+		return acks_add(&c->acks, offer->entry_id);
 	if (holds_precede(&c->holds, offer))
 		return holds_add(&c->holds, offer);
 	if (is_not_meant(offer))
@@ -309,7 +305,7 @@ static bool handle(struct consumer *c, const redisReply *entry, bool is_new)
 	fields = entry->element[1];
 	if (fields->type != REDIS_REPLY_ARRAY) {
 		count(c, COUNT_trimmed, offer.entry_id, "was deleted before it was acted on");
-		return ack(c, offer.entry_id);
+		return acks_add(&c->acks, offer.entry_id);
 	}
 	for (size_t i = 0; i + 1 < fields->elements; i += 2)
 		if (strcmp(fields->element[i]->str, "event") == 0)
@@ -325,6 +321,8 @@ static bool handle_all(struct consumer *c, const redisReply *entries, bool is_ne
 	for (size_t i = 0; i < entries->elements && !is_stopping; i++)
 		if (!handle(c, entries->element[i], is_new))
 			return false;
+	if (!acks_send(&c->acks, &c->at))
+		return false;
 	if (is_new && entries->elements > 0 && c->has_read_to)
 		return done(ask(&c->at, "SET %s %" PRIu64, c->read_key, c->read_to));
 	return true;
@@ -414,8 +412,8 @@ static bool run_connected(struct consumer *c)
 
 	if (!open_redis(&c->at, c->set.url, c->set.user, c->set.block_ms) || !join(c))
 		return false;
-	while (c->holds.n_held > 0)
-		holds_forget_at(&c->holds, 0);
+	holds_clear(&c->holds);
+	acks_clear(&c->acks);
 	while (!is_stopping) {
 		if (strcmp(position, ">") == 0 && clock_ms(CLOCK_MONOTONIC) >= c->sweep_at_ms &&
 			!sweep(c))
@@ -488,12 +486,13 @@ int main(int argc, char **argv)
 		? text_of("%s", c.set.group)
 		: text_of("%s:%ldof%ld", c.set.group, c.set.share, c.set.n_shares);
 	c.read_key = text_of("%sread:%s", c.set.prefix, c.group);
+	c.acks.stream = c.stream, c.acks.group = c.group;
 	sigaction(SIGTERM, &on_stop, NULL);
 	sigaction(SIGINT, &on_stop, NULL);
 	srandom((unsigned)getpid());
 	run(&c);
-	while (c.holds.n_held > 0)
-		holds_forget_at(&c.holds, 0);
-	free(c.holds.held), free(c.stream), free(c.group), free(c.read_key);
+	holds_clear(&c.holds);
+	acks_clear(&c.acks);
+	free(c.holds.held), free(c.acks.words), free(c.stream), free(c.group), free(c.read_key);
 	return 0;
 }

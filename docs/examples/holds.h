@@ -52,3 +52,9 @@ static bool holds_add(struct holds *holds, const struct offer *offer)
 	snprintf(held->entry_id, sizeof(held->entry_id), "%s", offer->entry_id);
 	return true;
 }
+
+static void holds_clear(struct holds *holds)
+{
+	while (holds->n_held > 0)
+		holds_forget_at(holds, holds->n_held - 1);
+}
