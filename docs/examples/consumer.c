@@ -489,6 +489,7 @@ int main(int argc, char **argv)
 	c.acks.stream = c.stream, c.acks.group = c.group;
 	sigaction(SIGTERM, &on_stop, NULL);
 	sigaction(SIGINT, &on_stop, NULL);
+	signal(SIGPIPE, SIG_IGN); // hiredis writes to whom Redis has left
 	srandom((unsigned)getpid());
 	run(&c);
 	holds_clear(&c.holds);
