@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "control/commands.h"
+#include "control/question.h"
 #include "control/socket.h"
 #include "control/table.h"
 #include "dataplane/err.h"
@@ -8,13 +9,7 @@
 #include <getopt.h>
 #include <glib.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
-
-enum { ANSWER_S = 10 }; // the daemon answers from memory: start value
 
 static const char usage[] =
 	"usage: wirecue show [WHAT [ARG]] [--json] [--socket PATH]\n"
@@ -31,96 +26,6 @@ struct question {
 	bool is_json;
 };
 
-/* Returns the connection as a stream, or NULL and a sentence. */
-static FILE *ask_open(const char *path, struct dp_err *reterr)
-{
-	const struct timeval patience = {.tv_sec = ANSWER_S};
-	struct sockaddr_un addr = {.sun_family = AF_UNIX};
-	FILE *stream;
-	int fd;
-
-	if (g_strlcpy(addr.sun_path, path, sizeof(addr.sun_path)) >= sizeof(addr.sun_path)) {
-		(void)dp_fail(reterr, ENAMETOOLONG, "the path '%s' is too long for a socket", path);
-		return NULL;
-	}
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) < 0 ||
-		setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) < 0 ||
-		connect(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0) {
-		(void)dp_fail(reterr, errno,
-			errno == EACCES
-				? "no permission to ask the wirecue on '%s': be root, or of the "
-				  "daemon's group"
-				: "no wirecue answers on '%s' (%m): start it with 'wirecue run', or "
-				  "name its socket with --socket",
-			path);
-		if (fd >= 0)
-			(void)close(fd); // nothing was written
-		return NULL;
-	}
-	stream = fdopen(fd, "r"); // for reading; questions go to the descriptor
-	if (stream == NULL) {
-		(void)dp_fail(reterr, errno, "cannot talk to '%s': %m", path);
-		(void)close(fd); // nothing was written
-	}
-	return stream;
-}
-
-static int send_question(FILE *stream, const struct question *question, const char *after)
-{
-	json_t *request = question->what == NULL
-		? json_pack("{ss}", "cmd", "list")
-		: json_pack("{ss ss s{ss* ss*}}", "cmd", "show", "what", question->what, "args",
-			  "arg", question->arg, "after", after);
-	char *line = json_dumps(request, JSON_COMPACT);
-	size_t len;
-	ssize_t n = 0;
-
-	json_decref(request);
-	if (line == NULL)
-		return -ENOMEM;
-	len = strlen(line);
-	line[len++] = '\n'; // instead of the NUL
-	for (size_t sent = 0; sent < len && n >= 0; sent += (size_t)n)
-		n = send(fileno(stream), line + sent, len - sent, MSG_NOSIGNAL);
-	free(line);
-	return n < 0 ? -errno : 0;
-}
-
-/* One page: records go to ret_records (or to standard output), the last line is returned, owned by
- * the caller. NULL when the daemon broke off. */
-static json_t *read_page(FILE *stream, bool is_json, GPtrArray *ret_records)
-{
-	char *line = NULL;
-	size_t size = 0;
-	json_t *object = NULL;
-
-	while (getline(&line, &size, stream) > 0) {
-		object = json_loads(line, JSON_REJECT_DUPLICATES, NULL);
-		if (!json_is_object(object)) {
-			json_decref(object);
-			object = NULL;
-			break;
-		}
-		if (json_object_get(object, "end") != NULL ||
-			json_object_get(object, "error") != NULL)
-			break;
-		if (is_json)
-			(void)fputs(line, stdout); // asked for errors at the end
-		else
-			g_ptr_array_add(ret_records, json_incref(object));
-		json_decref(object);
-		object = NULL;
-	}
-	free(line);
-	return object;
-}
-
-static void free_json(gpointer json)
-{
-	json_decref(json);
-}
-
 /* All pages. Returns the exit code. */
 static int show_pages(FILE *stream, const struct question *question)
 {
@@ -130,28 +35,20 @@ static int show_pages(FILE *stream, const struct question *question)
 
 	ctl_table_init(&table);
 	while (code < 0) {
-		GPtrArray *records = g_ptr_array_new_with_free_func(free_json);
-		json_t *last = NULL;
-		const char *error, *next;
-		const int r = send_question(stream, question, after);
+		const struct ctl_question page = {.cmd = question->what != NULL ? "show" : "list",
+			.what = question->what,
+			.arg = question->arg,
+			.after = after};
+		GPtrArray *records = g_ptr_array_new_with_free_func(ctl_question_free_record);
+		json_t *last = ctl_question_ask(
+			stream, &page, question->is_json ? stdout : NULL, records);
+		const char *next = json_string_value(json_object_get(last, "next"));
 
-		// Who is refused may find the connection closed already, and the reason in it.
-		if (r == 0 || r == -EPIPE || r == -ECONNRESET)
-			last = read_page(stream, question->is_json, records);
-		error = json_string_value(json_object_get(last, "error"));
-		next = json_string_value(json_object_get(last, "next"));
 		ctl_table_print(&table, records, stdout);
-		if (last == NULL) {
-			(void)fprintf(stderr,
-				"wirecue: the daemon on '%s' broke off its answer; see its log\n",
-				question->path);
-			code = 1;
-		} else if (error != NULL) {
-			(void)fprintf(stderr, "wirecue: %s\n", error);
-			code = json_is_true(json_object_get(last, "usage")) ? 2 : 1;
-		} else if (next == NULL || g_strcmp0(next, after) == 0) {
+		code = ctl_question_complain(last, question->path);
+		if (code < 0 && (next == NULL || g_strcmp0(next, after) == 0)) {
 			code = 0; // complete; a page that leads to itself never would be
-		} else {
+		} else if (code < 0) {
 			g_free(after);
 			after = g_strdup(next);
 		}
@@ -206,8 +103,7 @@ static int parse_args(int argc, char **argv, struct question *question)
 
 int ctl_cmd_show(int argc, char **argv)
 {
-	const char *env = getenv("WIRECUE_CONTROL_SOCKET"); // as `run` reads it
-	struct question question = {.path = env != NULL && env[0] != '\0' ? env : CTL_SOCKET_PATH};
+	struct question question = {.path = ctl_question_path()};
 	struct dp_err err;
 	FILE *stream;
 	int code;
@@ -216,7 +112,7 @@ int ctl_cmd_show(int argc, char **argv)
 	if (code >= 0)
 		return code;
 	(void)signal(SIGPIPE, SIG_DFL); // 'wirecue show apps | head' ends like any other
-	stream = ask_open(question.path, &err);
+	stream = ctl_question_open(question.path, &err);
 	if (stream == NULL) {
 		(void)fprintf(stderr, "wirecue: %s\n", err.text);
 		return 1;

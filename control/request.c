@@ -8,6 +8,7 @@
 #include <string.h>
 
 struct ctl_reply {
+	const struct ctl_asker *asker; // borrowed
 	GString *text;
 	char *next; // owned cursor, NULL = complete
 	char *error; // owned sentence, NULL = none
@@ -57,6 +58,11 @@ void ctl_reply_fail(struct ctl_reply *reply, bool is_usage, const char *fmt, ...
 	reply->is_usage = is_usage;
 }
 
+const struct ctl_asker *ctl_reply_asker(const struct ctl_reply *reply)
+{
+	return reply->asker;
+}
+
 const char *ctl_args_text(const json_t *args, const char *key)
 {
 	return json_string_value(json_object_get(args, key));
@@ -64,21 +70,25 @@ const char *ctl_args_text(const json_t *args, const char *key)
 
 static void list(const struct ctl_show *table, struct ctl_reply *reply)
 {
-	for (; table->name != NULL; table++)
-		(void)ctl_reply_add(reply,
-			json_pack("{ss ss ss}", "name", table->name, "args", table->args, "help",
-				table->help));
+	for (; table->name != NULL; table++) {
+		if (!table->acts)
+			(void)ctl_reply_add(reply,
+				json_pack("{ss ss ss}", "name", table->name, "args", table->args,
+					"help", table->help));
+	}
 }
 
-static void show(
-	const struct ctl_show *table, void *ctx, const json_t *request, struct ctl_reply *reply)
+/* "show" or "do". */
+static void run(const struct ctl_show *table, void *ctx, const json_t *request, bool acts,
+	struct ctl_reply *reply)
 {
 	const char *what = ctl_args_text(request, "what");
 	json_t *args = json_object_get(request, "args");
 	json_t *none = NULL;
 
 	if (what == NULL) {
-		ctl_reply_fail(reply, true, "expected \"what\" with the name of what to show");
+		ctl_reply_fail(reply, true, "expected \"what\" with the name of what to %s",
+			acts ? "do" : "show");
 		return;
 	}
 	if (args != NULL && !json_is_object(args)) {
@@ -86,7 +96,7 @@ static void show(
 		return;
 	}
 	for (; table->name != NULL; table++) {
-		if (strcmp(table->name, what) != 0)
+		if (table->acts != acts || strcmp(table->name, what) != 0)
 			continue;
 		if (args == NULL)
 			args = none = json_object();
@@ -95,8 +105,9 @@ static void show(
 		return;
 	}
 	// What was asked for is not repeated: it may be an identifier on its way to a log.
-	ctl_reply_fail(
-		reply, true, "nothing of that name can be shown; `wirecue show` lists what can");
+	ctl_reply_fail(reply, true,
+		acts ? "nothing of that name can be done"
+		     : "nothing of that name can be shown; `wirecue show` lists what can");
 }
 
 static void dispatch(const struct ctl_show *table, void *ctx, const char *line, size_t len,
@@ -111,11 +122,16 @@ static void dispatch(const struct ctl_show *table, void *ctx, const char *line, 
 			"expected one JSON object a line, found a mistake at byte %d",
 			error.position);
 	else if (cmd != NULL && strcmp(cmd, "show") == 0)
-		show(table, ctx, request, reply);
+		run(table, ctx, request, false, reply);
+	else if (cmd != NULL && strcmp(cmd, "do") == 0 && !reply->asker->may_act)
+		ctl_reply_fail(
+			reply, false, "only root and the daemon's own user may change something");
+	else if (cmd != NULL && strcmp(cmd, "do") == 0)
+		run(table, ctx, request, true, reply);
 	else if (cmd != NULL && strcmp(cmd, "list") == 0)
 		list(table, reply);
 	else
-		ctl_reply_fail(reply, true, "expected \"cmd\" to be \"show\" or \"list\"");
+		ctl_reply_fail(reply, true, "expected \"cmd\" to be \"show\", \"do\" or \"list\"");
 	json_decref(request);
 }
 
@@ -141,10 +157,10 @@ static void finish(struct ctl_reply *reply)
 	json_decref(last);
 }
 
-char *ctl_request_answer(
-	const struct ctl_show *table, void *ctx, const char *line, size_t len, size_t *ret_len)
+char *ctl_request_answer(const struct ctl_show *table, void *ctx, const struct ctl_asker *asker,
+	const char *line, size_t len, size_t *ret_len)
 {
-	struct ctl_reply reply = {.text = g_string_new(NULL)};
+	struct ctl_reply reply = {.asker = asker, .text = g_string_new(NULL)};
 
 	dispatch(table, ctx, line, len, &reply);
 	finish(&reply);

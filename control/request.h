@@ -8,13 +8,15 @@
  *   {"end":true}                              or {"end":true,"next":"CURSOR"}: more, asked for with
  *                                             "args":{…,"after":"CURSOR"}
  *   {"error":"sentence"}                      instead; with "usage":true when the question is wrong
- *   {"cmd":"list"}                            a record for each `what`: name, args, help
+ *   {"cmd":"do","what":"stream","args":{}}    the same for what changes something
+ *   {"cmd":"list"}                            a record for each `what` to show: name, args, help
  *
  * An answer is one page of bounded size, so neither side ever holds more. Control thread only. */
 
 #include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum {
 	CTL_REQUEST_MAX = 64 * 1024, // bytes of a request line, newline included
@@ -23,7 +25,13 @@ enum {
 
 struct ctl_reply;
 
-/* One thing that can be shown. Tables end with name NULL. */
+/* Who asks, as the kernel says. */
+struct ctl_asker {
+	uint64_t uid;
+	bool may_act; // root or the daemon's own user: `do` is answered
+};
+
+/* One thing that can be shown or done. Tables end with name NULL. */
 struct ctl_show {
 	const char *name; // "redis"
 	const char *args; // "", "ID", "[NAME]": what follows on the command line, sent as args.arg
@@ -31,6 +39,7 @@ struct ctl_show {
 	/* Add records to reply. args: an object, borrowed, from a peer that may lie; args.after says
 	 * where to go on. */
 	void (*run)(void *ctx, const json_t *args, struct ctl_reply *reply);
+	bool acts; // it changes something: asked for with "do", and not listed
 };
 
 /* Add a record; takes it. Records of one `what` have the same keys in the same order, and never
@@ -46,10 +55,13 @@ void ctl_reply_next(struct ctl_reply *reply, const char *cursor);
 [[gnu::format(printf, 3, 4)]] void ctl_reply_fail(
 	struct ctl_reply *reply, bool is_usage, const char *fmt, ...);
 
+/* Who asked. */
+const struct ctl_asker *ctl_reply_asker(const struct ctl_reply *reply);
+
 /* Text of args.KEY, or NULL when it is absent or no text. Borrowed from args. */
 const char *ctl_args_text(const json_t *args, const char *key);
 
-/* Answer one request line (len bytes, without newline, any content). Returns the answer's text with
+/* Answer one request line (len bytes, without newline, any content) of asker (borrowed). Returns the answer's text with
  * all its newlines; owned by the caller, freed with g_free(). */
-char *ctl_request_answer(
-	const struct ctl_show *table, void *ctx, const char *line, size_t len, size_t *ret_len);
+char *ctl_request_answer(const struct ctl_show *table, void *ctx, const struct ctl_asker *asker,
+	const char *line, size_t len, size_t *ret_len);

@@ -22,6 +22,7 @@ struct client {
 	struct ctl_socket *socket; // borrowed
 	struct bufferevent *bev; // owned, and the connection with it
 	struct client *next, **link; // in ctl_socket.clients
+	struct ctl_asker asker;
 	bool is_last; // close when the answer is written
 };
 
@@ -83,8 +84,8 @@ static void on_read(struct bufferevent *bev, void *arg)
 		refuse(client, "out of memory");
 		return;
 	}
-	text = ctl_request_answer(
-		client->socket->table, client->socket->ctx, line, line_len, &answer_len);
+	text = ctl_request_answer(client->socket->table, client->socket->ctx, &client->asker, line,
+		line_len, &answer_len);
 	free(line);
 	answer(client, text, answer_len);
 	g_free(text);
@@ -116,17 +117,13 @@ static void on_event(struct bufferevent *bev, short what, void *arg)
 		client_free(client);
 }
 
-/* Root, our user, or our group among those the peer had when it connected. */
-static bool is_allowed(int fd)
+/* Is our group among those the peer had when it connected? */
+static bool is_of_our_group(int fd, const struct ucred *peer)
 {
-	struct ucred peer;
-	socklen_t len = sizeof(peer);
 	gid_t groups[256];
 	socklen_t groups_len = sizeof(groups);
 
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
-		return false;
-	if (peer.uid == 0 || peer.uid == geteuid() || peer.gid == getegid())
+	if (peer->gid == getegid())
 		return true;
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &groups_len) < 0)
 		return false; // of more than 256 groups: not one of ours, then
@@ -135,6 +132,19 @@ static bool is_allowed(int fd)
 			return true;
 	}
 	return false;
+}
+
+/* Root and our user are answered everything, our group what changes nothing, others nothing. */
+static bool is_allowed(int fd, struct ctl_asker *ret_asker)
+{
+	struct ucred peer;
+	socklen_t len = sizeof(peer);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
+		return false;
+	*ret_asker = (struct ctl_asker){
+		.uid = peer.uid, .may_act = peer.uid == 0 || peer.uid == geteuid()};
+	return ret_asker->may_act || is_of_our_group(fd, &peer);
 }
 
 static void on_accept(
@@ -161,7 +171,7 @@ static void on_accept(
 	bufferevent_setcb(bev, on_read, on_written, on_event, client);
 	bufferevent_setwatermark(bev, EV_READ, 0, CTL_REQUEST_MAX);
 	(void)bufferevent_set_timeouts(bev, &idle, &write); // sockets have them
-	if (!is_allowed(fd)) {
+	if (!is_allowed(fd, &client->asker)) {
 		ctl_log(CTL_LOG_WARNING, "control_refused",
 			CTL_TEXT("cause", "not root, nor the daemon's user or group"));
 		refuse(client, "only root and the daemon's own user or group are answered");

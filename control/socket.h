@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
-/* The control socket: where `wirecue show` asks the running daemon (control/request.h).
+/* The control socket: where `wirecue show` and `wirecue stream` ask the running daemon (control/request.h).
  *
- * A Unix stream socket, mode 0660. Only root and the daemon's own user or group are answered; the
- * kernel says who asks. Slow, silent and talkative clients cost a bounded buffer each and are shut
+ * A Unix stream socket, mode 0660. Only root and the daemon's own user or group are answered, and only
+ * root and the user when something is to be changed; the kernel says who asks. Slow, silent and talkative clients cost a bounded buffer each and are shut
  * out after a while. Thread of the event base only. */
 
 #include "control/request.h"

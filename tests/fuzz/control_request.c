@@ -23,12 +23,14 @@ static void run_echo(void *, const json_t *args, struct ctl_reply *reply)
 		ctl_reply_fail(reply, false, "%s", arg);
 }
 
-static const struct ctl_show table[] = {{"echo", "", "", run_echo}, {.name = NULL}};
+static const struct ctl_show table[] = {
+	{"echo", "", "", run_echo}, {"echo", "", "", run_echo, .acts = true}, {.name = NULL}};
+static const struct ctl_asker asker = {.may_act = true};
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	size_t len, n_last = 0;
-	char *answer = ctl_request_answer(table, NULL, (const char *)data, size, &len);
+	char *answer = ctl_request_answer(table, NULL, &asker, (const char *)data, size, &len);
 
 	if (len == 0 || strlen(answer) != len || answer[len - 1] != '\n')
 		abort();

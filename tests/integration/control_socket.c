@@ -61,7 +61,14 @@ static void run_failing(void *, const json_t *, struct ctl_reply *reply)
 	ctl_reply_fail(reply, false, "nothing is known yet");
 }
 
+static void run_deed(void *, const json_t *, struct ctl_reply *reply)
+{
+	(void)ctl_reply_add(
+		reply, json_pack("{sI}", "done_by", (json_int_t)ctl_reply_asker(reply)->uid));
+}
+
 static const struct ctl_show table[] = {
+	{"deed", "", "Changes something", run_deed, .acts = true},
 	{"echo", "WORD", "The word", run_echo},
 	{"failing", "", "Nothing", run_failing},
 	{"many", "", "Numbers", run_many},
@@ -400,33 +407,62 @@ static void clients_that_do_not_read_are_bounded(void **state)
 		(void)close(fds[i]);
 }
 
-static void strangers_are_not_answered_and_our_group_is(void **state)
+/* What somebody with user id uid, in our group or in none, is answered. Owned by the caller. */
+static char *answer_for(struct rig *rig, uid_t uid, bool has_group, const char *line)
 {
-	struct rig *rig = *state;
 	gid_t group = getegid();
-	int status;
+	int pipe_fds[2], status;
+	char answer[256] = "";
+	pid_t pid;
+
+	assert_int_equal(pipe2(pipe_fds, O_CLOEXEC), 0);
+	pid = fork();
+	if (pid == 0) {
+		if (uid != 0 &&
+			(setgroups(has_group, &group) != 0 || setgid(uid) != 0 || setuid(uid) != 0))
+			_exit(99);
+		const int fd = connect_raw(rig);
+
+		(void)send(fd, line, strlen(line), MSG_NOSIGNAL);
+		char *got = receive_until(fd, "\n");
+
+		_exit(write(pipe_fds[1], got, strlen(got)) < 0 ? 98 : 0);
+	}
+	(void)close(pipe_fds[1]);
+	(void)read(pipe_fds[0], answer, sizeof(answer) - 1); // "" is no answer
+	(void)close(pipe_fds[0]);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	return g_strdup(answer);
+}
+
+static void strangers_are_not_answered_and_our_group_may_only_look(void **state)
+{
+	static const char list[] = "{\"cmd\":\"list\"}\n";
+	static const char deed[] = "{\"cmd\":\"do\",\"what\":\"deed\"}\n";
+	static const struct {
+		uid_t uid;
+		bool has_group;
+		const char *line, *answer;
+	} cases[] = {
+		{65534, false, list, "\"error\":\"only root and the daemon's own user or group"},
+		{65534, false, deed, "\"error\":\"only root and the daemon's own user or group"},
+		{65534, true, list, "\"name\":\"echo\""},
+		{65534, true, deed, "\"error\":\"only root and the daemon's own user may change"},
+		{0, true, deed, "\"done_by\":0"},
+	};
+	struct rig *rig = *state;
 
 	if (geteuid() != 0)
 		skip(); // cannot become somebody else
 	assert_int_equal(start(rig), 0);
 	assert_int_equal(chmod(rig->path, 0666), 0); // the file's mode would do, too
-	for (int has_group = 0; has_group < 2; has_group++) {
-		const pid_t pid = fork();
+	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+		g_autofree char *got = answer_for(
+			rig, cases[i].uid, cases[i].has_group, cases[i].line);
 
-		if (pid == 0) {
-			if (setgroups((size_t)has_group, &group) != 0 || setgid(65534) != 0 ||
-				setuid(65534) != 0)
-				_exit(99);
-			const int fd = connect_raw(rig);
-			static const char list[] = "{\"cmd\":\"list\"}\n";
-
-			(void)send(fd, list, sizeof(list) - 1, MSG_NOSIGNAL);
-			char *got = receive_until(fd, "\n");
-
-			_exit(strstr(got, "\"error\":\"only root") != NULL ? 10 : 11);
-		}
-		assert_int_equal(waitpid(pid, &status, 0), pid);
-		assert_int_equal(WEXITSTATUS(status), has_group ? 11 : 10);
+		if (strstr(got, cases[i].answer) == NULL)
+			fail_msg("case %zu: '%s' does not say '%s'", i, got, cases[i].answer);
 	}
 }
 
@@ -445,7 +481,7 @@ int main(void)
 		RIG_TEST(questions_in_pieces_and_in_heaps_are_answered_in_order),
 		RIG_TEST(a_question_without_end_is_refused_and_closed),
 		RIG_TEST(clients_that_do_not_read_are_bounded),
-		RIG_TEST(strangers_are_not_answered_and_our_group_is),
+		RIG_TEST(strangers_are_not_answered_and_our_group_may_only_look),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -50,25 +50,41 @@ static void run_failing(void *, const json_t *, struct ctl_reply *reply)
 	ctl_reply_fail(reply, false, "no \"%s\" here", "data");
 }
 
+static void run_deed(void *, const json_t *, struct ctl_reply *reply)
+{
+	(void)ctl_reply_add(
+		reply, json_pack("{sI}", "who", (json_int_t)ctl_reply_asker(reply)->uid));
+}
+
 static const struct ctl_show table[] = {
 	{"echo", "[WORD]", "What it was given", run_echo},
 	{"many", "", "Numbers", run_many},
 	{"large", "", "One large record", run_large},
 	{"failing", "", "Nothing", run_failing},
+	{"echo", "", "Who did it", run_deed, .acts = true},
+	{"deed", "", "Who did it", run_deed, .acts = true},
 	{.name = NULL},
 };
 
+static const struct ctl_asker asker = {.uid = 0, .may_act = true};
+static const struct ctl_asker reader = {.uid = 1001, .may_act = false};
+
 /* The answer to a request of its own heap block. */
-static char *ask(const char *line, size_t len)
+static char *ask_as(const struct ctl_asker *who, const char *line, size_t len)
 {
 	char *copy = g_memdup2(line, len > 0 ? len : 1);
 	size_t answer_len;
-	char *answer = ctl_request_answer(table, (void *)"context", copy, len, &answer_len);
+	char *answer = ctl_request_answer(table, (void *)"context", who, copy, len, &answer_len);
 
 	g_free(copy);
 	assert_int_equal(strlen(answer), answer_len);
 	assert_int_equal(answer[answer_len - 1], '\n');
 	return answer;
+}
+
+static char *ask(const char *line, size_t len)
+{
+	return ask_as(&asker, line, len);
 }
 
 static void expect(const char *line, const char *answer)
@@ -88,6 +104,29 @@ static void a_question_gets_records_and_an_end(void **)
 		"{\"ctx\":\"context\",\"arg\":null}\n{\"end\":true}\n");
 }
 
+static void a_deed_is_asked_for_as_one_and_knows_who_asked(void **)
+{
+	expect("{\"cmd\":\"do\",\"what\":\"deed\"}", "{\"who\":0}\n{\"end\":true}\n");
+	expect("{\"cmd\":\"do\",\"what\":\"echo\"}", "{\"who\":0}\n{\"end\":true}\n");
+	expect("{\"cmd\":\"show\",\"what\":\"deed\"}",
+		"{\"error\":\"nothing of that name can be shown; `wirecue show` lists what "
+		"can\",\"usage\":true}\n");
+	expect("{\"cmd\":\"do\",\"what\":\"many\"}",
+		"{\"error\":\"nothing of that name can be done\",\"usage\":true}\n");
+}
+
+static void who_may_only_look_changes_nothing(void **)
+{
+	static const char deed[] = "{\"cmd\":\"do\",\"what\":\"deed\"}";
+	static const char look[] = "{\"cmd\":\"show\",\"what\":\"echo\"}";
+	g_autofree char *refused = ask_as(&reader, deed, strlen(deed));
+	g_autofree char *shown = ask_as(&reader, look, strlen(look));
+
+	assert_string_equal(refused,
+		"{\"error\":\"only root and the daemon's own user may change something\"}\n");
+	assert_string_equal(shown, "{\"ctx\":\"context\",\"arg\":null}\n{\"end\":true}\n");
+}
+
 static void the_list_names_what_can_be_shown(void **)
 {
 	g_autofree char *got = ask("{\"cmd\":\"list\"}", 14);
@@ -95,6 +134,7 @@ static void the_list_names_what_can_be_shown(void **)
 	assert_true(g_str_has_prefix(
 		got, "{\"name\":\"echo\",\"args\":\"[WORD]\",\"help\":\"What it was given\"}\n"));
 	assert_true(g_str_has_suffix(got, "\n{\"end\":true}\n"));
+	assert_null(strstr(got, "deed"));
 }
 
 static void a_wrong_question_gets_one_sentence(void **)
@@ -247,6 +287,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_question_gets_records_and_an_end),
+		cmocka_unit_test(a_deed_is_asked_for_as_one_and_knows_who_asked),
+		cmocka_unit_test(who_may_only_look_changes_nothing),
 		cmocka_unit_test(the_list_names_what_can_be_shown),
 		cmocka_unit_test(a_wrong_question_gets_one_sentence),
 		cmocka_unit_test(what_was_asked_is_not_repeated_in_the_sentence),

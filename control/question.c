@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "control/question.h"
+
+#include "control/socket.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum { ANSWER_S = 10 }; // the daemon answers from memory: start value
+
+const char *ctl_question_path(void)
+{
+	const char *env = getenv("WIRECUE_CONTROL_SOCKET"); // as `run` reads it
+
+	return env != NULL && env[0] != '\0' ? env : CTL_SOCKET_PATH;
+}
+
+FILE *ctl_question_open(const char *path, struct dp_err *reterr)
+{
+	const struct timeval patience = {.tv_sec = ANSWER_S};
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	FILE *stream;
+	int fd;
+
+	if (g_strlcpy(addr.sun_path, path, sizeof(addr.sun_path)) >= sizeof(addr.sun_path)) {
+		(void)dp_fail(reterr, ENAMETOOLONG, "the path '%s' is too long for a socket", path);
+		return NULL;
+	}
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) < 0 ||
+		setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) < 0 ||
+		connect(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0) {
+		(void)dp_fail(reterr, errno,
+			errno == EACCES
+				? "no permission to ask the wirecue on '%s': be root, or of the "
+				  "daemon's group"
+				: "no wirecue answers on '%s' (%m): start it with 'wirecue run', or "
+				  "name its socket with --socket",
+			path);
+		if (fd >= 0)
+			(void)close(fd); // nothing was written
+		return NULL;
+	}
+	stream = fdopen(fd, "r"); // for reading; questions go to the descriptor
+	if (stream == NULL) {
+		(void)dp_fail(reterr, errno, "cannot talk to '%s': %m", path);
+		(void)close(fd); // nothing was written
+	}
+	return stream;
+}
+
+static int send_question(FILE *connection, const struct ctl_question *question)
+{
+	json_t *request = question->what == NULL
+		? json_pack("{ss}", "cmd", question->cmd)
+		: json_pack("{ss ss s{ss* ss*}}", "cmd", question->cmd, "what", question->what,
+			  "args", "arg", question->arg, "after", question->after);
+	char *line = json_dumps(request, JSON_COMPACT);
+	size_t len;
+	ssize_t n = 0;
+
+	json_decref(request);
+	if (line == NULL)
+		return -ENOMEM;
+	len = strlen(line);
+	line[len++] = '\n'; // instead of the NUL
+	for (size_t sent = 0; sent < len && n >= 0; sent += (size_t)n)
+		n = send(fileno(connection), line + sent, len - sent, MSG_NOSIGNAL);
+	free(line);
+	return n < 0 ? -errno : 0;
+}
+
+static json_t *read_page(FILE *connection, FILE *raw, GPtrArray *ret_records)
+{
+	char *line = NULL;
+	size_t size = 0;
+	json_t *object = NULL;
+
+	while (getline(&line, &size, connection) > 0) {
+		object = json_loads(line, JSON_REJECT_DUPLICATES, NULL);
+		if (!json_is_object(object)) {
+			json_decref(object);
+			object = NULL;
+			break;
+		}
+		if (json_object_get(object, "end") != NULL ||
+			json_object_get(object, "error") != NULL)
+			break;
+		if (raw != NULL)
+			(void)fputs(line, raw); // asked for errors at the end
+		else
+			g_ptr_array_add(ret_records, json_incref(object));
+		json_decref(object);
+		object = NULL;
+	}
+	free(line);
+	return object;
+}
+
+json_t *ctl_question_ask(
+	FILE *connection, const struct ctl_question *question, FILE *raw, GPtrArray *ret_records)
+{
+	const int r = send_question(connection, question);
+
+	// Who is refused may find the connection closed already, and the reason in it.
+	if (r == 0 || r == -EPIPE || r == -ECONNRESET)
+		return read_page(connection, raw, ret_records);
+	return NULL;
+}
+
+int ctl_question_complain(const json_t *last, const char *path)
+{
+	const char *error = json_string_value(json_object_get(last, "error"));
+
+	if (last == NULL) {
+		(void)fprintf(stderr,
+			"wirecue: the daemon on '%s' broke off its answer; see its log\n", path);
+		return 1;
+	}
+	if (error == NULL)
+		return -1;
+	(void)fprintf(stderr, "wirecue: %s\n", error);
+	return json_is_true(json_object_get(last, "usage")) ? 2 : 1;
+}
+
+void ctl_question_free_record(void *record)
+{
+	json_decref(record);
+}

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+/* The asking end of the control socket (control/request.h), for commands: `wirecue show`, `stream`.
+ * One thread, blocks up to ten seconds for an answer. */
+
+#include "dataplane/err.h"
+
+#include <glib.h>
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+struct ctl_question {
+	const char *cmd; // "show", "do", "list"
+	const char *what, *arg, *after; // NULL = not given
+};
+
+/* Where the daemon answers unless --socket says otherwise. */
+const char *ctl_question_path(void);
+
+/* Returns the connection, closed with fclose(), or NULL and a sentence. */
+FILE *ctl_question_open(const char *path, struct dp_err *reterr);
+
+/* Ask, and read one page of the answer: records (json_t *, owned by the array) go to ret_records,
+ * or as they came to raw, if that is not NULL. Returns the last line, owned by the caller, or NULL
+ * when the daemon broke off. */
+json_t *ctl_question_ask(
+	FILE *connection, const struct ctl_question *question, FILE *raw, GPtrArray *ret_records);
+
+/* What the last line of an answer means: -1 and nothing printed when it is one more page or the end;
+ * else the sentence is on standard error and this is the exit code. */
+int ctl_question_complain(const json_t *last, const char *path);
+
+/* For g_ptr_array_new_with_free_func(). */
+void ctl_question_free_record(void *record);
