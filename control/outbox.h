@@ -130,8 +130,8 @@ bool ctl_outbox_has_mark(const struct ctl_outbox *outbox);
  * writer than ctl_outbox_writer() is then the one to continue, without asking. */
 bool ctl_outbox_is_fresh(const struct ctl_outbox *outbox);
 
-/* With a store: everything that waits, and all that comes, gets numbers and entry ids behind mark
- * (borrowed for the call). Nothing is ready until a later seal's batch is committed; entries peeked
+/* Everything that waits, and all that comes, gets numbers and entry ids behind mark (borrowed for the
+ * call). With a store, nothing is ready until a later seal's batch is committed; entries peeked
  * at before are not valid any more. Not while entries are in flight. What was delivered before
  * cannot be sent again: it had other numbers. */
 void ctl_outbox_renumber(struct ctl_outbox *outbox, const struct ctl_outbox_mark *mark);
