@@ -37,6 +37,10 @@ int ctl_cmd_check(int argc, char **argv);
 /* show WHAT [ARG] [--json] [--socket PATH]: ask the running daemon. Without WHAT: what there is. */
 int ctl_cmd_show(int argc, char **argv);
 
+/* stream [resend|continue] [--json] [--socket PATH]: how stream and outbox stand, and the operator's
+ * choice when they do not fit. */
+int ctl_cmd_stream(int argc, char **argv);
+
 /* subject ID [-c FILE]: the pseudonym of an identifier. */
 int ctl_cmd_subject(int argc, char **argv);
 

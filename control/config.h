@@ -59,12 +59,13 @@ enum ctl_confirm {
 };
 
 struct ctl_redis_config {
-	char *url; // redis://HOST:PORT[/DB] or unix:///PATH
+	char *url; // redis://HOST:PORT[/DB], rediss://… or unix:///PATH
 	char *user;
 	char *password; // read from password_file; never printed
 	char *prefix; // "wirecue:"
 	uint64_t queue_max; // triggers kept in memory while Redis is away
-	uint64_t stream_max_len; // XADD MAXLEN ~; 0 = never trimmed by us
+	uint64_t stream_max_len; // entries the stream is trimmed to, roughly; 0 = never by us
+	bool stream_trim_unread; // even those that a group has not acknowledged
 	uint64_t connect_timeout_ns, reply_timeout_ns;
 	uint64_t retry_min_ns, retry_max_ns; // back-off
 	int confirm; // enum ctl_confirm: when an entry counts as delivered

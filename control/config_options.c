@@ -314,7 +314,14 @@ const struct ctl_option ctl_redis_options[] = {
 		.type = CTL_OPTION_COUNT,
 		.off = offsetof(struct ctl_redis_config, stream_max_len),
 		.def = "0",
-		.help = "Entries the stream is trimmed to, roughly; 0: wirecue never trims."},
+		.help = "Entries the stream is trimmed to, roughly, as far as every consumer group has "
+			"acknowledged them; 0: wirecue never trims. Needs Redis 6.2."},
+	{.name = "stream_trim_unread",
+		.type = CTL_OPTION_BOOL,
+		.off = offsetof(struct ctl_redis_config, stream_trim_unread),
+		.def = "false",
+		.help = "`true`: `stream_max_length` holds even when entries are lost that a group has "
+			"not acknowledged, or that nobody reads in a group; after an alarm."},
 	{.name = "connect_timeout",
 		.type = CTL_OPTION_DURATION,
 		.off = offsetof(struct ctl_redis_config, connect_timeout_ns),

@@ -14,6 +14,8 @@ static const struct ctl_cmd commands[] = {
 	{"check", "-c FILE | --options", "validate configuration, catalogue and told facts",
 		ctl_cmd_check},
 	{"show", "WHAT [ID] [--json]", "ask the running daemon", ctl_cmd_show},
+	{"stream", "[resend | continue] [--json]", "how Redis and the outbox stand to each other",
+		ctl_cmd_stream},
 	{"subject", "[-c FILE] ID", "print the pseudonym of an identifier", ctl_cmd_subject},
 	{"store", "WHAT [DIR] [FILE]", "check, dump, compact, back up or restore the store",
 		ctl_cmd_store},
@@ -55,6 +57,6 @@ int main(int argc, char **argv)
 			return cmd->run(argc - 1, argv + 1);
 	}
 	return ctl_complain(CTL_EXIT_USAGE,
-		"'%s' is no command, expected one of run, replay, check, show, subject, store; 'wirecue --help' tells more",
+		"'%s' is no command, expected one of run, replay, check, show, stream, subject, store; 'wirecue --help' tells more",
 		argv[1]);
 }

@@ -11,14 +11,19 @@
  *                                  and `writer`, who gave them
  *   PREFIXheartbeat:{NODE}         JSON, every 10 s, lives 30 s
  *
- * The script compares the counters with what the sender believes before it adds anything, so the
- * server refuses whatever would be out of order, and answers a resend with "have it". Nothing is
- * ever skipped: what cannot be delivered stays first in the outbox and is tried again.
+ * The script takes many entries at once and compares the counters with what the sender believes
+ * before it adds anything, so the server refuses whatever would be out of order, and answers a resend
+ * with "have it". Nothing is ever skipped: what cannot be delivered stays first in the outbox and is
+ * tried again. An entry is acknowledged when redis.confirm is met.
+ *
+ * At each connection the stream's end is compared with the outbox. Behind what was acknowledged, or
+ * ahead of what was given: state CONFLICT, and nothing is published until somebody chooses.
  *
  * Thread of the event base only; never blocks it. */
 
 #include "control/config.h"
 #include "control/outbox.h"
+#include "control/publisher_resume.h"
 #include "control/redis_state.h"
 #include "dataplane/err.h"
 
@@ -27,8 +32,7 @@
 #include <stdint.h>
 
 enum {
-	CTL_PUBLISHER_WINDOW = 256, // triggers in flight; start value
-	CTL_HEARTBEAT_S = 10,
+	CTL_HEARTBEAT_S = 10, // and the length of the stream is looked after
 	CTL_HEARTBEAT_TTL_S = 30,
 };
 
@@ -66,3 +70,12 @@ void ctl_publisher_sentence(const struct ctl_publisher *publisher, char *ret_tex
 
 /* One record for `show redis`; owned by the caller. */
 json_t *ctl_publisher_json(const struct ctl_publisher *publisher);
+
+/* One record for `show stream`: how the stream and the outbox stand to each other, and in state
+ * CONFLICT what each choice would do. Owned by the caller. */
+json_t *ctl_publisher_stream_json(const struct ctl_publisher *publisher);
+
+/* The operator's choice in state CONFLICT, by user id uid; carried out as soon as Redis answers. Returns
+ * 0 and the sentence what it does, or -EINVAL and the sentence why not. */
+[[nodiscard]] int ctl_publisher_choose(struct ctl_publisher *publisher,
+	enum ctl_stream_choice choice, uint64_t uid, char *ret_text, size_t size);

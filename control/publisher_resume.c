@@ -53,6 +53,7 @@ int ctl_stream_end_info(struct ctl_stream_end *end, const struct redisReply *rep
 		return 0;
 	if (reply->type != REDIS_REPLY_ARRAY)
 		return -EBADMSG;
+	end->exists = true;
 	for (size_t i = 0; i + 1 < reply->elements; i += 2) {
 		const redisReply *name = reply->element[i], *value = reply->element[i + 1];
 
@@ -98,4 +99,25 @@ int ctl_stream_end_counters(struct ctl_stream_end *end, const struct redisReply 
 	end->mark.types = (const struct ctl_outbox_type_mark *)(const void *)end->type_marks->data;
 	end->mark.n_types = end->type_marks->len;
 	return 0;
+}
+
+enum ctl_stream_verdict ctl_stream_judge(
+	const struct ctl_stream_end *end, const struct ctl_stream_ours *ours)
+{
+	const bool is_used = end->mark.sequence > 0 || end->mark.id_ms > 0;
+
+	if (end->n_entries > 0 && !end->has_counters &&
+		(ours->acked > 0 || !ours->has_mark || ours->is_fresh))
+		return CTL_STREAM_UNCOUNTED;
+	if (!ours->has_mark)
+		return CTL_STREAM_ADOPT;
+	if (ours->is_fresh && is_used && strcmp(end->writer, ours->writer) != 0)
+		return CTL_STREAM_ADOPT;
+	if (end->mark.sequence < ours->acked)
+		return CTL_STREAM_BEHIND;
+	if (end->mark.sequence > ours->given)
+		return CTL_STREAM_AHEAD;
+	if (!end->exists && end->mark.sequence > 0)
+		return CTL_STREAM_GONE;
+	return CTL_STREAM_FITS;
 }

@@ -1,66 +1,99 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
-/* The server-side step of control/publisher.c (Lua 5.1 inside Redis 5 or newer).
+/* The server-side step of control/publisher.c (Lua 5.1 inside Redis 5 or newer): some entries, next
+ * to each other in the order of their numbers, all in one call.
  *
  * KEYS  stream, counters
- * ARGV  1 entry id · 2 sequence · 3 sequence that the stream must have reached · 4 writer
- *       5 event · 6 type · 7 subject · 8 typesequence · 9 MAXLEN, "0" = none
- *       10 channel of all · 11 channel of the type · 12 writer that must have been there last
+ * ARGV  1 writer · 2 base: the first entry's sequence less one · 3 sequence that the stream must
+ *       have reached · 4 writer that must have brought it there · 5 "1": the stream must exist
+ *       6 channel of all · 7 what the channel of a type begins with
+ *       then for each entry: id, event, type, subject, typesequence
  *
  * While the counters were last moved by the same writer, they say exactly what of ours has arrived:
  * an entry they have passed is there, or was and has been trimmed. Moved by anybody else, only the
  * entry itself can say so.
  *
- * Returns 1: in the stream and announced · 0: was there already · 2: in the stream, but a channel
- * refused it (rights). Errors leave everything as it was. Order matters:
+ * Returns {in, had, unannounced} or {in, had, unannounced, error}: `in` entries of the call, from its
+ * first one on, are in the stream now; `had` of them were before; `unannounced` of the others a
+ * channel refused (rights). The error tells why the rest is not. An error reply instead: nothing has
+ * changed. Without entries it only sets the counters to base, and makes an empty stream where there
+ * is none: what somebody chose must not look like a loss to the next who asks.
  *
- * - The counters go first. They meet every refusal (memory, replica, disk, rights) before anything
- *   is written, and can always be put back when XADD fails.
- * - PUBLISH comes last: a subscriber must not hear of what the stream refused. */
+ * A script is not rolled back, so the order matters:
+ *
+ * - The counters go first, to where the last entry leads. They meet every refusal (memory, replica,
+ *   disk, rights) before anything is written; what a script has begun, Redis does not refuse for
+ *   want of memory any more.
+ * - When XADD fails nevertheless (rights, an id that is not greater), they are put back to the last
+ *   entry that is in.
+ * - PUBLISH comes behind each XADD: a subscriber must not hear of what the stream refused. */
 
 enum {
-	CTL_SCRIPT_HAD_IT = 0,
-	CTL_SCRIPT_ADDED = 1,
-	CTL_SCRIPT_UNANNOUNCED = 2,
+	CTL_SCRIPT_FIXED_ARGS = 7,
+	CTL_SCRIPT_ENTRY_ARGS = 5,
 };
 
 static const char ctl_publisher_script[] =
-	"local old = redis.call('HMGET', KEYS[2], 'sequence', 'type:' .. ARGV[6], 'writer')\n"
-	"local seen = tonumber(old[1] or '0')\n"
-	"if seen >= tonumber(ARGV[2]) then\n"
-	"  local at = redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[1])\n"
-	"  if at[1] then\n"
-	"    if at[1][2][2] == ARGV[5] then return 0 end\n"
-	"  elseif old[3] == ARGV[4] then\n" // delivered, and trimmed or deleted since
-	"    return 0\n"
+	"local own, base, n = ARGV[1], tonumber(ARGV[2]), (#ARGV - 7) / 5\n"
+	"local function err(code, text) return redis.error_reply('WIRECUE_' .. code .. ' ' .. text) end\n"
+	"local function num(x) return string.format('%.0f', x) end\n"
+	"local ask, last = {'sequence', 'writer'}, {}\n"
+	"for i = 0, n - 1 do\n"
+	"  local t = ARGV[10 + 5 * i]\n"
+	"  if not last[t] then ask[#ask + 1] = 'type:' .. t end\n"
+	"  last[t] = ARGV[12 + 5 * i]\n"
+	"end\n"
+	"local old = redis.call('HMGET', KEYS[2], unpack(ask))\n"
+	"local seen, by, had = tonumber(old[1] or '0'), old[2] or '', 0\n"
+	"if n > 0 and seen > base then\n"
+	"  had = math.min(seen - base, n)\n"
+	"  if by ~= own then\n"
+	"    local id, event = ARGV[3 + 5 * had], ARGV[4 + 5 * had]\n"
+	"    local at = redis.call('XRANGE', KEYS[1], id, id)\n"
+	"    if not at[1] or at[1][2][2] ~= event then\n"
+	"      return err('TAKEN', 'the stream has reached sequence ' .. num(seen) .. ' without us')\n"
+	"    end\n"
 	"  end\n"
-	"  return redis.error_reply('WIRECUE_TAKEN the stream has reached sequence ' .. seen\n"
-	"    .. ' without us')\n"
+	"  if had == n then return {n, n, 0} end\n"
 	"end\n"
-	"if seen ~= tonumber(ARGV[3]) or (old[3] or '') ~= ARGV[12] then\n"
-	"  return redis.error_reply('WIRECUE_ORDER the stream has sequence ' .. seen\n"
-	"    .. ' where ' .. ARGV[3] .. ' was left')\n"
+	"if (by ~= own or had == 0) and (seen ~= tonumber(ARGV[3]) or by ~= ARGV[4]) then\n"
+	"  return err('ORDER', 'the stream has sequence ' .. num(seen) .. ' where ' .. ARGV[3]\n"
+	"    .. ' was left')\n"
 	"end\n"
-	"local set = redis.pcall('HSET', KEYS[2], 'sequence', ARGV[2],\n"
-	"  'type:' .. ARGV[6], ARGV[8], 'writer', ARGV[4])\n"
-	"if type(set) == 'table' and set.err then return set end\n"
-	"local add\n"
-	"if ARGV[9] == '0' then\n"
-	"  add = redis.pcall('XADD', KEYS[1], ARGV[1],\n"
-	"    'event', ARGV[5], 'type', ARGV[6], 'subject', ARGV[7])\n"
-	"else\n"
-	"  add = redis.pcall('XADD', KEYS[1], 'MAXLEN', '~', ARGV[9], ARGV[1],\n"
-	"    'event', ARGV[5], 'type', ARGV[6], 'subject', ARGV[7])\n"
+	"if ARGV[5] == '1' and redis.call('EXISTS', KEYS[1]) == 0 then\n"
+	"  return err('GONE', 'the stream was deleted')\n"
 	"end\n"
-	"if type(add) == 'table' and add.err then\n"
-	"  redis.call('HSET', KEYS[2], 'sequence', old[1] or '0',\n"
-	"    'type:' .. ARGV[6], old[2] or '0', 'writer', old[3] or '')\n"
-	"  return add\n"
+	"if n == 0 and redis.call('EXISTS', KEYS[1]) == 0 then\n"
+	"  redis.call('XADD', KEYS[1], '0-1', 'event', '')\n" // nobody sees it: a script is one step
+	"  redis.call('XTRIM', KEYS[1], 'MAXLEN', '0')\n"
 	"end\n"
-	"local heard = 1\n"
-	"for i = 10, 11 do\n"
-	"  local sent = redis.pcall('PUBLISH', ARGV[i], ARGV[5])\n"
-	"  if type(sent) == 'table' and sent.err then heard = 2 end\n"
+	"local function move(sequence, writer, of_type)\n"
+	"  local set = {'HSET', KEYS[2], 'sequence', num(sequence), 'writer', writer}\n"
+	"  for k = 3, #ask do\n"
+	"    set[#set + 1] = ask[k]\n"
+	"    set[#set + 1] = of_type[string.sub(ask[k], 6)] or old[k] or '0'\n"
+	"  end\n"
+	"  return redis.pcall(unpack(set))\n"
 	"end\n"
-	"return heard\n";
+	"local moved = move(base + n, own, last)\n"
+	"if type(moved) == 'table' and moved.err then return moved end\n"
+	"local unheard, done = 0, {}\n"
+	"for i = had, n - 1 do\n"
+	"  local a = 7 + 5 * i\n"
+	"  local event, kind = ARGV[a + 2], ARGV[a + 3]\n"
+	"  local add = redis.pcall('XADD', KEYS[1], ARGV[a + 1],\n"
+	"    'event', event, 'type', kind, 'subject', ARGV[a + 4])\n"
+	"  if type(add) == 'table' and add.err then\n"
+	"    if i == had then move(seen, by, done) else move(base + i, own, done) end\n"
+	"    if i == 0 then return add end\n"
+	"    return {i, had, unheard, add.err}\n"
+	"  end\n"
+	"  done[kind] = ARGV[a + 5]\n"
+	"  local all = redis.pcall('PUBLISH', ARGV[6], event)\n"
+	"  local one = redis.pcall('PUBLISH', ARGV[7] .. kind, event)\n"
+	"  if (type(all) == 'table' and all.err) or (type(one) == 'table' and one.err) then\n"
+	"    unheard = unheard + 1\n"
+	"  end\n"
+	"end\n"
+	"return {n, had, unheard}\n";

@@ -85,6 +85,17 @@ void ctl_redis_link_fail(struct ctl_redis_link *link, enum ctl_redis_state state
 	timer_set(link, wait_ns);
 }
 
+void ctl_redis_link_hold(struct ctl_redis_link *link, enum ctl_redis_state state, const char *cause)
+{
+	ctl_redis_status_set(&link->status, state, cause, link->endpoint, 0);
+}
+
+void ctl_redis_link_now(struct ctl_redis_link *link)
+{
+	if (link->phase == PHASE_WAITING)
+		timer_set(link, 0);
+}
+
 /* As above, when the owner does not know yet. */
 static void lost(struct ctl_redis_link *link, const char *cause)
 {
@@ -381,6 +392,11 @@ void ctl_redis_link_progress(struct ctl_redis_link *link)
 enum ctl_redis_state ctl_redis_link_state(const struct ctl_redis_link *link)
 {
 	return link->status.state;
+}
+
+const char *ctl_redis_link_cause(const struct ctl_redis_link *link)
+{
+	return link->status.cause;
 }
 
 void ctl_redis_link_sentence(const struct ctl_redis_link *link, char *ret_text, size_t size)

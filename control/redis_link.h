@@ -59,7 +59,17 @@ void ctl_redis_link_progress(struct ctl_redis_link *link);
 void ctl_redis_link_fail(
 	struct ctl_redis_link *link, enum ctl_redis_state state, const char *cause);
 
+/* The same, and the connection stays: it works, but not as it should. */
+void ctl_redis_link_hold(
+	struct ctl_redis_link *link, enum ctl_redis_state state, const char *cause);
+
+/* Make the next attempt now, if one is being waited for. */
+void ctl_redis_link_now(struct ctl_redis_link *link);
+
 enum ctl_redis_state ctl_redis_link_state(const struct ctl_redis_link *link);
+
+/* What the last refusal said; "" = there was none. */
+const char *ctl_redis_link_cause(const struct ctl_redis_link *link);
 
 /* "Redis at 127.0.0.1:6379 is unreachable (connection refused): is it running …?", one sentence
  * with the remedy; in state READY "Redis at … is ready". */

@@ -30,10 +30,9 @@ static const char *const remedies[CTL_REDIS_STATE_COUNT] = {
 	[CTL_REDIS_READONLY] = "it is a replica; redis.url must name the master",
 	[CTL_REDIS_FULL] = "its maxmemory is reached; give it more, or set redis.stream_max_length",
 	[CTL_REDIS_DENIED] = "check redis.user, redis.password_file and the user's ACL",
-	[CTL_REDIS_UNSAFE] = "it refuses writes that it could not keep; see its own log",
-	[CTL_REDIS_CONFLICT] =
-		("somebody else writes to the stream of triggers or its counters are "
-		 "gone; give each writer a redis.prefix of its own"),
+	[CTL_REDIS_UNSAFE] =
+		"what it has taken may not survive it; see its own log, and redis.confirm",
+	[CTL_REDIS_CONFLICT] = "nothing is published until you choose: see 'wirecue stream'",
 	[CTL_REDIS_FAILING] = "see the log of Redis",
 };
 
@@ -54,6 +53,8 @@ static const struct {
 	{"The user executing the script can't", CTL_REDIS_DENIED}, // Redis 7.0, in a script
 	{"ACL failure in script", CTL_REDIS_DENIED}, // 7.2
 	{"operation not permitted", CTL_REDIS_DENIED}, // Redis 5, before AUTH
+	{"can't run this command", CTL_REDIS_DENIED}, // Redis 7, from inside a script
+	{"can't access at least one of the keys", CTL_REDIS_DENIED},
 	{"MISCONF ", CTL_REDIS_UNSAFE},
 	{"NOREPLICAS ", CTL_REDIS_UNSAFE},
 	{"MASTERDOWN ", CTL_REDIS_READONLY},

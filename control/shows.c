@@ -195,6 +195,33 @@ static void show_gaps(void *ctx, const json_t *args, struct ctl_reply *reply)
 	answer(args, reply, gaps(ctx));
 }
 
+static void show_stream(void *ctx, const json_t *, struct ctl_reply *reply)
+{
+	const struct ctl_shows *s = ctx;
+
+	(void)ctl_reply_add(reply, ctl_publisher_stream_json(s->publisher));
+}
+
+/* The operator's choice. */
+static void do_stream(void *ctx, const json_t *args, struct ctl_reply *reply)
+{
+	const struct ctl_shows *s = ctx;
+	const char *word = ctl_args_text(args, "arg");
+	const bool is_resend = g_strcmp0(word, "resend") == 0;
+	char sentence[256];
+
+	if (!is_resend && g_strcmp0(word, "continue") != 0) {
+		ctl_reply_fail(reply, true, "stream: expected resend or continue");
+		return;
+	}
+	if (ctl_publisher_choose(s->publisher, is_resend ? CTL_CHOICE_RESEND : CTL_CHOICE_CONTINUE,
+		    ctl_reply_asker(reply)->uid, sentence, sizeof(sentence)) < 0)
+		ctl_reply_fail(reply, false, "%s: %s", word, sentence);
+	else
+		(void)ctl_reply_add(
+			reply, json_pack("{ss ss}", "choice", word, "effect", sentence));
+}
+
 /* The identifier comes over the socket and is not repeated in the answer, but as a pseudonym. */
 static void show_subscriber(void *ctx, const json_t *args, struct ctl_reply *reply)
 {
@@ -229,6 +256,8 @@ const struct ctl_show ctl_show_table[] = {
 	{"redis", "", "delivery: state, backlog, what was published", show_redis},
 	{"store", "", "what outlives the process: state, backlog, size", show_store},
 	{"gaps", "", "when nothing was seen because wirecue did not run", show_gaps},
+	{"stream", "", "how the stream in Redis and the outbox stand", show_stream},
+	{"stream", "resend|continue", "choose, when they do not fit", do_stream, .acts = true},
 	{"subscriber", "ID", "what is known of one subscriber", show_subscriber},
 	{NULL},
 };

@@ -2,7 +2,6 @@
 
 /* What Redis holds after all that can happen on the way: everything, once, in order. */
 
-#include "control/publisher_script.h"
 #include "tests/lib/publisher_rig.h"
 #include "tests/lib/trigger_sample.h"
 
@@ -185,23 +184,6 @@ static void a_resend_of_what_was_trimmed_meanwhile_is_a_duplicate_too(void **sta
 	wait_for_length(rig, 0);
 }
 
-static void a_server_that_comes_back_empty_gets_the_rest_and_the_loss_is_told(void **state)
-{
-	struct rig *rig = *state;
-
-	test_redis_start(&rig->redis, NULL);
-	rig_connect(rig);
-	rig_push(rig, 100);
-	rig_until_waiting(rig, 0);
-	test_redis_kill(&rig->redis);
-	rig_push(rig, 50);
-	rig_until_state(rig, CTL_REDIS_UNREACHABLE);
-	test_redis_start(&rig->redis, NULL);
-	rig_until_waiting(rig, 0);
-	rig_expect(rig, 101, 100, 50);
-	assert_int_equal(rig_count(rig, "lost_by_redis"), 100);
-}
-
 static void while_redis_is_away_the_queue_fills_to_its_bound_and_refuses_the_newest(void **state)
 {
 	struct rig *rig = *state;
@@ -277,64 +259,6 @@ static void scripts_flushed_in_between_are_loaded_again_without_a_reconnect(void
 	assert_int_equal(rig_count(rig, "connects"), 1);
 }
 
-/* What the script says to entry number `sequence` by `writer`, who believes that the stream has
- * reached `previous` by `last_writer`. */
-static void expect_script(struct rig *rig, const char *sequence, const char *writer,
-	const char *previous, const char *last_writer, const char *answer)
-{
-	char id[16], got[128];
-	redisReply *reply;
-
-	(void)snprintf(id, sizeof(id), "1-%s", sequence);
-	reply = test_redis_do(&rig->redis, "EVAL", ctl_publisher_script, "2", "test:triggers:{0}",
-		"test:sequence:{0}", id, sequence, previous, writer, writer, "t", "s", sequence,
-		"0", "test:triggers", "test:trigger:t", last_writer);
-	if (reply->type == REDIS_REPLY_INTEGER)
-		(void)snprintf(got, sizeof(got), "%lld", reply->integer);
-	else
-		(void)g_strlcpy(got, reply->str, MIN(sizeof(got), strlen("WIRECUE_ORDER") + 1));
-	freeReplyObject(reply);
-	assert_string_equal(got, answer);
-}
-
-/* When the server refuses one of a pipeline and could take the next again, it must not. */
-static void the_script_takes_only_what_follows_what_is_there(void **state)
-{
-	struct rig *rig = *state;
-
-	test_redis_start(&rig->redis, NULL);
-	expect_script(rig, "2", "we", "1", "we", "WIRECUE_ORDER"); // 1 was refused
-	expect_script(rig, "1", "we", "0", "", "1");
-	expect_script(rig, "3", "we", "2", "we", "WIRECUE_ORDER");
-	expect_script(rig, "2", "we", "1", "we", "1");
-	expect_script(rig, "2", "we", "1", "we", "0"); // a resend
-	expect_script(rig, "1", "we", "0", "", "0");
-	expect_script(rig, "2", "they", "1", "we", "WIRECUE_TAKEN");
-	expect_script(rig, "3", "they", "2", "they", "WIRECUE_ORDER");
-	expect_script(rig, "3", "they", "2", "we", "1"); // they asked first: a take-over
-	expect_script(rig, "4", "we", "3", "we", "WIRECUE_ORDER");
-	wait_for_length(rig, 3);
-}
-
-static void a_stream_with_a_maximum_length_is_trimmed(void **state)
-{
-	struct rig *rig = *state;
-	GPtrArray *events;
-
-	rig->config.stream_max_len = 100;
-	test_redis_start(&rig->redis, NULL);
-	rig_connect(rig);
-	rig_push(rig, 1000);
-	rig_until_waiting(rig, 0);
-	redisReply *reply = test_redis_do(&rig->redis, "XLEN", "test:triggers:{0}");
-	const uint64_t len = (uint64_t)reply->integer;
-
-	freeReplyObject(reply);
-	assert_in_range(len, 100, 300); // "~" keeps whole nodes of 100
-	events = rig_stream(rig, 1001 - len);
-	g_ptr_array_free(events, TRUE);
-}
-
 static void flush_tells_how_many_could_not_be_delivered(void **state)
 {
 	struct rig *rig = *state;
@@ -403,13 +327,10 @@ int main(void)
 		RIG_TEST(a_server_killed_in_the_pipeline_has_everything_once_when_it_is_back),
 		RIG_TEST(a_resend_is_answered_as_a_duplicate_and_not_announced_again),
 		RIG_TEST(a_resend_of_what_was_trimmed_meanwhile_is_a_duplicate_too),
-		RIG_TEST(a_server_that_comes_back_empty_gets_the_rest_and_the_loss_is_told),
 		RIG_TEST(while_redis_is_away_the_queue_fills_to_its_bound_and_refuses_the_newest),
 		RIG_TEST(a_new_process_continues_the_numbers_of_the_old_one),
 		RIG_TEST(entry_ids_follow_a_stream_that_is_ahead_of_our_clock),
 		RIG_TEST(scripts_flushed_in_between_are_loaded_again_without_a_reconnect),
-		RIG_TEST(the_script_takes_only_what_follows_what_is_there),
-		RIG_TEST(a_stream_with_a_maximum_length_is_trimmed),
 		RIG_TEST(flush_tells_how_many_could_not_be_delivered),
 		RIG_TEST(after_any_sequence_of_misfortunes_the_stream_is_whole),
 	};

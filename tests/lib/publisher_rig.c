@@ -10,6 +10,7 @@
 #include <cmocka.h>
 #include <hiredis/hiredis.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { PATIENCE_MS = 10000, STEP_MS = 2 };
@@ -40,18 +41,61 @@ int rig_teardown(void **state)
 
 	rig_disconnect(rig);
 	ctl_outbox_free(rig->outbox);
+	ctl_store_close(rig->store);
 	event_base_free(rig->base);
 	test_redis_fini(&rig->redis);
+	if (rig->store_dir[0] != '\0') {
+		g_autofree char *command = g_strdup_printf("rm -r '%s'", rig->store_dir);
+
+		assert_int_equal(system(command), 0);
+	}
 	g_free(rig);
 	return 0;
 }
 
 void rig_outbox(struct rig *rig, size_t queue_max)
 {
-	const struct ctl_outbox_config config = {.queue_max = queue_max, .is_published = true};
+	const struct ctl_outbox_config config = {.queue_max = queue_max,
+		.is_published = true,
+		.store = rig->store,
+		.n_retained = rig->n_retained};
+	struct dp_err err = {0};
 
 	ctl_outbox_free(rig->outbox);
 	rig->outbox = ctl_outbox_new(&config);
+	if (rig->store != NULL && ctl_outbox_restore(rig->outbox, &err) < 0)
+		fail_msg("%s", err.text);
+}
+
+static void open_store(struct rig *rig)
+{
+	const struct ctl_store_config config = {
+		.path = rig->store_dir,
+		.node = "edge1",
+		.tick_ns = 1000000000ULL,
+		.size_max = 1ULL << 30,
+		.backlog_max = 1000,
+		.backlog_bytes_max = 1U << 30,
+	};
+	struct dp_err err = {0};
+
+	rig->serial = 0;
+	if (ctl_store_open(&config, &rig->store, &err) < 0)
+		fail_msg("%s", err.text);
+}
+
+void rig_with_store(struct rig *rig, uint64_t n_retained)
+{
+	(void)g_strlcpy(rig->store_dir, "/tmp/wirecue-rig-XXXXXX", sizeof(rig->store_dir));
+	assert_non_null(g_mkdtemp(rig->store_dir));
+	rig->n_retained = n_retained;
+	rig_reopen_store(rig);
+}
+
+void rig_reopen_store(struct rig *rig)
+{
+	open_store(rig);
+	rig_outbox(rig, 100000);
 }
 
 static void on_heartbeat(void *, json_t *object)
@@ -83,6 +127,12 @@ void rig_disconnect(struct rig *rig)
 void rig_restart_process(struct rig *rig)
 {
 	rig_disconnect(rig);
+	if (rig->store != NULL) {
+		ctl_outbox_free(rig->outbox);
+		rig->outbox = NULL;
+		ctl_store_close(rig->store);
+		open_store(rig);
+	}
 	rig_outbox(rig, 100000);
 	rig_connect(rig);
 }
@@ -91,7 +141,23 @@ void rig_push(struct rig *rig, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++)
 		ctl_outbox_push(rig->outbox, test_trigger(rig->n_pushed++));
-	ctl_outbox_seal(rig->outbox, NULL);
+	rig_commit(rig);
+}
+
+void rig_commit(struct rig *rig)
+{
+	struct ctl_batch *batch;
+
+	if (rig->store == NULL) {
+		ctl_outbox_seal(rig->outbox, NULL);
+		return;
+	}
+	rig->serial++;
+	batch = ctl_batch_new(rig->serial, rig->serial * 1000000000ULL);
+	ctl_outbox_seal(rig->outbox, batch);
+	ctl_store_give(rig->store, batch);
+	assert_true(ctl_store_flush(rig->store, 20000000000ULL));
+	ctl_outbox_committed(rig->outbox, rig->serial);
 }
 
 static void on_step(evutil_socket_t, short, void *)
@@ -150,6 +216,40 @@ void rig_until_published(struct rig *rig, uint64_t n)
 			fail_msg("only %" PRIu64 " published", rig_count(rig, "published"));
 		(void)event_base_loop(rig->base, EVLOOP_ONCE);
 	}
+}
+
+void rig_until_count(struct rig *rig, const char *key, uint64_t n)
+{
+	for (int ms = 0; rig_count(rig, key) < n; ms += STEP_MS) {
+		if (ms >= PATIENCE_MS)
+			fail_msg("%s is %" PRIu64 ", not %" PRIu64, key, rig_count(rig, key), n);
+		rig_run_ms(rig, STEP_MS);
+	}
+}
+
+void rig_until_length(struct rig *rig, long long n)
+{
+	for (int ms = 0;; ms += STEP_MS) {
+		redisReply *reply = test_redis_do(&rig->redis, "XLEN", "test:triggers:{0}");
+		const long long len = reply->integer;
+
+		freeReplyObject(reply);
+		if (len == n)
+			return;
+		if (ms >= PATIENCE_MS)
+			fail_msg("the stream has %lld entries, not %lld", len, n);
+		rig_run_ms(rig, STEP_MS);
+	}
+}
+
+bool rig_has_command(struct rig *rig, const char *name)
+{
+	redisReply *reply = test_redis_do(&rig->redis, "COMMAND", "INFO", name);
+	const bool has = reply->type == REDIS_REPLY_ARRAY && reply->elements == 1 &&
+		reply->element[0]->type == REDIS_REPLY_ARRAY;
+
+	freeReplyObject(reply);
+	return has;
 }
 
 static uint64_t number_of(const json_t *event, const char *key)

@@ -16,6 +16,10 @@ struct rig {
 	char prefix[16]; // "test:"
 	struct ctl_redis_config config;
 	struct ctl_outbox *outbox;
+	char store_dir[32]; // "" = in memory only
+	struct ctl_store *store; // NULL without
+	uint64_t serial; // of the last batch given to it
+	uint64_t n_retained; // with a store
 	struct ctl_publisher *publisher;
 	unsigned n_pushed; // triggers made so far
 };
@@ -30,7 +34,16 @@ void rig_outbox(struct rig *rig, size_t queue_max);
 void rig_connect(struct rig *rig);
 void rig_disconnect(struct rig *rig);
 
-/* The process is gone and another one starts: nothing is left in memory. */
+/* The outbox gets a store, empty, that keeps n_retained delivered entries. Before rig_connect. */
+void rig_with_store(struct rig *rig, uint64_t n_retained);
+
+/* The same with what its folder holds. */
+void rig_reopen_store(struct rig *rig);
+
+/* A tick without triggers: what was acknowledged or renumbered becomes durable. */
+void rig_commit(struct rig *rig);
+
+/* The process is gone and another one starts: nothing is left in memory, and what the store has is. */
 void rig_restart_process(struct rig *rig);
 
 /* Make n triggers, one tick. */
@@ -40,7 +53,13 @@ void rig_push(struct rig *rig, unsigned n);
 void rig_until_waiting(struct rig *rig, size_t n_waiting);
 void rig_until_state(struct rig *rig, enum ctl_redis_state state);
 void rig_until_published(struct rig *rig, uint64_t n); // this publisher
+void rig_until_count(
+	struct rig *rig, const char *key, uint64_t n); // of ctl_publisher_json, or more
+void rig_until_length(struct rig *rig, long long n); // of the stream
 void rig_run_ms(struct rig *rig, int ms);
+
+/* Does this server know the command? */
+bool rig_has_command(struct rig *rig, const char *name);
 
 /* A number of ctl_publisher_json. */
 uint64_t rig_count(struct rig *rig, const char *key);
