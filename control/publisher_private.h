@@ -60,7 +60,8 @@ struct ctl_publisher_trim {
 	size_t i_pending; // groups up to this one have told their pending entries
 	bool is_looking; // questions are on their way
 	bool is_unread; // alarm: the length cannot be held without losing unread entries
-	bool was_unread; // and the look before said so too: now they may be trimmed
+	char unread_group[CTL_GROUP_NAME_MAX]; // of which group
+	bool was_unread; // and the look before said so of the same: now they may be trimmed
 	bool is_old_told; // this Redis cannot trim by id
 	uint64_t n_trimmed, n_trimmed_unread;
 };

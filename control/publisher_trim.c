@@ -60,11 +60,13 @@ static uint64_t unread_of(
 static void tell_unread(struct ctl_publisher *publisher, const struct ctl_stream_group *group)
 {
 	const bool may_trim = publisher->config.redis->stream_trim_unread;
+	const char *name = group != NULL ? group->name : "none";
+	struct ctl_publisher_trim *t = &publisher->trim;
 
-	publisher->trim.was_unread = publisher->trim.is_unread;
-	publisher->trim.is_unread = true;
-	ctl_log(CTL_LOG_ERR, "redis_stream_unread",
-		CTL_TEXT("group", group != NULL ? group->name : "none"),
+	t->was_unread = t->is_unread && strcmp(t->unread_group, name) == 0;
+	t->is_unread = true;
+	(void)g_strlcpy(t->unread_group, name, sizeof(t->unread_group));
+	ctl_log(CTL_LOG_ERR, "redis_stream_unread", CTL_TEXT("group", name),
 		CTL_COUNT("unread", unread_of(publisher, group)),
 		CTL_COUNT("length", publisher->trim.length),
 		CTL_COUNT("stream_max_length", wanted(publisher)),

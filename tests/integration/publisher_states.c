@@ -204,15 +204,19 @@ static void the_documented_rights_suffice(void **state)
 	words = g_strsplit(acl->str, " ", 0);
 	g_string_free(acl, TRUE);
 
-	test_redis_start(&rig->redis, NULL);
+	test_redis_start(&rig->redis,
+		(const char *const[]){"--appendonly", "yes", "--appendfsync", "always", NULL});
 	test_redis_drop(test_redis_words(
 		&rig->redis, (int)g_strv_length(words), (const char **)(void *)words));
 	rig->config.user = user;
 	rig->config.password = password;
 	rig->config.stream_max_len = 100;
+	rig->config.confirm = CTL_CONFIRM_FSYNC;
 	rig_connect(rig);
 	rig_push(rig, 10);
 	expect_delivery(rig, 10);
+	rig_push(rig, 10); // behind a stream that must be there
+	expect_delivery(rig, 20);
 	assert_int_equal(rig_count(rig, "unannounced"), 0);
 }
 
