@@ -53,7 +53,8 @@ static const struct {
 	{"The user executing the script can't", CTL_REDIS_DENIED}, // Redis 7.0, in a script
 	{"ACL failure in script", CTL_REDIS_DENIED}, // 7.2
 	{"operation not permitted", CTL_REDIS_DENIED}, // Redis 5, before AUTH
-	{"can't run this command", CTL_REDIS_DENIED}, // Redis 7, from inside a script
+	{"can't run this command", CTL_REDIS_DENIED}, // Redis 7.0, from inside a script
+	{"ACL failure in script", CTL_REDIS_DENIED}, // and 7.2
 	{"can't access at least one of the keys", CTL_REDIS_DENIED},
 	{"MISCONF ", CTL_REDIS_UNSAFE},
 	{"NOREPLICAS ", CTL_REDIS_UNSAFE},

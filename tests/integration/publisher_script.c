@@ -24,16 +24,15 @@
 static redisReply *call(struct rig *rig, const char *user, const char *writer, unsigned base,
 	unsigned n, unsigned reached, const char *last_writer, const char *must_exist)
 {
+	const char *const head[] = {"EVAL", ctl_publisher_script, "2", STREAM, COUNTERS};
 	GPtrArray *argv = g_ptr_array_new_with_free_func(g_free);
 	redisContext *c = redisConnectUnix(rig->redis.socket);
 	redisReply *reply;
 
 	if (user != NULL)
 		freeReplyObject(redisCommand(c, "AUTH %s secret", user));
-	for (size_t i = 0; i < 5; i++)
-		g_ptr_array_add(argv,
-			g_strdup((const char *[]){
-				"EVAL", ctl_publisher_script, "2", STREAM, COUNTERS}[i]));
+	for (size_t i = 0; i < G_N_ELEMENTS(head); i++)
+		g_ptr_array_add(argv, g_strdup(head[i]));
 	g_ptr_array_add(argv, g_strdup(writer));
 	g_ptr_array_add(argv, g_strdup_printf("%u", base));
 	g_ptr_array_add(argv, g_strdup_printf("%u", reached));
@@ -78,6 +77,14 @@ static void expect_reply(redisReply *reply, const char *expected)
 		g_string_truncate(got, strlen(expected));
 	assert_string_equal(got->str, expected);
 	g_string_free(got, TRUE);
+	freeReplyObject(reply);
+}
+
+/* An error that we take for a missing right, however this server words it. */
+static void expect_denied(redisReply *reply)
+{
+	assert_int_equal(reply->type, REDIS_REPLY_ERROR);
+	assert_int_equal(ctl_redis_state_of(reply->str), CTL_REDIS_DENIED);
 	freeReplyObject(reply);
 }
 
@@ -179,8 +186,8 @@ static void a_refusal_in_the_middle_leaves_counters_that_tell_the_truth(void **s
 		"ERR The ID specified in XADD is equal or smaller");
 	expect_counters(rig, "2 we 1 1", 3); // as it was
 
-	test_redis_run(&rig->redis, "XDEL", STREAM, "1-4");
-	test_redis_run(&rig->redis, "XSETID", STREAM, "1-2");
+	test_redis_run(&rig->redis, "DEL", STREAM, COUNTERS);
+	expect_reply(call(rig, NULL, "we", 0, 2, 0, "", "0"), "2 0 0");
 	c = redisConnectUnix(rig->redis.socket);
 	reply = redisCommand(c,
 		"EVAL %s 2 " STREAM " " COUNTERS " we 2 2 we 1 test:triggers test:trigger: "
@@ -212,13 +219,13 @@ static void rights_that_end_in_the_middle_change_nothing(void **state)
 	expect_reply(call(rig, NULL, "we", 0, 2, 0, "", "0"), "2 0 0");
 	test_redis_run(&rig->redis, "ACL", "SETUSER", "half", "on", ">secret", "~test:*", "&test:*",
 		"+@all", "-xadd");
-	expect_reply(call(rig, "half", "we", 2, 3, 2, "we", "1"), "ERR The user executing");
+	expect_denied(call(rig, "half", "we", 2, 3, 2, "we", "1"));
 	expect_counters(rig, "2 we 1 1", 2);
 	test_redis_run(
 		&rig->redis, "ACL", "SETUSER", "half", "+xadd", "resetchannels", "&test:trigger:t");
 	expect_reply(call(rig, "half", "we", 2, 3, 2, "we", "1"), "3 0 3"); // in, unannounced
 	test_redis_run(&rig->redis, "ACL", "SETUSER", "half", "-hset");
-	expect_reply(call(rig, "half", "we", 5, 3, 5, "we", "1"), "ERR The user executing");
+	expect_denied(call(rig, "half", "we", 5, 3, 5, "we", "1"));
 	expect_counters(rig, "5 we 3 2", 5);
 }
 
