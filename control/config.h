@@ -62,6 +62,9 @@ struct ctl_redis_config {
 	char *url; // redis://HOST:PORT[/DB], rediss://… or unix:///PATH
 	char *user;
 	char *password; // read from password_file; never printed
+	char *ca_file, *cert_file,
+		*tls_key_file; // rediss://; NULL: the system's CAs, no certificate
+	char *tls_server_name; // who the certificate must be for; NULL: the host of the URL
 	char *prefix; // "wirecue:"
 	uint64_t queue_max; // triggers kept in memory while Redis is away
 	uint64_t stream_max_len; // entries the stream is trimmed to, roughly; 0 = never by us

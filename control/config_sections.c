@@ -240,6 +240,15 @@ static void read_password(struct ctl_config_reader *r, const struct ctl_yaml_nod
 	explicit_bzero(buf, sizeof(buf));
 }
 
+/* Paths of a file are relative to it. */
+static void resolve(const struct ctl_config_reader *r, char **path)
+{
+	char *whole = *path == NULL ? NULL : ctl_yaml_resolve(r->doc, *path);
+
+	g_free(*path);
+	*path = whole;
+}
+
 void ctl_config_read_redis(struct ctl_config_reader *r, const struct ctl_yaml_node *redis)
 {
 	struct ctl_redis_config *config = &r->config->redis;
@@ -257,16 +266,13 @@ void ctl_config_read_redis(struct ctl_config_reader *r, const struct ctl_yaml_no
 	if (at != NULL && config->retry_min_ns > config->retry_max_ns)
 		ctl_yaml_mistake(
 			r->doc, at, "'%s', expected retry_min not above retry_max", at->text);
+	if ((config->cert_file == NULL) != (config->tls_key_file == NULL))
+		ctl_yaml_mistake(r->doc, redis,
+			"redis, expected both cert_file and tls_key_file, or neither");
+	resolve(r, &config->ca_file);
+	resolve(r, &config->cert_file);
+	resolve(r, &config->tls_key_file);
 	read_password(r, redis);
-}
-
-/* Paths of a file are relative to it. */
-static void resolve(const struct ctl_config_reader *r, char **path)
-{
-	char *whole = *path == NULL ? NULL : ctl_yaml_resolve(r->doc, *path);
-
-	g_free(*path);
-	*path = whole;
 }
 
 void ctl_config_read_store(struct ctl_config_reader *r, const struct ctl_yaml_node *store)

@@ -4,6 +4,7 @@
 #include "control/hiredis_compat.h"
 #include "control/log.h"
 #include "control/redis_state.h"
+#include "control/redis_tls.h"
 #include "control/redis_url.h"
 
 #include <assert.h>
@@ -29,6 +30,7 @@ struct ctl_redis_link {
 	const struct ctl_redis_link_ops *ops; // borrowed
 	void *ctx;
 	struct ctl_redis_url url;
+	struct ctl_redis_tls *tls; // NULL without
 	char endpoint[300]; // "host:port" or path, for people
 
 	enum phase phase;
@@ -233,11 +235,14 @@ static void on_connect(const redisAsyncContext *ac, int status)
 static void on_disconnect(const redisAsyncContext *ac, int)
 {
 	struct ctl_redis_link *link = ac->data;
+	const char *tls_cause = ctl_redis_tls_cause(link->tls);
 	char cause[sizeof(ac->c.errstr)];
 
 	if (link->ac != ac)
 		return;
-	(void)g_strlcpy(cause, ac->err != 0 ? ac->errstr : "connection closed", sizeof(cause));
+	if (tls_cause == NULL)
+		tls_cause = ac->err != 0 ? ac->errstr : "connection closed";
+	(void)g_strlcpy(cause, tls_cause, sizeof(cause));
 	link->ac = NULL; // hiredis frees it after this callback
 	lost(link, cause);
 }
@@ -247,7 +252,8 @@ static void connection_begin(struct ctl_redis_link *link, redisAsyncContext *ac)
 {
 	char cause[sizeof(ac->c.errstr)] = "out of memory";
 
-	if (ac == NULL || ac->err != 0 || redisLibeventAttach(ac, link->base) != REDIS_OK) {
+	if (ac == NULL || ac->err != 0 || ctl_redis_tls_start(link->tls, ac) < 0 ||
+		redisLibeventAttach(ac, link->base) != REDIS_OK) {
 		if (ac != NULL) {
 			(void)g_strlcpy(cause, ac->errstr, sizeof(cause));
 			redisAsyncFree(ac); // no callback is set: nobody hears of it
@@ -338,6 +344,7 @@ int ctl_redis_link_new(struct event_base *base, const struct ctl_redis_config *c
 	const struct ctl_redis_link_ops *ops, void *ctx, struct ctl_redis_link **ret_link,
 	struct dp_err *reterr)
 {
+	struct ctl_redis_tls *tls = NULL;
 	struct ctl_redis_link *link;
 	struct ctl_redis_url url;
 	int r;
@@ -345,7 +352,12 @@ int ctl_redis_link_new(struct event_base *base, const struct ctl_redis_config *c
 	r = ctl_redis_url_parse(config->url, &url, reterr);
 	if (r < 0)
 		return r;
+	if (url.is_tls)
+		r = ctl_redis_tls_new(config, url.host, &tls, reterr);
+	if (r < 0)
+		return r;
 	link = g_new0(struct ctl_redis_link, 1);
+	link->tls = tls;
 	link->base = base;
 	link->config = config;
 	link->ops = ops;
@@ -376,6 +388,7 @@ void ctl_redis_link_free(struct ctl_redis_link *link)
 	if (link->dns != NULL)
 		evdns_base_free(link->dns, 0);
 	event_free(link->timer);
+	ctl_redis_tls_free(link->tls);
 	g_free(link);
 }
 

@@ -9,8 +9,9 @@ static const char expected_url[] =
 	"expected redis://HOST:PORT[/DB] or unix:///PATH such as redis://127.0.0.1:6379";
 static const char expected_no_user[] =
 	"expected a URL without user and password (redis.user and redis.password_file hold them)";
-static const char expected_no_tls[] = "expected redis:// or unix:// (there is no TLS to Redis; "
-				      "a local stunnel or a unix socket serves)";
+static const char expected_no_tls[] =
+	"expected redis:// or unix:// (the hiredis this was built with has no TLS; "
+	"a local stunnel or a unix socket serves)";
 
 enum { REDIS_PORT = 6379, DB_MAX = 65535 };
 
@@ -88,8 +89,11 @@ static const char *parse(const char *text, struct ctl_redis_url *url)
 {
 	const char *rest;
 
-	if (g_str_has_prefix(text, "rediss://"))
-		return expected_no_tls;
+	if (g_str_has_prefix(text, "rediss://")) {
+		url->is_tls = true;
+		return CTL_REDIS_HAS_TLS ? tcp_parse(text + strlen("rediss://"), url)
+					 : expected_no_tls;
+	}
 	rest = text + strlen("redis://");
 	if (g_str_has_prefix(text, "redis://"))
 		return tcp_parse(rest, url);

@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
-/* redis://HOST[:PORT][/DB] and unix:///PATH. Pure. */
+/* redis://HOST[:PORT][/DB], rediss:// the same over TLS, and unix:///PATH. Pure. */
 
 #include "dataplane/err.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
+enum { CTL_REDIS_HAS_TLS = WIRECUE_REDIS_TLS }; // this build can: hiredis_ssl was there
+
 struct ctl_redis_url {
-	bool is_unix;
+	bool is_unix, is_tls;
 	char host[256]; // name, IPv4 or IPv6 address without brackets; "" for unix
 	uint16_t port; // 6379 when the URL names none
 	uint32_t db; // 0 when the URL names none

@@ -52,8 +52,8 @@ static void what_is_no_url_is_refused_and_not_repeated(void **)
 	static const char *const rows[] = {"", "redis", "redis://", "redis://:6379",
 		"redis://h:", "redis://h:0", "redis://h:65536", "redis://h:1x", "redis://h:1/x",
 		"redis://h:1/65536", "redis://h:1/1/2", "redis://[::1", "redis://[]:1",
-		"redis://::1:6379", "redis://h h", "http://h:1", "rediss://h:1", "unix://",
-		"unix:///", "unix://run/x", "redis://user:secret@h:1", "unix://user:secret@/run/x",
+		"redis://::1:6379", "redis://h h", "http://h:1", "rediss://", "unix://", "unix:///",
+		"unix://run/x", "redis://user:secret@h:1", "unix://user:secret@/run/x",
 		"REDIS://h:1"};
 
 	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
@@ -67,6 +67,25 @@ static void what_is_no_url_is_refused_and_not_repeated(void **)
 		assert_null(strstr(err.text, "secret"));
 		assert_string_equal(ctl_redis_url_check(rows[i]), err.text);
 	}
+}
+
+/* Where the library cannot, that is a mistake of the configuration, with the way out. */
+static void tls_is_taken_where_the_library_has_it(void **)
+{
+	struct ctl_redis_url url;
+	struct dp_err err = {""};
+	const int r = ctl_redis_url_parse("rediss://redis.example:6380/2", &url, &err);
+
+	if (!CTL_REDIS_HAS_TLS) {
+		assert_int_equal(r, -EINVAL);
+		assert_non_null(strstr(err.text, "stunnel"));
+		return;
+	}
+	assert_int_equal(r, 0);
+	assert_true(url.is_tls);
+	assert_string_equal(url.host, "redis.example");
+	assert_int_equal(url.port, 6380);
+	assert_int_equal(url.db, 2);
 }
 
 static void a_socket_path_fits_its_address(void **)
@@ -102,6 +121,7 @@ int main(void)
 		cmocka_unit_test(a_url_says_where_redis_is),
 		cmocka_unit_test(a_unix_url_is_a_path),
 		cmocka_unit_test(what_is_no_url_is_refused_and_not_repeated),
+		cmocka_unit_test(tls_is_taken_where_the_library_has_it),
 		cmocka_unit_test(a_socket_path_fits_its_address),
 		cmocka_unit_test(every_truncation_is_read_inside_its_bounds),
 	};
