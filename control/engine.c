@@ -46,6 +46,9 @@ static void settle(struct ctl_engine *engine, const struct ctl_config *config)
 	engine->rule_ids = g_renew(const char *, engine->rule_ids, config->n_rules + 1);
 	for (size_t i = 0; i < config->n_rules; i++)
 		engine->rule_ids[i] = g_intern_string(config->rules[i].id);
+	if (engine->namer != NULL)
+		ctl_namer_free(engine->namer);
+	engine->namer = ctl_namer_new(&config->privacy);
 	g_free(engine->naming);
 	engine->naming = naming_of(&config->privacy);
 }
@@ -109,6 +112,7 @@ void ctl_engine_free(struct ctl_engine *engine)
 	g_time_zone_unref(engine->default_tz);
 	g_free(engine->by_person);
 	g_free(engine->rule_ids);
+	ctl_namer_free(engine->namer);
 	g_free(engine->naming);
 	g_free(engine);
 }

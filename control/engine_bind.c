@@ -27,11 +27,11 @@ struct binding {
 
 /* The pseudonym is derived at the edge: under a new key the profile stays and is named anew.
  * Returns whether it has another name now; *ret_old: the one it had, owned by the caller. */
-static bool name(const struct ctl_privacy *privacy, struct ctl_profile *profile, char **ret_old)
+static bool name(struct ctl_namer *namer, struct ctl_profile *profile, char **ret_old)
 {
 	char subject[CTL_SUBJECT_MAX];
 
-	if (ctl_subject_of_person(privacy, profile->person, subject, NULL) < 0)
+	if (ctl_namer_person(namer, profile->person, subject, NULL) < 0)
 		(void)g_snprintf(subject, sizeof(subject), "subscriber:%" G_GUINT64_FORMAT,
 			profile->person->id);
 	if (g_strcmp0(profile->subject, subject) == 0)
@@ -59,7 +59,7 @@ void ctl_engine_tell(
 	g_autofree char *old = NULL; // a new profile has none
 
 	ctl_profile_tell(profile, person, engine->config->catalogue);
-	(void)name(&engine->config->privacy, profile, &old);
+	(void)name(engine->namer, profile, &old);
 	enter(engine, profile);
 	ctl_engine_note(engine, profile);
 }
@@ -148,6 +148,7 @@ static void tell_share(void *ctx, size_t begin, size_t end)
 {
 	struct binding *b = ctx;
 	const struct ctl_config *config = b->engine->config;
+	struct ctl_namer *namer = ctl_namer_new(&config->privacy);
 
 	for (size_t i = begin; i < end; i++) {
 		struct match *m = &b->matches[i];
@@ -160,10 +161,10 @@ static void tell_share(void *ctx, size_t begin, size_t end)
 			continue;
 		}
 		ctl_profile_tell(profile, b->matches[i].person, config->catalogue);
-		if (name(&config->privacy, profile, &m->old_subject) &&
-			(had_name || b->are_renamed))
+		if (name(namer, profile, &m->old_subject) && (had_name || b->are_renamed))
 			(void)ctl_profile_touch(profile, CTL_MARK_FLAGS); // nothing is under it yet
 	}
+	ctl_namer_free(namer);
 }
 
 /* Timers anew, and what a detector drops under the new rules. */

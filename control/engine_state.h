@@ -81,6 +81,7 @@ struct ctl_engine {
 	GHashTable *zones; // GTimeZone * -> struct ctl_zone
 	GHashTable *apps; // app id -> struct ctl_app_info
 	const char **rule_ids; // interned, by rule index
+	struct ctl_namer *namer; // of subjects under the configuration in force
 	char *naming; // text that is another when subjects are made in another way; owned
 
 	GPtrArray *pending; // struct ctl_trigger of this tick

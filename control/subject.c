@@ -4,8 +4,10 @@
 #include "control/engine.h"
 
 #include <errno.h>
+#include <openssl/core_names.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+#include <openssl/params.h>
 #include <string.h>
 
 enum { ENDPOINT_CHARS = 16, ACCOUNT_MAX = 100 };
@@ -162,8 +164,9 @@ int ctl_subject_of(const struct ctl_privacy *privacy, const char *identifier, ch
 	return 0;
 }
 
-int ctl_subject_of_person(const struct ctl_privacy *privacy, const struct ctl_person *person,
-	char ret_subject[CTL_SUBJECT_MAX], struct dp_err *reterr)
+/* "msisdn:+999...", by the configured kind or the first that was told. */
+static int identifier_of(const struct ctl_privacy *privacy, const struct ctl_person *person,
+	char ret_identifier[CTL_SUBJECT_MAX], struct dp_err *reterr)
 {
 	const char *const values[] = {
 		[CTL_SUBJECT_MSISDN] = person->msisdn,
@@ -171,15 +174,84 @@ int ctl_subject_of_person(const struct ctl_privacy *privacy, const struct ctl_pe
 		[CTL_SUBJECT_ACCOUNT] = person->account,
 		[CTL_SUBJECT_PLAIN] = NULL,
 	};
-	char identifier[CTL_SUBJECT_MAX];
 	size_t i = (size_t)privacy->subject;
 
 	for (size_t other = 0; values[i] == NULL && other < CTL_SUBJECT_PLAIN; other++)
 		i = values[other] == NULL ? i : other;
 	if (values[i] == NULL)
 		return dp_fail(reterr, EINVAL, "a subscriber has no identifier");
-	(void)g_snprintf(identifier, sizeof(identifier), "%s%s", kinds[i].prefix, values[i]);
-	return ctl_subject_of(privacy, identifier, ret_subject, reterr);
+	(void)g_snprintf(ret_identifier, CTL_SUBJECT_MAX, "%s%s", kinds[i].prefix, values[i]);
+	return 0;
+}
+
+int ctl_subject_of_person(const struct ctl_privacy *privacy, const struct ctl_person *person,
+	char ret_subject[CTL_SUBJECT_MAX], struct dp_err *reterr)
+{
+	char identifier[CTL_SUBJECT_MAX];
+	const int r = identifier_of(privacy, person, identifier, reterr);
+
+	return r < 0 ? r : ctl_subject_of(privacy, identifier, ret_subject, reterr);
+}
+
+struct ctl_namer {
+	const struct ctl_privacy *privacy; // borrowed
+	EVP_MAC_CTX *mac; // owned; has the key; NULL when names are plain
+};
+
+static void must(bool is_so)
+{
+	if (!is_so)
+		g_error("libcrypto cannot compute HMAC-SHA-256"); // never publish a plain one
+}
+
+struct ctl_namer *ctl_namer_new(const struct ctl_privacy *privacy)
+{
+	const OSSL_PARAM params[] = {
+		OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, (char[]){"SHA256"}, 0),
+		OSSL_PARAM_construct_end(),
+	};
+	struct ctl_namer *namer = g_new0(struct ctl_namer, 1);
+	EVP_MAC *hmac;
+
+	namer->privacy = privacy;
+	if (privacy->subject == CTL_SUBJECT_PLAIN)
+		return namer;
+	hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+	must(hmac != NULL);
+	namer->mac = EVP_MAC_CTX_new(hmac);
+	EVP_MAC_free(hmac);
+	must(namer->mac != NULL &&
+		EVP_MAC_init(namer->mac, privacy->key, privacy->key_len, params) == 1);
+	return namer;
+}
+
+void ctl_namer_free(struct ctl_namer *namer)
+{
+	EVP_MAC_CTX_free(namer->mac); // NULL is fine
+	g_free(namer);
+}
+
+int ctl_namer_person(struct ctl_namer *namer, const struct ctl_person *person,
+	char ret_subject[CTL_SUBJECT_MAX], struct dp_err *reterr)
+{
+	char identifier[CTL_SUBJECT_MAX], canonical[CTL_SUBJECT_MAX];
+	uint8_t mac[EVP_MAX_MD_SIZE];
+	size_t mac_len = 0;
+	int r = identifier_of(namer->privacy, person, identifier, reterr);
+
+	if (r == 0)
+		r = ctl_subject_canonical(namer->privacy, identifier, canonical, reterr);
+	if (r < 0)
+		return r;
+	if (namer->privacy->subject == CTL_SUBJECT_PLAIN) {
+		(void)g_strlcpy(ret_subject, canonical, CTL_SUBJECT_MAX);
+		return 0;
+	}
+	must(EVP_MAC_init(namer->mac, NULL, 0, NULL) == 1 && // the key stays
+		EVP_MAC_update(namer->mac, (const uint8_t *)canonical, strlen(canonical)) == 1 &&
+		EVP_MAC_final(namer->mac, mac, &mac_len, sizeof(mac)) == 1);
+	base32(mac, mac_len, ret_subject);
+	return 0;
 }
 
 void ctl_subject_of_endpoint(const struct ctl_privacy *privacy, const struct dp_addr *endpoint,

@@ -23,6 +23,14 @@ enum {
 [[nodiscard]] int ctl_subject_of_person(const struct ctl_privacy *privacy,
 	const struct ctl_person *person, char ret_subject[CTL_SUBJECT_MAX], struct dp_err *reterr);
 
+/* The same for many persons: the key is set up once. For one thread at a time; privacy outlives
+ * it. */
+struct ctl_namer;
+struct ctl_namer *ctl_namer_new(const struct ctl_privacy *privacy);
+void ctl_namer_free(struct ctl_namer *namer); // wipes the key
+[[nodiscard]] int ctl_namer_person(struct ctl_namer *namer, const struct ctl_person *person,
+	char ret_subject[CTL_SUBJECT_MAX], struct dp_err *reterr);
+
 /* Name under which an endpoint nobody is bound to stands in reports. */
 void ctl_subject_of_endpoint(const struct ctl_privacy *privacy, const struct dp_addr *endpoint,
 	char ret_name[CTL_SUBJECT_MAX]);

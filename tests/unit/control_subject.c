@@ -136,9 +136,37 @@ static void a_person_is_named_by_what_was_told(void **)
 	assert_string_equal(subject, "msisdn:+99900000001");
 }
 
+static void a_namer_gives_many_persons_the_names_that_each_has_alone(void **)
+{
+	static const struct ctl_person persons[] = {
+		{.msisdn = (char *)"+99900000001", .imsi = (char *)"001010000000001"},
+		{.account = (char *)"A-1"},
+		{.msisdn = (char *)"+99900000002", .account = (char *)"A-2"},
+		{.account = (char *)"no account"}, // a blank
+		{0},
+	};
+
+	for (int kind = CTL_SUBJECT_MSISDN; kind <= CTL_SUBJECT_PLAIN; kind++) {
+		const struct ctl_privacy privacy = {
+			.subject = kind, .key = "0123456789abcdef", .key_len = 16};
+		struct ctl_namer *namer = ctl_namer_new(&privacy);
+
+		for (size_t i = 0; i < 2 * G_N_ELEMENTS(persons); i++) {
+			const struct ctl_person *person = &persons[i % G_N_ELEMENTS(persons)];
+			char alone[CTL_SUBJECT_MAX] = "", named[CTL_SUBJECT_MAX] = "";
+
+			assert_int_equal(ctl_namer_person(namer, person, named, NULL),
+				ctl_subject_of_person(&privacy, person, alone, NULL));
+			assert_string_equal(named, alone);
+		}
+		ctl_namer_free(namer);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_namer_gives_many_persons_the_names_that_each_has_alone),
 		cmocka_unit_test(the_documented_vectors_hold),
 		cmocka_unit_test(an_identifier_has_one_canonical_form),
 		cmocka_unit_test(an_account_of_any_length_is_read_within_bounds),
