@@ -126,7 +126,7 @@ class Rig:
         return self.servers[-1]
 
     def evening(self):
-        self.capture, self.config = traffic.evening(self.folder)
+        self.capture, self.config = traffic.evening(self.folder, self.args.people)
 
     def flood(self):
         self.capture, self.config = traffic.flood(self.folder, self.args.triggers)
@@ -217,6 +217,7 @@ def parse_args():
     parser = argparse.ArgumentParser()
     parser.add_argument("--wirecue", default=os.environ.get("WIRECUE", f"{top}/build/control/wirecue"))
     parser.add_argument("--seed", type=int, default=int.from_bytes(os.urandom(4), "big"))
+    parser.add_argument("--people", type=int, default=1200, help="of the evening that is replayed")
     parser.add_argument("--kills", type=int, default=100, help="of wirecue")
     parser.add_argument("--redis-kills", type=int, default=20)
     parser.add_argument("--triggers", type=int, default=1_000_000, help="queued while Redis is away")
