@@ -112,7 +112,7 @@ class Rig:
     def __init__(self, args, folder):
         self.args, self.folder = args, folder
         self.chance = random.Random(args.seed)
-        self.servers, self.children = [], []
+        self.servers, self.children, self.undo = [], [], []
         self.n_made = 0
 
     def path(self, kind):
@@ -201,6 +201,8 @@ class Rig:
                 child.wait()
         for server in self.servers:
             server.kill()
+        for step in self.undo:
+            step()
 
 
 def sleep_or_end(process, seconds):
