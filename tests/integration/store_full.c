@@ -93,7 +93,7 @@ static void a_full_disk_is_told_and_nothing_is_lost_when_there_is_room_again(voi
 	give_until_full(&rig, &n);
 	assert_true(is_failing(&rig, "No space left"));
 	assert_true(ctl_store_committed(rig.store) < rig.serial);
-	assert_true(rig_logged(&rig, "store_failing", "make room on the disk"));
+	rig_wait_logged(&rig, "store_failing", "make room on the disk");
 	assert_false(rig_logged(&rig, "store_recovered", ""));
 	assert_int_equal(unlink(ballast), 0);
 	rig_flush(&rig);
@@ -163,7 +163,7 @@ static void a_full_file_keeps_what_is_committed_and_takes_more_when_it_may_grow(
 	rig_open(&rig);
 	give_until_full(&rig, &n);
 	assert_true(is_failing(&rig, "store.size"));
-	assert_true(rig_logged(&rig, "store_failing", "raise store.size"));
+	rig_wait_logged(&rig, "store_failing", "raise store.size");
 	committed = ctl_store_committed(rig.store);
 	rig_close(&rig);
 	assert_true(rig_logged(&rig, "store_unfinished", "ticks=4"));

@@ -12,6 +12,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -34,7 +38,7 @@ void rig_init(struct rig *rig)
 	for (size_t i = 0; i < CTL_TABLE_COUNT; i++)
 		rig->tables[i] = g_hash_table_new_full(
 			g_int64_hash, g_int64_equal, g_free, (GDestroyNotify)g_bytes_unref);
-	rig->log = open_memstream(&rig->log_text, &rig->log_len);
+	rig->log = fdopen(memfd_create("log", MFD_CLOEXEC), "w");
 	assert_non_null(rig->log);
 	ctl_log_redirect(rig->log, NULL);
 }
@@ -57,7 +61,6 @@ void rig_fini(struct rig *rig)
 		g_hash_table_destroy(rig->tables[i]);
 	ctl_log_redirect(NULL, NULL);
 	(void)fclose(rig->log);
-	free(rig->log_text);
 	g_free(rig->path);
 	g_free(rig->dir);
 }
@@ -241,12 +244,22 @@ void rig_compare(struct rig *rig)
 	}
 }
 
-bool rig_logged(struct rig *rig, const char *event, const char *text)
+static char *log_text(const struct rig *rig)
 {
-	g_auto(GStrv) lines = NULL;
+	struct stat st;
+	char *text;
 
-	(void)fflush(rig->log);
-	lines = g_strsplit(rig->log_text, "\n", -1);
+	assert_int_equal(fstat(fileno(rig->log), &st), 0);
+	text = g_malloc0((size_t)st.st_size + 1);
+	assert_int_equal(pread(fileno(rig->log), text, (size_t)st.st_size, 0), st.st_size);
+	return text;
+}
+
+bool rig_logged(const struct rig *rig, const char *event, const char *text)
+{
+	g_autofree char *log = log_text(rig);
+	g_auto(GStrv) lines = g_strsplit(log, "\n", -1);
+
 	for (size_t i = 0; lines[i] != NULL; i++) {
 		g_auto(GStrv) words = g_strsplit(lines[i], " ", 4);
 
@@ -255,4 +268,16 @@ bool rig_logged(struct rig *rig, const char *event, const char *text)
 			return true;
 	}
 	return false;
+}
+
+void rig_wait_logged(const struct rig *rig, const char *event, const char *text)
+{
+	const struct timespec moment = {.tv_nsec = 1000000};
+
+	for (uint64_t ms = 0; ms < RIG_WAIT_NS / 1000000; ms++) {
+		if (rig_logged(rig, event, text))
+			return;
+		(void)nanosleep(&moment, NULL);
+	}
+	fail_msg("no event %s with '%s' within a minute", event, text);
 }

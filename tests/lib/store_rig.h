@@ -19,9 +19,7 @@ struct rig {
 	uint64_t serial; // of the last batch given
 	/* What is committed or given: by table, key (guint64) to GBytes. */
 	GHashTable *tables[CTL_TABLE_COUNT];
-	FILE *log;
-	char *log_text;
-	size_t log_len;
+	FILE *log; // a file in memory: the store's thread writes while the test reads
 };
 
 void rig_init(struct rig *rig);
@@ -60,4 +58,6 @@ void rig_flush(struct rig *rig); // fails the test when it takes too long
 void rig_compare(struct rig *rig);
 
 /* Has the log a line of this event with this text in it? "" is in every line. */
-bool rig_logged(struct rig *rig, const char *event, const char *text);
+bool rig_logged(const struct rig *rig, const char *event, const char *text);
+/* Fails the test unless it has, soon. */
+void rig_wait_logged(const struct rig *rig, const char *event, const char *text);
