@@ -41,7 +41,7 @@ struct section {
 static const char *const fixed_top[] = {"node", "tick", NULL};
 // endpoints bounds what control remembers, which may change at any time
 static const char *const fixed_workers[] = {"cpus", "flows", "eal_extra", NULL};
-static const char *const fixed_store[] = {"enabled", "path", "key_file", "size", NULL};
+static const char *const fixed_store[] = {"enabled", "path", "key_file", NULL};
 
 static const struct section sections[] = {
 	{NULL, ctl_config_options, fixed_top, 0},

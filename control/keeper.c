@@ -195,6 +195,11 @@ void ctl_keeper_gap(struct ctl_keeper *keeper, uint64_t now_ns)
 		CTL_TEXT("consequence", "nothing of that time is counted"));
 }
 
+void ctl_keeper_reload(struct ctl_keeper *keeper, const struct ctl_config *config)
+{
+	ctl_store_grow(keeper->store, config->store.size_max);
+}
+
 bool ctl_keeper_has_room(const struct ctl_keeper *keeper)
 {
 	return ctl_store_has_room(keeper->store);

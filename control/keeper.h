@@ -40,6 +40,9 @@ uint64_t ctl_keeper_watermark(const struct ctl_keeper *keeper);
 /* Nothing was seen from the watermark until now_ns. */
 void ctl_keeper_gap(struct ctl_keeper *keeper, uint64_t now_ns);
 
+/* A new configuration is in force: its store.size, when it is larger, counts from here on. */
+void ctl_keeper_reload(struct ctl_keeper *keeper, const struct ctl_config *config);
+
 /* May a tick be worked? False while the store cannot commit: then nobody may take from workers. */
 bool ctl_keeper_has_room(const struct ctl_keeper *keeper);
 

@@ -388,6 +388,8 @@ void ctl_pipeline_reload(struct ctl_pipeline *p, struct ctl_config *config)
 		free_retired(p);
 	}
 	ctl_engine_reload(p->engine, config);
+	if (p->keeper != NULL)
+		ctl_keeper_reload(p->keeper, config);
 	for (uint16_t i = 0; i < p->n_workers; i++)
 		cls_stage_set_catalogue(&p->stages[i], config->catalogue);
 	p->retired = p->config;

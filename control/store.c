@@ -83,7 +83,7 @@ int ctl_store_open(
 	assert(config->backlog_max > 0);
 	store->node = g_strdup(config->node);
 	store->tick_ns = config->tick_ns;
-	store->size_max = config->size_max;
+	store->size_max = store->size_wanted = config->size_max;
 	store->backlog_max = config->backlog_max;
 	store->backlog_bytes_max = config->backlog_bytes_max;
 	store->dir.lock_fd = -1;
@@ -153,6 +153,14 @@ void ctl_store_give(struct ctl_store *store, struct ctl_batch *given)
 	(void)pthread_mutex_unlock(&store->lock);
 }
 
+void ctl_store_grow(struct ctl_store *store, uint64_t size_max)
+{
+	(void)pthread_mutex_lock(&store->lock);
+	store->size_wanted = MAX(store->size_wanted, size_max);
+	(void)pthread_cond_signal(&store->to_thread);
+	(void)pthread_mutex_unlock(&store->lock);
+}
+
 uint64_t ctl_store_committed(const struct ctl_store *store)
 {
 	return atomic_load_explicit(&store->committed, memory_order_acquire);
@@ -195,8 +203,8 @@ void ctl_store_stats(const struct ctl_store *store, struct ctl_store_stats *ret_
 	*ret_stats = s->stats;
 	ret_stats->n_waiting = g_queue_get_length(&s->waiting);
 	ret_stats->waiting_bytes = s->waiting_bytes;
+	ret_stats->size_max = s->size_wanted;
 	(void)pthread_mutex_unlock(&s->lock);
-	ret_stats->size_max = store->size_max;
 	ret_stats->file_bytes = stat(store->dir.file, &st) == 0 ? (uint64_t)st.st_size : 0;
 }
 

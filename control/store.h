@@ -43,6 +43,10 @@ struct ctl_store_config {
 [[nodiscard]] int ctl_store_open(
 	const struct ctl_store_config *config, struct ctl_store **ret_store, struct dp_err *reterr);
 
+/* Let the file grow to size_max, more than now: takes effect before the next attempt to commit.
+ * Less than now takes effect when it is opened again. Control thread. */
+void ctl_store_grow(struct ctl_store *store, uint64_t size_max);
+
 /* Commits what waits, as far as it can within 5 s, and stops. NULL is fine. */
 void ctl_store_close(struct ctl_store *store);
 

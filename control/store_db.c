@@ -51,6 +51,13 @@ int ctl_db_open(const char *file, uint64_t size_max, struct ctl_db *ret_db)
 	return 0;
 }
 
+int ctl_db_grow(struct ctl_db *db, uint64_t size_max)
+{
+	const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+
+	return mdb_env_set_mapsize(db->env, size_max / page * page);
+}
+
 void ctl_db_close(struct ctl_db *db)
 {
 	if (db->env != NULL)

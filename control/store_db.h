@@ -24,6 +24,9 @@ struct ctl_db {
 /* LMDB code. Opens or makes the file with its tables; readers that died are cleared away. */
 [[nodiscard]] int ctl_db_open(const char *file, uint64_t size_max, struct ctl_db *ret_db);
 
+/* LMDB code. No transaction of this process is open. */
+[[nodiscard]] int ctl_db_grow(struct ctl_db *db, uint64_t size_max);
+
 /* No transaction is open. Closed already is fine. */
 void ctl_db_close(struct ctl_db *db);
 

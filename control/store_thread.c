@@ -56,7 +56,7 @@ static const char *remedy_of(int code)
 {
 	switch (code) {
 	case MDB_MAP_FULL:
-		return "raise store.size and restart";
+		return "raise store.size and reload (SIGHUP); it then goes on by itself";
 	case ENOSPC:
 	case EDQUOT:
 		return "make room on the disk of store.path; it then goes on by itself";
@@ -110,7 +110,7 @@ static void tell_recovery(const struct ctl_store *store, uint64_t since_ns)
 		CTL_COUNT("failed_ms", now_ns > since_ns ? (now_ns - since_ns) / 1000000 : 0));
 }
 
-/* Before it is full: somebody has to raise store.size, which takes a restart. */
+/* Before it is full: somebody has to raise store.size. */
 static void tell_filling(struct ctl_store *store, uint64_t used_bytes)
 {
 	const uint64_t percent = store->size_max / 100;
@@ -118,7 +118,7 @@ static void tell_filling(struct ctl_store *store, uint64_t used_bytes)
 	if (!store->is_filling && used_bytes > FILLING_PERCENT * percent)
 		ctl_log(CTL_LOG_WARNING, "store_filling", CTL_TEXT("path", store->dir.path),
 			CTL_COUNT("used_bytes", used_bytes), CTL_COUNT("size", store->size_max),
-			CTL_TEXT("remedy", "raise store.size at the next restart"));
+			CTL_TEXT("remedy", "raise store.size and reload (SIGHUP)"));
 	if (used_bytes > FILLING_PERCENT * percent)
 		store->is_filling = true;
 	else if (used_bytes < FILLED_LESS_PERCENT * percent)
@@ -143,9 +143,33 @@ static int reopen(struct ctl_store *store)
 	return code;
 }
 
+/* The operator has raised store.size. The map moves, so nobody may be reading. */
+static int grow(struct ctl_store *store)
+{
+	uint64_t wanted;
+	int code = 0;
+
+	(void)pthread_mutex_lock(&store->lock);
+	wanted = store->size_wanted;
+	(void)pthread_mutex_unlock(&store->lock);
+	if (wanted <= store->size_max)
+		return 0;
+	(void)pthread_rwlock_wrlock(&store->db_lock);
+	if (store->db.env != NULL)
+		code = ctl_db_grow(&store->db, wanted);
+	(void)pthread_rwlock_unlock(&store->db_lock);
+	if (code == 0)
+		store->size_max = wanted;
+	return code;
+}
+
 static int begin(struct ctl_store *store, struct attempt *attempt, struct ctl_db_txn *txn)
 {
-	int code = store->db.env == NULL ? MDB_PANIC : ctl_db_begin(&store->db, txn);
+	int code = grow(store);
+
+	if (code != 0)
+		return code;
+	code = store->db.env == NULL ? MDB_PANIC : ctl_db_begin(&store->db, txn);
 
 	if (code == MDB_PANIC) {
 		attempt->doing = "open the file again";

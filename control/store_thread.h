@@ -13,7 +13,8 @@
 
 struct ctl_store {
 	char *node;
-	uint64_t tick_ns, size_max;
+	uint64_t tick_ns;
+	uint64_t size_max; // the thread's, once it runs
 	size_t backlog_max, backlog_bytes_max;
 	struct ctl_store_dir dir;
 	bool is_new;
@@ -33,6 +34,7 @@ struct ctl_store {
 	pthread_mutex_t lock; // all below
 	pthread_cond_t to_thread, to_flush; // CLOCK_MONOTONIC
 	bool stop;
+	uint64_t size_wanted; // what control wants size_max to be
 	GQueue waiting; // owned struct ctl_batch, oldest first; control adds, the thread removes
 	size_t waiting_bytes;
 	uint64_t given; // serial of the last one

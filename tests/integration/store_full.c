@@ -189,6 +189,35 @@ static void a_full_file_keeps_what_is_committed_and_takes_more_when_it_may_grow(
 	rig_fini(&rig);
 }
 
+static void a_full_file_goes_on_when_its_size_is_raised(void **)
+{
+	struct ctl_store_stats stats;
+	struct ctl_batch *batch;
+	uint64_t n = 0;
+	struct rig rig;
+
+	rig_init(&rig);
+	rig.config.size_max = 1 << 20;
+	rig.config.backlog_max = 4;
+	rig_open(&rig);
+	give_until_full(&rig, &n);
+	assert_true(is_failing(&rig, "store.size"));
+	ctl_store_grow(rig.store, 1 << 30);
+	rig_flush(&rig);
+	rig_wait_logged(&rig, "store_recovered", "");
+	ctl_store_stats(rig.store, &stats);
+	assert_int_equal(stats.size_max, 1 << 30);
+	assert_int_equal(rig_number(&rig), n);
+	rig_compare(&rig);
+	ctl_store_grow(rig.store, 1 << 20); // less is for the next opening
+	batch = rig_batch(&rig);
+	rig_numbered(&rig, batch, ++n);
+	rig_give(&rig, batch);
+	rig_flush(&rig);
+	rig_compare(&rig);
+	rig_fini(&rig);
+}
+
 static void a_file_that_fills_is_told_before_it_is_full(void **)
 {
 	struct ctl_store_stats stats;
@@ -234,6 +263,7 @@ int main(void)
 		cmocka_unit_test(a_full_disk_at_the_start_is_one_sentence_and_costs_nothing),
 		cmocka_unit_test(
 			a_full_file_keeps_what_is_committed_and_takes_more_when_it_may_grow),
+		cmocka_unit_test(a_full_file_goes_on_when_its_size_is_raised),
 		cmocka_unit_test(a_file_that_fills_is_told_before_it_is_full),
 		cmocka_unit_test(without_a_backlog_of_bytes_there_is_no_room),
 	};
