@@ -116,8 +116,10 @@ static json_t *store(const struct ctl_shows *s)
 	struct ctl_keeper *keeper = ctl_pipeline_keeper(s->pipeline);
 	json_t *rows = json_array();
 
-	if (keeper != NULL)
-		(void)json_array_append_new(rows, ctl_store_json(ctl_keeper_store(keeper)));
+	(void)json_array_append_new(rows,
+		keeper != NULL ? ctl_store_json(ctl_keeper_store(keeper))
+			       : json_pack("{s:s, s:s}", "state", "off", "consequence",
+					 "a restart forgets (store.enabled: false)"));
 	return rows;
 }
 
@@ -262,6 +264,25 @@ const struct ctl_show ctl_show_table[] = {
 	{NULL},
 };
 
+/* How far what is known lies ahead of what is durable. */
+static void heartbeat_store(const struct ctl_shows *s, json_t *object)
+{
+	struct ctl_keeper *keeper = ctl_pipeline_keeper(s->pipeline);
+	struct ctl_store_stats stats;
+	uint64_t watermark_ns;
+
+	if (keeper == NULL)
+		return;
+	ctl_store_stats(ctl_keeper_store(keeper), &stats);
+	watermark_ns = MAX(ctl_pipeline_watermark(s->pipeline), stats.watermark_ns);
+	(void)json_object_set_new(object, "store",
+		json_pack("{s:s, s:o}", "state", stats.failing_since_ns == 0 ? "ok" : "failing",
+			"committed_lag_ms",
+			integer(stats.watermark_ns == 0
+					? 0
+					: (watermark_ns - stats.watermark_ns) / 1000000)));
+}
+
 static void heartbeat_shares(const struct ctl_shows *s, json_t *object)
 {
 	const struct ctl_coverage c = ctl_engine_coverage(ctl_pipeline_engine(s->pipeline));
@@ -290,4 +311,5 @@ void ctl_shows_heartbeat(const struct ctl_shows *s, json_t *object)
 	(void)json_object_set_new(
 		object, "lost", integer(st.lost + st.outcomes[DP_OUTCOME_QUEUE_FULL]));
 	heartbeat_shares(s, object);
+	heartbeat_store(s, object);
 }

@@ -45,13 +45,15 @@ ask()
 	done
 }
 
+durable=(--appendonly yes --appendfsync always)
 veth va vb
-redis_start
+redis_start "${durable[@]}"
 tell_the_canary
 printf '0123456789abcdef0123456789abcdef' >"$dir/pseudonym.key"
 chmod 600 "$dir/pseudonym.key"
 write_config "$(tap vb)" net_af_packet,iface=nowhere <<-END
 	privacy: {subject: msisdn, key_file: pseudonym.key}
+	store: {path: $dir/store}
 	rules:
 	  - {id: keep, detect: competitor, class: retention, purpose: retention, min_days: 1, visit_flows: 1}
 	  - {id: cap, detect: near_cap, class: upsell, purpose: marketing}
@@ -78,16 +80,23 @@ tell_the_canary
 redis_kill
 kill -HUP "$wirecue_pid"
 wait_for says reloaded
-redis_start
+redis_start "${durable[@]}"
 redis monitor >>"$said/redis" &
 wait_for eval '[ "$(redis_says state)" = ready ]'
 wait_for grep -q heartbeat "$said/redis"
 stop
 cp "$log" "$said/log"
+cp "$dir/store/wirecue.mdb" "$said/store"
+"$WIRECUE" store dump "$dir/store" >"$said/dump"
+"$WIRECUE" store check "$dir/store" --json >"$said/check"
 
 check "the canary was there to be told: its subject is in the triggers" \
 	grep -q "$("$WIRECUE" subject -c "$config" "msisdn:$(canary msisdn)")" "$said/redis" "$said/answers"
 check "heartbeats were heard" grep -q 'wirecue:heartbeat:{lab}' "$said/redis"
+check "its profile is in the store" grep -q '"identity": *"sealed"' "$said/dump"
+"$WIRECUE" store dump "$dir/store" --table profiles --reveal --key-file "$dir/store/identity.key" >"$dir/revealed"
+quiet "$canary_grep" "$dir/revealed" || true
+equal "and with the key it is revealed" "$status" 1
 quiet "$canary_grep" "$dir/people.yaml" || true
 equal "the grep finds it where it is told" "$status" 1
 quiet "$canary_grep" "$dir/canary.pcap" || true

@@ -7,9 +7,12 @@
 veth va vb
 redis_start
 write_config "$(tap vb)" <<-END
+	store: {path: $dir/store}
 	rules: [{id: keep-them, detect: competitor, class: retention, purpose: retention, min_days: 1, visit_flows: 1}]
 END
 start
+stop
+start # so that there is a gap
 send va "$pcaps/evening.pcap" --limit=8000
 send va "$pcaps/recorded/tls-switch.pcap"
 wait_for has_received
