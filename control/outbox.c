@@ -76,21 +76,28 @@ static size_t slot_bytes(const struct ctl_outbox_slot *slot)
 		1;
 }
 
+void ctl_outbox_say_id(
+	const struct ctl_outbox *outbox, uint64_t number, uint64_t *id_ms, uint64_t *id_n)
+{
+	const struct ctl_outbox_moved *moved = &outbox->numbers.moved;
+
+	if (number < moved->from || number > moved->to)
+		return;
+	*id_ms = moved->id_ms;
+	*id_n = moved->id_n + (number - moved->from);
+}
+
 /* What the entry is known by outside, as of the shift in force. */
 static void say(const struct ctl_outbox *outbox, struct ctl_outbox_slot *slot)
 {
 	const struct ctl_numbering *given = &outbox->numbers.given;
 	const struct ctl_count *type = ctl_numbering_find(given, slot->entry.type);
-	const struct ctl_outbox_moved *moved = &outbox->numbers.moved;
 	struct ctl_outbox_entry *entry = &slot->entry;
 	char *event = slot->texts + strlen(entry->subject) + 1;
 
 	entry->sequence = slot->number + given->all.shift;
 	entry->typesequence = slot->typenumber + type->shift;
-	if (slot->number >= moved->from && slot->number <= moved->to) {
-		entry->id_ms = moved->id_ms;
-		entry->id_n = moved->id_n + (slot->number - moved->from);
-	}
+	ctl_outbox_say_id(outbox, slot->number, &entry->id_ms, &entry->id_n);
 	ctl_numbers_text(event + slot->open_len, entry->sequence, entry->typesequence);
 }
 

@@ -160,6 +160,12 @@ void ctl_outbox_on_ready(struct ctl_outbox *outbox, void (*fn)(void *ctx), void 
 size_t ctl_outbox_n_ready(const struct ctl_outbox *outbox);
 const struct ctl_outbox_entry *ctl_outbox_peek(const struct ctl_outbox *outbox, size_t i);
 
+/* Entry id of one that waits, by its sequence, in memory or not. Returns 0; -ENOENT when the store has
+ * not committed it: nobody was told of it under this number; or what reading the store failed with,
+ * with a sentence. */
+[[nodiscard]] int ctl_outbox_id(struct ctl_outbox *outbox, uint64_t sequence, uint64_t *ret_ms,
+	uint64_t *ret_n, struct dp_err *reterr);
+
 /* The n oldest are delivered; n <= n_ready. Durable with the next seal. */
 void ctl_outbox_ack(struct ctl_outbox *outbox, size_t n);
 

@@ -80,6 +80,10 @@ void ctl_outbox_forget(struct ctl_outbox *outbox);
 /* Tell the reader, when something is ready. */
 void ctl_outbox_tell_ready(struct ctl_outbox *outbox);
 
+/* The entry id of this number, which had id_ms-id_n at entry, as of the renumbering in force. */
+void ctl_outbox_say_id(
+	const struct ctl_outbox *outbox, uint64_t number, uint64_t *id_ms, uint64_t *id_n);
+
 /* When the oldest waiting entry was entered; 0 = none waits. */
 uint64_t ctl_outbox_oldest_wall(const struct ctl_outbox *outbox);
 

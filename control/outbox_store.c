@@ -242,6 +242,50 @@ uint64_t ctl_outbox_oldest_kept(const struct ctl_outbox *outbox)
 	return kept + outbox->numbers.given.all.shift;
 }
 
+struct wanted {
+	struct ctl_outbox *outbox;
+	uint64_t id_ms, id_n;
+};
+
+static int note_id(void *ctx, uint64_t key, const void *value, size_t len)
+{
+	struct wanted *wanted = ctx;
+	struct ctl_outbox_stored stored;
+
+	if (check(wanted->outbox, key, value, len, &stored) == NULL)
+		return -EBADMSG;
+	wanted->id_ms = stored.id_ms;
+	wanted->id_n = stored.id_n;
+	ctl_outbox_say_id(wanted->outbox, key, &wanted->id_ms, &wanted->id_n);
+	return 0;
+}
+
+int ctl_outbox_id(struct ctl_outbox *outbox, uint64_t sequence, uint64_t *ret_ms, uint64_t *ret_n,
+	struct dp_err *reterr)
+{
+	const uint64_t number = sequence - outbox->numbers.given.all.shift;
+	const uint64_t i = number - ctl_outbox_acked(outbox) - 1;
+	struct wanted wanted = {.outbox = outbox};
+	int r;
+
+	assert(number > ctl_outbox_acked(outbox));
+	if (number > outbox->committed)
+		return dp_fail(reterr, ENOENT, "trigger %" PRIu64 " is not in the store", sequence);
+	if (i < outbox->n_memory) {
+		*ret_ms = ctl_outbox_slot_at(outbox, i)->entry.id_ms;
+		*ret_n = ctl_outbox_slot_at(outbox, i)->entry.id_n;
+		return 0;
+	}
+	r = ctl_store_get(outbox->config.store, CTL_TABLE_OUTBOX, number, note_id, &wanted, reterr);
+	if (r == -EBADMSG || r == -ENOENT)
+		return fail_entry(number, reterr);
+	if (r < 0)
+		return r;
+	*ret_ms = wanted.id_ms;
+	*ret_n = wanted.id_n;
+	return 0;
+}
+
 static int note_type(void *ctx, uint64_t key, const void *value, size_t len)
 {
 	struct run *run = ctx;

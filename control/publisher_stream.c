@@ -3,6 +3,7 @@
 #include "control/log.h"
 #include "control/publisher_private.h"
 
+#include <errno.h>
 #include <glib.h>
 #include <inttypes.h>
 #include <stdarg.h>
@@ -201,7 +202,7 @@ static bool conflict(struct ctl_publisher *publisher)
 }
 
 /* How many of those that wait are in the stream already: our numbers, by us. */
-static size_t n_arrived(const struct ctl_publisher *publisher)
+static uint64_t n_arrived(const struct ctl_publisher *publisher)
 {
 	const struct ctl_outbox *outbox = publisher->config.outbox;
 	const uint64_t acked = ctl_outbox_stats(outbox).acked_sequence;
@@ -209,31 +210,36 @@ static size_t n_arrived(const struct ctl_publisher *publisher)
 
 	if (reached <= acked || strcmp(publisher->end.writer, ctl_outbox_writer(outbox)) != 0)
 		return 0;
-	return (size_t)MIN(reached - acked, ctl_outbox_n_ready(outbox));
+	return reached - acked;
 }
 
-/* The last of them must be the one that we would send: a store restored from a backup gives numbers
- * a second time. */
-static bool is_ours(const struct ctl_publisher *publisher, size_t n)
+/* The last of them must be the one that we would send, in memory or not: a store restored from a
+ * backup gives numbers a second time, and the script takes their word for what has arrived. */
+static bool is_ours(const struct ctl_publisher *publisher, struct dp_err *reterr)
 {
-	const struct ctl_outbox_entry *last = ctl_outbox_peek(publisher->config.outbox, n - 1);
 	const struct ctl_outbox_mark *mark = &publisher->end.mark;
+	uint64_t ms, n;
+	const int r = ctl_outbox_id(publisher->config.outbox, mark->sequence, &ms, &n, reterr);
 
-	return last->sequence != mark->sequence ||
-		(last->id_ms == mark->id_ms && last->id_n == mark->id_n);
+	if (r == -ENOENT || (r == 0 && (ms != mark->id_ms || n != mark->id_n)))
+		(void)dp_fail(reterr, EEXIST,
+			"WIRECUE_OTHER the stream's last entry has our number, but is another");
+	return r == 0 && ms == mark->id_ms && n == mark->id_n;
 }
 
 static bool fits(struct ctl_publisher *publisher)
 {
-	const size_t n = n_arrived(publisher);
+	const uint64_t arrived = n_arrived(publisher);
+	struct dp_err err;
+	size_t n;
 
-	if (n == 0)
+	if (arrived == 0)
 		return true;
-	if (!is_ours(publisher, n)) {
-		ctl_publisher_refuse(publisher,
-			"WIRECUE_OTHER the stream's last entry has our number, but is another");
+	if (!is_ours(publisher, &err)) {
+		ctl_publisher_refuse(publisher, err.text);
 		return false;
 	}
+	n = (size_t)MIN(arrived, ctl_outbox_n_ready(publisher->config.outbox));
 	publisher->n_sent = n;
 	publisher->n_sent_ever = n;
 	publisher->n_duplicates += n;

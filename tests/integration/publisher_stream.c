@@ -290,11 +290,19 @@ static void a_new_store_adopts_the_stream_it_finds(void **state)
 	rig_expect(rig, 1, 0, 110);
 }
 
-/* A store put back to a backup gives numbers a second time, to others: its writer is known, its
- * numbers fit, and yet they are not the same entries. */
-static void numbers_given_twice_are_noticed(void **state)
+static void close_store(struct rig *rig)
 {
-	struct rig *rig = *state;
+	ctl_outbox_free(rig->outbox);
+	rig->outbox = NULL;
+	ctl_store_close(rig->store);
+	rig->store = NULL;
+}
+
+/* A store put back to a backup gives numbers a second time, to others: its writer is known, its
+ * numbers fit, and yet they are not the same entries. n of them are in the stream, and it decides
+ * n_again more; is_restarted: it then reads the first of them only into memory. */
+static void give_numbers_twice(struct rig *rig, unsigned n, unsigned n_again, bool is_restarted)
+{
 	g_autofree char *command = NULL;
 
 	rig_with_store(rig, 1000);
@@ -305,26 +313,37 @@ static void numbers_given_twice_are_noticed(void **state)
 	rig_commit(rig);
 	command = g_strdup_printf("cp -r %s %s.backup", rig->store_dir, rig->store_dir);
 	assert_int_equal(system(command), 0);
-	rig_push(rig, 10);
+	rig_push(rig, n);
 	rig_until_waiting(rig, 0);
 	rig_disconnect(rig);
-	ctl_outbox_free(rig->outbox);
-	rig->outbox = NULL;
-	ctl_store_close(rig->store);
-	rig->store = NULL;
+	close_store(rig);
 	g_free(command);
 	command = g_strdup_printf(
 		"rm -r %s && mv %s.backup %s", rig->store_dir, rig->store_dir, rig->store_dir);
 	assert_int_equal(system(command), 0);
 	rig_reopen_store(rig);
-	rig_push(rig, 15); // 11 to 25, of which the stream has others
+	rig_push(rig, n_again); // from 11 on, of which the stream has others
+	if (is_restarted) {
+		close_store(rig);
+		rig_reopen_store(rig);
+	}
 	rig_connect(rig);
 	expect_conflict(rig, "WIRECUE_OTHER", "", "");
 	choose(rig, CTL_CHOICE_CONTINUE);
 	rig_until_state(rig, CTL_REDIS_READY);
 	rig_commit(rig);
 	rig_until_waiting(rig, 0);
-	rig_expect(rig, 1, 0, 35);
+	rig_expect(rig, 1, 0, 10 + n + n_again);
+}
+
+static void numbers_given_twice_are_noticed(void **state)
+{
+	give_numbers_twice(*state, 10, 15, false);
+}
+
+static void numbers_given_twice_are_noticed_though_they_are_on_disk_only(void **state)
+{
+	give_numbers_twice(*state, 3000, 4000, true);
 }
 
 static void without_a_store_nothing_can_be_sent_again(void **state)
@@ -365,6 +384,7 @@ int main(void)
 		RIG_TEST(another_writer_is_left_behind_by_choice),
 		RIG_TEST(a_new_store_adopts_the_stream_it_finds),
 		RIG_TEST(numbers_given_twice_are_noticed),
+		RIG_TEST(numbers_given_twice_are_noticed_though_they_are_on_disk_only),
 		RIG_TEST(without_a_store_nothing_can_be_sent_again),
 	};
 
