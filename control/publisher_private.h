@@ -80,6 +80,7 @@ struct ctl_publisher {
 	bool is_end_known; // it ever was
 	enum ctl_stream_verdict verdict; // on it
 	enum ctl_stream_choice choice; // of the operator, until it is carried out
+	enum ctl_stream_verdict chosen_on; // what it was chosen for
 
 	// What the stream will have when everything sent is in.
 	uint64_t tip_sequence;

@@ -250,17 +250,51 @@ static bool fits(struct ctl_publisher *publisher)
 	return true;
 }
 
+/* What is wrong by a verdict: a choice is made for one of these. Where nothing is, another writer or an
+ * entry of somebody's is in the way, and what waits has to go behind it. */
+static int trouble_of(enum ctl_stream_verdict verdict)
+{
+	switch (verdict) {
+	case CTL_STREAM_BEHIND:
+	case CTL_STREAM_GONE:
+		return 1;
+	case CTL_STREAM_UNCOUNTED:
+		return 2;
+	case CTL_STREAM_FITS:
+	case CTL_STREAM_ADOPT:
+	case CTL_STREAM_AHEAD:
+		break;
+	}
+	return 0;
+}
+
+/* The choice that is to be carried out on what was found just now. The stream may have changed since
+ * it was made: what is in it then must not be sent again under other numbers. */
+static enum ctl_stream_choice take_choice(struct ctl_publisher *publisher)
+{
+	const enum ctl_stream_choice choice = publisher->choice;
+
+	publisher->choice = CTL_CHOICE_NONE;
+	if (choice == CTL_CHOICE_NONE ||
+		trouble_of(publisher->verdict) == trouble_of(publisher->chosen_on))
+		return choice;
+	ctl_log(CTL_LOG_WARNING, "stream_choice_void",
+		CTL_TEXT("cause", "the stream is not as it was when that was chosen"),
+		CTL_TEXT("consequence", "not carried out"));
+	return CTL_CHOICE_NONE;
+}
+
 bool ctl_publisher_stream_found(struct ctl_publisher *publisher)
 {
 	const struct ctl_stream_ours ours = ours_of(publisher->config.outbox);
-	const enum ctl_stream_choice choice = publisher->choice;
+	enum ctl_stream_choice choice;
 
 	ctl_stream_end_fini(&publisher->end);
 	publisher->end = publisher->asked;
 	publisher->asked = (struct ctl_stream_end){0};
 	publisher->is_end_known = true;
-	publisher->choice = CTL_CHOICE_NONE;
 	publisher->verdict = ctl_stream_judge(&publisher->end, &ours);
+	choice = take_choice(publisher);
 	publisher->tip_sequence = publisher->end.mark.sequence;
 	publisher->tip_exists = publisher->end.exists;
 	(void)g_strlcpy(
@@ -296,6 +330,7 @@ int ctl_publisher_choose(struct ctl_publisher *publisher, enum ctl_stream_choice
 		CTL_TEXT("choice", is_resend ? "resend" : "continue"), CTL_COUNT("who", uid),
 		CTL_TEXT("effect", plan.sentence));
 	publisher->choice = choice;
+	publisher->chosen_on = publisher->verdict;
 	ctl_redis_link_now(publisher->link);
 	return 0;
 }

@@ -123,6 +123,46 @@ static void going_on_leaves_a_gap_and_survives_a_restart(void **state)
 	rig_expect(rig, 101, 100, 30);
 }
 
+static void move_away(struct rig *rig)
+{
+	test_redis_run(&rig->redis, "RENAME", STREAM, "away:s");
+	test_redis_run(&rig->redis, "RENAME", COUNTERS, "away:c");
+}
+
+static void move_back(struct rig *rig)
+{
+	test_redis_run(&rig->redis, "RENAME", "away:s", STREAM);
+	test_redis_run(&rig->redis, "RENAME", "away:c", COUNTERS);
+}
+
+/* What was chosen for a stream that had lost something is not done to one that has it again. */
+static void a_choice_is_void_once_the_stream_is_put_right(void **state)
+{
+	static const enum ctl_stream_choice choices[] = {CTL_CHOICE_CONTINUE, CTL_CHOICE_RESEND};
+	struct rig *rig = *state;
+
+	rig->config.retry_min_ns = rig->config.retry_max_ns = 1000000000ULL; // time to act in
+	rig_with_store(rig, 1000);
+	test_redis_start(&rig->redis, NULL);
+	rig_connect(rig);
+	rig_push(rig, 100);
+	rig_until_waiting(rig, 0);
+	rig_commit(rig);
+	for (size_t i = 0; i < G_N_ELEMENTS(choices); i++) {
+		rig_push(rig, 5);
+		rig_until_waiting(rig, 0);
+		move_away(rig);
+		rig_restart_process(rig); // does not know that the five arrived
+		rig_until_state(rig, CTL_REDIS_CONFLICT);
+		choose(rig, choices[i]);
+		move_back(rig);
+		rig_until_state(rig, CTL_REDIS_READY);
+		rig_commit(rig);
+		rig_until_waiting(rig, 0);
+		rig_expect(rig, 1, 0, 105 + 5 * (unsigned)i);
+	}
+}
+
 /* With nothing to send the choice must last as well. */
 static void a_choice_is_kept_in_redis_though_nothing_follows(void **state)
 {
@@ -375,6 +415,7 @@ int main(void)
 		RIG_TEST(an_empty_stream_is_sent_again_what_the_store_keeps),
 		RIG_TEST(what_is_not_kept_any_more_is_told_and_stays_a_gap),
 		RIG_TEST(going_on_leaves_a_gap_and_survives_a_restart),
+		RIG_TEST(a_choice_is_void_once_the_stream_is_put_right),
 		RIG_TEST(a_choice_is_kept_in_redis_though_nothing_follows),
 		RIG_TEST(a_stream_from_an_older_backup_is_filled_up),
 		RIG_TEST(a_stream_that_was_deleted_is_noticed_at_once_and_sent_again),
