@@ -94,7 +94,7 @@ void ctl_outbox_put(
 /* Put what else changed, and note what becomes durable with the batch. wall_ns: of this seal. */
 void ctl_outbox_put_numbers(struct ctl_outbox *outbox, struct ctl_batch *batch, uint64_t wall_ns);
 
-/* Read the next slice when memory runs low. Returns 0, or -errno with a sentence. */
+/* Read the next slice when memory has room for it. Returns 0, or -errno with a sentence. */
 [[nodiscard]] int ctl_outbox_refill(struct ctl_outbox *outbox, struct dp_err *reterr);
 
 /* The same; a failure is alarmed once, and reading tried again with the next commit. */

@@ -114,7 +114,8 @@ static int remember_one(void *ctx, uint64_t key, const void *value, size_t len)
 
 int ctl_outbox_refill(struct ctl_outbox *outbox, struct dp_err *reterr)
 {
-	const size_t low = MIN((size_t)SLICE / 2, outbox->config.memory_max / 2);
+	// Not when it runs out: what is sent and not confirmed stays in it, and more has to follow.
+	const size_t max = outbox->config.memory_max, low = max > 2 * SLICE ? max - SLICE : max / 2;
 	const uint64_t first = ctl_outbox_acked(outbox) + outbox->n_memory + 1;
 	struct run run = {outbox, .next = first, .last = outbox->committed, .n_left = SLICE};
 	int r;

@@ -96,6 +96,26 @@ static void a_reconnect_confirms_what_was_in_the_stream_before_it(void **state)
 	test_redis_fini(&replica);
 }
 
+/* Beyond what a restart reads at once. */
+static void after_a_restart_triggers_go_out_though_none_is_confirmed(void **state)
+{
+	struct rig *rig = *state;
+
+	rig_with_store(rig, 1000);
+	test_redis_start(&rig->redis, NULL);
+	rig->config.confirm = CTL_CONFIRM_REPLICAS;
+	rig->config.n_replicas = 1;
+	rig_connect(rig);
+	rig_push(rig, 3000);
+	expect_unsafe(rig, 3000, "0 of 1 replicas");
+	rig_restart_process(rig);
+	rig_push(rig, 10);
+	for (int i = 0; i < 10; i++) // the ticks of a few seconds
+		rig_commit(rig);
+	expect_unsafe(rig, 3010, "0 of 1 replicas");
+	rig_expect(rig, 1, 0, 3010);
+}
+
 static void a_replica_takes_over_and_has_all_that_was_acknowledged(void **state)
 {
 	static const char *const quick[] = {"--repl-diskless-sync-delay", "0", NULL};
@@ -227,6 +247,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		RIG_TEST(only_what_replicas_have_is_acknowledged),
 		RIG_TEST(a_reconnect_confirms_what_was_in_the_stream_before_it),
+		RIG_TEST(after_a_restart_triggers_go_out_though_none_is_confirmed),
 		RIG_TEST(a_replica_takes_over_and_has_all_that_was_acknowledged),
 		RIG_TEST(only_what_is_synced_is_acknowledged),
 		RIG_TEST(each_setting_that_is_missing_is_named),

@@ -284,6 +284,28 @@ static void two_hundred_thousand_keep_their_order_through_little_memory(void **s
 	box_expect(rig, 0, N + 1, N);
 }
 
+/* A reader that sends and gets no confirmation acknowledges nothing, and sends on nevertheless. */
+static void memory_is_filled_though_nothing_is_acknowledged(void **state)
+{
+	struct outbox_rig *rig = *state;
+
+	box_tick(rig, 5000);
+	box_kill(rig);
+	rig->config.memory_max = 4500;
+	box_open(rig);
+	assert_in_range(ctl_outbox_n_ready(rig->outbox), 1, 4500);
+	for (int i = 0; i < 10; i++)
+		ctl_outbox_committed(rig->outbox, 0);
+	assert_in_range(ctl_outbox_n_ready(rig->outbox), 3500, 4500);
+	box_expect(rig, 0, 1, 0);
+	box_expect(rig, 3499, 3500, 3499);
+	ctl_outbox_ack(rig->outbox, 3500);
+	for (int i = 0; i < 10; i++)
+		ctl_outbox_committed(rig->outbox, 0);
+	assert_int_equal(ctl_outbox_n_ready(rig->outbox), 1500);
+	box_expect(rig, 1499, 5000, 4999);
+}
+
 static void a_store_without_the_entries_its_numbers_speak_of_is_refused(void **state)
 {
 	static const struct {
@@ -344,6 +366,7 @@ int main(void)
 		STORE_TEST(
 			the_bound_counts_what_stands_in_the_store_and_the_oldest_is_told_exactly),
 		STORE_TEST(two_hundred_thousand_keep_their_order_through_little_memory),
+		STORE_TEST(memory_is_filled_though_nothing_is_acknowledged),
 		STORE_TEST(a_store_without_the_entries_its_numbers_speak_of_is_refused),
 		STORE_TEST(
 			an_entry_that_cannot_be_read_holds_up_what_is_behind_it_and_nothing_before),
