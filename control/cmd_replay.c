@@ -29,7 +29,7 @@ enum {
 	BACKLOG_MAX = 65536, // triggers waiting for Redis before reading pauses; start value
 	IDLE_US = 50,
 };
-static const uint64_t FLUSH_NS = 30ULL * 1000000000; // for what is left at the end
+static const uint64_t FLUSH_NS = 30ULL * 1000000000; // without progress at the end
 
 struct options {
 	const char *config;
@@ -345,6 +345,18 @@ static int write_flows(struct replay *r)
 	return CTL_EXIT_OK;
 }
 
+/* As long as Redis takes some; returns how many are left. */
+static size_t flush(struct replay *r)
+{
+	size_t before, left = SIZE_MAX;
+
+	do {
+		before = left;
+		left = ctl_publisher_flush(r->publisher, FLUSH_NS);
+	} while (left > 0 && left < before);
+	return left;
+}
+
 static int deliver(struct replay *r)
 {
 	char sentence[512];
@@ -352,7 +364,7 @@ static int deliver(struct replay *r)
 
 	if (r->publisher == NULL)
 		return CTL_EXIT_OK;
-	left = ctl_publisher_flush(r->publisher, FLUSH_NS);
+	left = flush(r);
 	if (left == 0)
 		return CTL_EXIT_OK;
 	ctl_publisher_sentence(r->publisher, sentence, sizeof(sentence));
