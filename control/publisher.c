@@ -169,6 +169,11 @@ static void on_first_heartbeat(void *ctx, const struct redisReply *reply)
 {
 	struct ctl_publisher *publisher = ctx;
 
+	// Its memory may be full of what everybody has read.
+	if (publisher->stage == CTL_STAGE_ASKING && reply->type == REDIS_REPLY_ERROR &&
+		ctl_redis_state_of(reply->str) == CTL_REDIS_FULL &&
+		ctl_publisher_trim_full(publisher, reply->str))
+		return;
 	on_heartbeat(publisher, reply);
 	if (publisher->stage == CTL_STAGE_ASKING && ctl_publisher_stream_found(publisher))
 		ctl_publisher_open(publisher);

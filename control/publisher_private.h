@@ -31,6 +31,7 @@ enum {
 enum ctl_publisher_stage {
 	CTL_STAGE_DOWN, // no connection
 	CTL_STAGE_ASKING, // script, stream end, counters, heartbeat are on their way
+	CTL_STAGE_FULL, // nothing can be written: the stream is trimmed, then it is tried again
 	CTL_STAGE_SETTING, // the counters are being set to what the operator chose
 	CTL_STAGE_OPEN, // entries may be sent
 	CTL_STAGE_DRAINING, // the server has forgotten the script: wait, then ask again
@@ -63,6 +64,7 @@ struct ctl_publisher_trim {
 	char unread_group[CTL_GROUP_NAME_MAX]; // of which group
 	bool was_unread; // and the look before said so of the same: now they may be trimmed
 	bool is_old_told; // this Redis cannot trim by id
+	char full[160]; // in stage FULL: the refusal
 	uint64_t n_trimmed, n_trimmed_unread;
 };
 
@@ -141,8 +143,10 @@ void ctl_publisher_confirm_look(struct ctl_publisher *publisher);
  * refused, or something is on its way that opens. */
 bool ctl_publisher_stream_found(struct ctl_publisher *publisher);
 
-/* publisher_trim.c. look: ask for the groups, then trim. */
+/* publisher_trim.c. look: ask for the groups, then trim. full: the same where the server has refused a
+ * write for want of memory, before the connection is given up for that; false when nothing may go. */
 void ctl_publisher_trim_init(struct ctl_publisher *publisher);
 void ctl_publisher_trim_fini(struct ctl_publisher *publisher);
 void ctl_publisher_trim_down(struct ctl_publisher *publisher);
 void ctl_publisher_trim_look(struct ctl_publisher *publisher);
+bool ctl_publisher_trim_full(struct ctl_publisher *publisher, const char *error);

@@ -33,17 +33,23 @@ void ctl_publisher_trim_down(struct ctl_publisher *publisher)
 	publisher->trim.is_looking = false;
 }
 
+static void look_over(struct ctl_publisher *publisher)
+{
+	publisher->trim.is_looking = false;
+	if (publisher->stage == CTL_STAGE_FULL)
+		ctl_publisher_refuse(publisher, publisher->trim.full);
+}
+
 /* The look is over. An answer that is none, or no right to ask, costs the trimming only: the stream
  * grows, and the log says so once for each cause. */
 static void give_up(struct ctl_publisher *publisher, const char *command, const redisReply *reply)
 {
-	publisher->trim.is_looking = false;
-	if (wanted(publisher) == 0)
-		return; // the groups are missing in `show` only
-	ctl_log(CTL_LOG_ERR, "redis_stream_untrimmed", CTL_TEXT("command", command),
-		CTL_TEXT("cause",
-			reply->type == REDIS_REPLY_ERROR ? reply->str : "unexpected reply"),
-		CTL_TEXT("consequence", "the stream grows"));
+	if (wanted(publisher) > 0) // else the groups are missing in `show` only
+		ctl_log(CTL_LOG_ERR, "redis_stream_untrimmed", CTL_TEXT("command", command),
+			CTL_TEXT("cause",
+				reply->type == REDIS_REPLY_ERROR ? reply->str : "unexpected reply"),
+			CTL_TEXT("consequence", "the stream grows"));
+	look_over(publisher);
 }
 
 /* How many entries the group has not read and acknowledged. Redis 7 counts what is not read; before,
@@ -92,9 +98,9 @@ static void on_unread_trimmed(void *ctx, const struct redisReply *reply)
 		give_up(publisher, "XTRIM", reply);
 		return;
 	}
-	publisher->trim.is_looking = false;
 	publisher->trim.n_trimmed_unread += (uint64_t)reply->integer;
 	publisher->trim.n_trimmed += (uint64_t)reply->integer;
+	look_over(publisher);
 }
 
 static void trim_unread(struct ctl_publisher *publisher)
@@ -110,16 +116,16 @@ static void trim_unread(struct ctl_publisher *publisher)
 /* What may go is gone. Is it enough? */
 static void judge_length(struct ctl_publisher *publisher)
 {
-	publisher->trim.is_looking = false;
 	if (publisher->trim.length <= wanted(publisher) + NODE) {
 		tell_read(publisher);
+		look_over(publisher);
 		return;
 	}
 	tell_unread(publisher, ctl_groups_slowest(publisher->trim.groups));
-	if (!publisher->config.redis->stream_trim_unread || !publisher->trim.was_unread)
-		return; // the alarm comes first
-	publisher->trim.is_looking = true;
-	trim_unread(publisher);
+	if (publisher->config.redis->stream_trim_unread && publisher->trim.was_unread)
+		trim_unread(publisher);
+	else
+		look_over(publisher); // the alarm comes first
 }
 
 static void on_trimmed(void *ctx, const struct redisReply *reply)
@@ -127,12 +133,12 @@ static void on_trimmed(void *ctx, const struct redisReply *reply)
 	struct ctl_publisher *publisher = ctx;
 
 	if (reply->type == REDIS_REPLY_ERROR && strstr(reply->str, "syntax error") != NULL) {
-		publisher->trim.is_looking = false;
 		if (!publisher->trim.is_old_told)
 			ctl_log(CTL_LOG_ERR, "redis_stream_untrimmed", CTL_TEXT("command", "XTRIM"),
 				CTL_TEXT("cause", "stream_max_length needs Redis 6.2 or newer"),
 				CTL_TEXT("consequence", "the stream grows"));
 		publisher->trim.is_old_told = true;
+		look_over(publisher);
 		return;
 	}
 	if (reply->type != REDIS_REPLY_INTEGER || reply->integer < 0) {
@@ -163,14 +169,16 @@ static void trim(struct ctl_publisher *publisher)
 {
 	const struct ctl_stream_group *slowest = ctl_groups_slowest(publisher->trim.groups);
 
-	publisher->trim.is_looking = false;
-	if (wanted(publisher) == 0 || publisher->stage != CTL_STAGE_OPEN)
-		return;
-	if (publisher->trim.length <= wanted(publisher)) {
-		tell_read(publisher);
+	if (wanted(publisher) == 0 ||
+		(publisher->stage != CTL_STAGE_OPEN && publisher->stage != CTL_STAGE_FULL)) {
+		look_over(publisher);
 		return;
 	}
-	publisher->trim.is_looking = true;
+	if (publisher->trim.length <= wanted(publisher)) {
+		tell_read(publisher);
+		look_over(publisher);
+		return;
+	}
 	if (slowest != NULL)
 		trim_read(publisher, slowest);
 	else
@@ -185,7 +193,7 @@ static void on_pending(void *ctx, const struct redisReply *reply)
 	if (!t->is_looking)
 		return; // another answer could not be read
 	if (reply->type == REDIS_REPLY_ERROR && g_str_has_prefix(reply->str, "NOGROUP")) {
-		t->is_looking = false; // destroyed meanwhile: the next look knows
+		look_over(publisher); // destroyed meanwhile: the next look knows
 		return;
 	}
 	if (ctl_group_pending(
@@ -243,4 +251,14 @@ void ctl_publisher_trim_look(struct ctl_publisher *publisher)
 	publisher->trim.is_looking = true;
 	ctl_redis_link_send(publisher->link, &call_length, G_N_ELEMENTS(length), length);
 	ctl_redis_link_send(publisher->link, &call_groups, G_N_ELEMENTS(groups), groups);
+}
+
+bool ctl_publisher_trim_full(struct ctl_publisher *publisher, const char *error)
+{
+	if (wanted(publisher) == 0)
+		return false;
+	publisher->stage = CTL_STAGE_FULL;
+	(void)g_strlcpy(publisher->trim.full, error, sizeof(publisher->trim.full));
+	ctl_publisher_trim_look(publisher);
+	return true;
 }

@@ -113,6 +113,27 @@ static void one_entry_that_is_not_acknowledged_holds_all_behind_it(void **state)
 	assert_int_equal(rig_count(rig, "trimmed_unread"), 0);
 }
 
+/* Nothing can be written, not even a heartbeat; what has been read makes room. */
+static void a_full_server_gets_rid_of_what_is_read(void **state)
+{
+	struct rig *rig = *state;
+
+	begin(rig);
+	group_made(rig, "offers");
+	group_reads(rig, "offers", "800", true);
+	test_redis_run(&rig->redis, "CONFIG", "SET", "maxmemory", "1");
+	rig_push(rig, 10);
+	rig_until_state(rig, CTL_REDIS_FULL);
+	rig_run_ms(rig, 300); // some retries
+	rig_until_state(rig, CTL_REDIS_FULL);
+	assert_in_range(length(rig), 200, 210);
+	assert_int_equal(rig_count(rig, "trimmed_unread"), 0);
+	test_redis_run(&rig->redis, "CONFIG", "SET", "maxmemory", "0");
+	rig_until_waiting(rig, 0);
+	rig_until_state(rig, CTL_REDIS_READY);
+	assert_in_range(length(rig), 210, 220);
+}
+
 static void what_nobody_reads_stays(void **state)
 {
 	struct rig *rig = *state;
@@ -204,6 +225,7 @@ int main(void)
 		RIG_TEST(what_every_group_has_acknowledged_is_trimmed),
 		RIG_TEST(the_slowest_group_holds_what_it_has_not_read),
 		RIG_TEST(one_entry_that_is_not_acknowledged_holds_all_behind_it),
+		RIG_TEST(a_full_server_gets_rid_of_what_is_read),
 		RIG_TEST(what_nobody_reads_stays),
 		RIG_TEST(unread_entries_are_trimmed_only_where_that_is_wanted_and_after_the_alarm),
 		RIG_TEST(a_stream_that_readers_trim_themselves_is_left_alone),
