@@ -7,6 +7,7 @@
 #include "control/seal.h"
 #include "control/utc.h"
 
+#include <errno.h>
 #include <glib.h>
 #include <sched.h>
 #include <string.h>
@@ -100,20 +101,45 @@ static unsigned n_threads(void)
 	return (unsigned)CLAMP(n, 1, THREADS_MAX);
 }
 
-static int last_key(void *ctx, uint64_t key, const void *, size_t)
+struct names {
+	const struct ctl_dict *dict;
+	uint32_t end; // one behind the last id
+};
+
+static int take_name(void *ctx, uint64_t id, const void *value, size_t len)
 {
-	*(uint32_t *)ctx = (uint32_t)key + 1;
+	struct names *names = ctx;
+	const char *known = id < UINT32_MAX ? ctl_dict_name(names->dict, (uint32_t)id) : NULL;
+
+	if (known == NULL || strlen(known) != len || memcmp(known, value, len) != 0)
+		return -ESTALE;
+	names->end = (uint32_t)id + 1;
 	return 0;
 }
 
-/* Which names the store has: those behind them go with the next batch. */
+static int take_names(struct ctl_keeper *keeper, enum ctl_table table, const struct ctl_dict *dict,
+	uint32_t *ret_end, struct dp_err *reterr)
+{
+	struct names names = {.dict = dict};
+	const int r = ctl_store_read(keeper->store, table, 0, take_name, &names, reterr);
+
+	*ret_end = names.end;
+	// They were read before the store was locked, when another process may still have written.
+	if (r == -ESTALE)
+		return dp_fail(reterr, ESTALE,
+			"the store has got other names of apps or tags while this process started, "
+			"expected no other process to use it meanwhile: start again");
+	return r;
+}
+
+/* Which names the store has: those behind them go with the next batch. A number that means another app
+ * here than there would credit it with what the other one was used for. */
 static int count_names(struct ctl_keeper *keeper, struct dp_err *reterr)
 {
-	int r = ctl_store_read(keeper->store, CTL_TABLE_APPS, 0, last_key, &keeper->n_apps, reterr);
+	int r = take_names(keeper, CTL_TABLE_APPS, ctl_dict_apps(), &keeper->n_apps, reterr);
 
 	if (r == 0)
-		r = ctl_store_read(
-			keeper->store, CTL_TABLE_TAGS, 0, last_key, &keeper->n_tags, reterr);
+		r = take_names(keeper, CTL_TABLE_TAGS, ctl_dict_tags(), &keeper->n_tags, reterr);
 	return r;
 }
 

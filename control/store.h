@@ -50,7 +50,7 @@ void ctl_store_grow(struct ctl_store *store, uint64_t size_max);
 /* Commits what waits, as far as it can within 5 s, and stops. NULL is fine. */
 void ctl_store_close(struct ctl_store *store);
 
-/* Was it empty (new, or made anew in place of a damaged one)? */
+/* Was it empty (new, made anew in place of a damaged one, or never committed to)? */
 bool ctl_store_is_new(const struct ctl_store *store);
 
 /* May another batch be given? Control thread, like all below unless stated. */
