@@ -11,7 +11,10 @@
 
 // Start values: what a restart has to read behind the images, against how often images are written.
 #define ROUND_NS (60 * CTL_SECOND_NS)
-enum { ROUND_TICKS = 30 };
+enum {
+	ROUND_TICKS = 30,
+	JOURNAL_BYTES = 4 << 20, // of a value, about: a reload may change everybody in one tick
+};
 
 static void pack_count(struct ctl_pack *pack, const char *name, uint64_t count)
 {
@@ -74,6 +77,19 @@ static void pack_profile(struct ctl_engine *engine, struct ctl_profile *profile,
 	ctl_idset_add(&engine->unwritten, profile->id);
 }
 
+/* What is packed, behind what the journal has. */
+static void put_journal(struct ctl_engine *engine, uint64_t end_ns, struct ctl_batch *batch)
+{
+	struct ctl_pack *pack = &engine->packed;
+
+	if (pack->len == 0)
+		return;
+	// What a reload changes behind a tick must not take the tick's place.
+	engine->journal_ns = MAX(end_ns, engine->journal_ns + 1);
+	ctl_batch_put(batch, CTL_TABLE_JOURNAL, engine->journal_ns, pack->data, pack->len);
+	ctl_pack_clear(pack);
+}
+
 void ctl_engine_journal(
 	struct ctl_engine *engine, uint64_t end_ns, struct ctl_seal *seal, struct ctl_batch *batch)
 {
@@ -85,6 +101,8 @@ void ctl_engine_journal(
 		id = ctl_idset_next(changed, id + 1)) {
 		pack_profile(engine, ctl_engine_profile(engine, id), seal, pack);
 		ctl_idset_remove(changed, id);
+		if (pack->len >= JOURNAL_BYTES)
+			put_journal(engine, end_ns, batch);
 	}
 	for (guint i = 0; i < engine->forgotten->len; i++) {
 		const uint64_t id = g_array_index(engine->forgotten, uint64_t, i);
@@ -95,11 +113,7 @@ void ctl_engine_journal(
 		ctl_batch_delete(batch, CTL_TABLE_PROFILES, id);
 	}
 	g_array_set_size(engine->forgotten, 0);
-	if (pack->len > 0) {
-		// What a reload changes behind a tick must not take the tick's place.
-		engine->journal_ns = MAX(end_ns, engine->journal_ns + 1);
-		ctl_batch_put(batch, CTL_TABLE_JOURNAL, engine->journal_ns, pack->data, pack->len);
-	}
+	put_journal(engine, end_ns, batch);
 	put_meta(engine, batch);
 }
 

@@ -323,6 +323,46 @@ static void what_was_published_is_known_after_a_restart(void **)
 	engine_rig_close(&rig);
 }
 
+/* A value of the journal has a bound, and everybody may change in one tick. */
+static void a_tick_that_changes_many_takes_several_values(void **)
+{
+	enum { N = 60000 };
+	const uint64_t end_ns = at("2026-01-20T00:00:01Z");
+	struct dp_record *records = g_new(struct dp_record, N);
+	struct engine_rig rig;
+	struct fixture live, copy;
+
+	engine_rig_open(&rig);
+	fixture_open(&live, RIG_RULES, NULL);
+	fixture_open(&copy, RIG_RULES, NULL);
+	for (uint32_t i = 0; i < N; i++) {
+		records[i] = fixture_record(&live,
+			&(struct use){.from = "2026-01-20T00:00:00.5Z",
+				.app = "unknown",
+				.endpoint = "10.30.0.0",
+				.bytes = 1000 + i});
+		records[i].endpoint.b[14] = (uint8_t)(i >> 8);
+		records[i].endpoint.b[15] = (uint8_t)i;
+	}
+	for (int tick = 0; tick < 2; tick++) {
+		const uint64_t now_ns = end_ns + (uint64_t)tick * CTL_SECOND_NS;
+
+		ctl_engine_tick(live.engine, now_ns, records, N, 0);
+		(void)engine_rig_save(&rig, live.engine, now_ns, 0, false);
+		assert_int_equal(engine_rig_restart(&rig, &copy), now_ns);
+		assert_knows_the_same(&rig, &live, &copy);
+	}
+	assert_true(engine_rig_count(&rig, CTL_TABLE_JOURNAL) > 2);
+	(void)engine_rig_save(&rig, live.engine, end_ns + CTL_SECOND_NS, RIG_UNLIMITED, true);
+	assert_int_equal(engine_rig_count(&rig, CTL_TABLE_JOURNAL), 0);
+	(void)engine_rig_restart(&rig, &copy);
+	assert_knows_the_same(&rig, &live, &copy);
+	g_free(records);
+	fixture_close(&live);
+	fixture_close(&copy);
+	engine_rig_close(&rig);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -332,6 +372,7 @@ int main(void)
 		cmocka_unit_test(who_is_told_no_more_is_kept_for_a_while_and_then_forgotten),
 		cmocka_unit_test(of_two_holders_of_a_number_the_last_one_is_found_again),
 		cmocka_unit_test(what_was_published_is_known_after_a_restart),
+		cmocka_unit_test(a_tick_that_changes_many_takes_several_values),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
