@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { FORGET_MAX = 1000 }; // profiles a tick; start value
+
 /* A profile on its way to the person it is of under the facts in force. */
 struct match {
 	struct ctl_profile *profile;
@@ -273,6 +275,7 @@ static void forget(struct ctl_engine *engine, struct ctl_profile *profile)
 	ctl_idset_remove(&engine->unwritten, id);
 	ctl_idset_remove(&engine->round.todo, id);
 	ctl_idset_remove(&engine->unpublished, id);
+	(void)g_hash_table_remove(engine->closed, &id);
 	g_array_append_val(engine->forgotten, id);
 }
 
@@ -281,7 +284,8 @@ void ctl_engine_forget_untold(struct ctl_engine *engine)
 	const uint64_t keep_ns = engine->config->store.keep_untold_ns;
 	guint n = 0;
 
-	for (; n < engine->untold->len; n++) {
+	// One reload may have left out many: all of them are due in the same tick.
+	for (; n < MIN(engine->untold->len, FORGET_MAX); n++) {
 		struct ctl_profile *profile = engine->untold->pdata[n];
 
 		if (engine->now_ns < profile->untold_since_ns ||

@@ -134,7 +134,7 @@ void ctl_engine_tell(
 /* All profiles to the persons of the facts in force, under the rules in force; arms all timers.
  * are_renamed: those that have no subject yet had another one once. */
 void ctl_engine_bind(struct ctl_engine *engine, unsigned n_threads, bool are_renamed);
-/* Whoever was told of last too long ago. */
+/* Whoever was told of last too long ago, some at a time. */
 void ctl_engine_forget_untold(struct ctl_engine *engine);
 
 /* decide.c */

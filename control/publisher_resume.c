@@ -6,11 +6,17 @@
 #include <errno.h>
 #include <string.h>
 
+static void free_type(gpointer mark)
+{
+	g_free((char *)((struct ctl_outbox_type_mark *)mark)->type);
+}
+
 void ctl_stream_end_init(struct ctl_stream_end *end)
 {
 	*end = (struct ctl_stream_end){
 		.type_marks = g_array_new(FALSE, FALSE, sizeof(struct ctl_outbox_type_mark)),
 	};
+	g_array_set_clear_func(end->type_marks, free_type);
 }
 
 void ctl_stream_end_fini(struct ctl_stream_end *end)
@@ -89,10 +95,10 @@ int ctl_stream_end_counters(struct ctl_stream_end *end, const struct redisReply 
 		} else if (g_str_has_prefix(name->str, "type:")) {
 			if (!count_parse(value, &type.typesequence))
 				return -EBADMSG;
-			// A foreign server could make us intern names for ever; ours are few.
+			// A foreign server could make us remember names for ever; ours are few.
 			if (end->type_marks->len >= 256)
 				return -EBADMSG;
-			type.type = g_intern_string(name->str + strlen("type:"));
+			type.type = g_strdup(name->str + strlen("type:"));
 			g_array_append_val(end->type_marks, type);
 		}
 	}

@@ -19,7 +19,7 @@ struct ctl_stream_end {
 	bool has_counters; // the hash exists and was used
 	char writer[CTL_WRITER_MAX]; // who moved the counters last, "" = nobody
 	uint64_t n_entries; // in the stream now
-	GArray *type_marks; // struct ctl_outbox_type_mark, its names are interned
+	GArray *type_marks; // struct ctl_outbox_type_mark, its names are owned
 };
 
 void ctl_stream_end_init(struct ctl_stream_end *end);

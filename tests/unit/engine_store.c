@@ -323,6 +323,50 @@ static void what_was_published_is_known_after_a_restart(void **)
 	engine_rig_close(&rig);
 }
 
+/* One reload has left out many: they are due in the same tick, which must not take long. */
+static void many_are_forgotten_a_thousand_a_tick(void **)
+{
+	enum { N = 2500 };
+	const uint64_t end_ns = at("2026-01-20T00:00:01Z");
+	GString *facts = g_string_new("subscribers:\n");
+	struct dp_record *records = g_new(struct dp_record, N);
+	struct engine_rig rig;
+	uint64_t later_ns;
+	struct fixture f;
+
+	for (int i = 0; i < N; i++)
+		g_string_append_printf(facts, "  - {account: A-%d, addresses: [10.20.%d.%d]}\n", i,
+			1 + i / 250, 1 + i % 250);
+	engine_rig_open(&rig);
+	fixture_open(&f, RIG_RULES, facts->str);
+	for (int i = 0; i < N; i++) {
+		records[i] = fixture_record(&f,
+			&(struct use){.from = "2026-01-20T00:00:00.5Z",
+				.app = "unknown",
+				.endpoint = "10.20.1.1",
+				.bytes = 1000});
+		records[i].endpoint.b[14] = (uint8_t)(1 + i / 250);
+		records[i].endpoint.b[15] = (uint8_t)(1 + i % 250);
+	}
+	ctl_engine_tick(f.engine, end_ns, records, N, 0);
+	assert_int_equal(f.engine->n_profiles, N);
+	fixture_reload(&f, RIG_RULES, NULL);
+	assert_int_equal(f.engine->untold->len, N);
+	later_ns = end_ns + f.config->store.keep_untold_ns + CTL_SECOND_NS;
+	for (guint n = 1; n <= 3; n++) {
+		ctl_engine_tick(f.engine, later_ns + n * CTL_SECOND_NS, NULL, 0, 0);
+		assert_int_equal(f.engine->untold->len, n == 3 ? 0 : N - 1000 * n);
+		(void)engine_rig_save(
+			&rig, f.engine, later_ns + n * CTL_SECOND_NS, RIG_UNLIMITED, false);
+	}
+	(void)engine_rig_restart(&rig, &f);
+	assert_int_equal(n_forgotten(f.engine), N);
+	(void)g_string_free(facts, TRUE);
+	g_free(records);
+	fixture_close(&f);
+	engine_rig_close(&rig);
+}
+
 /* A value of the journal has a bound, and everybody may change in one tick. */
 static void a_tick_that_changes_many_takes_several_values(void **)
 {
@@ -372,6 +416,7 @@ int main(void)
 		cmocka_unit_test(who_is_told_no_more_is_kept_for_a_while_and_then_forgotten),
 		cmocka_unit_test(of_two_holders_of_a_number_the_last_one_is_found_again),
 		cmocka_unit_test(what_was_published_is_known_after_a_restart),
+		cmocka_unit_test(many_are_forgotten_a_thousand_a_tick),
 		cmocka_unit_test(a_tick_that_changes_many_takes_several_values),
 	};
 
