@@ -105,7 +105,8 @@ static void spoil(struct ctl_unpack *unpack)
 	unpack->at = unpack->end;
 }
 
-uint64_t ctl_unpack_u64(struct ctl_unpack *unpack)
+/* Byte by byte, where fewer than 8 are left or the number has more. */
+static uint64_t unpack_slowly(struct ctl_unpack *unpack)
 {
 	uint64_t value = 0;
 
@@ -123,6 +124,38 @@ uint64_t ctl_unpack_u64(struct ctl_unpack *unpack)
 	}
 	spoil(unpack);
 	return 0;
+}
+
+/* Bits 0-6, 8-14, ... of up to 8 bytes without those between: pairs, then fours, then all. */
+static uint64_t close_up(uint64_t word)
+{
+	word = (word & UINT64_C(0x007f007f007f007f)) | (word & UINT64_C(0x7f007f007f007f00)) >> 1;
+	word = (word & UINT64_C(0x00003fff00003fff)) | (word & UINT64_C(0x3fff00003fff0000)) >> 2;
+	return (word & UINT64_C(0x000000000fffffff)) | (word & UINT64_C(0x0fffffff00000000)) >> 4;
+}
+
+/* A restart reads hundreds of millions of them, and how long the next one is cannot be guessed: so
+ * without a branch on it. */
+uint64_t ctl_unpack_u64(struct ctl_unpack *unpack)
+{
+	enum { WORD = sizeof(uint64_t) };
+	const uint64_t tops = UINT64_C(0x8080808080808080);
+	uint64_t word, ends;
+	unsigned n_bits;
+
+	if ((size_t)(unpack->end - unpack->at) < WORD)
+		return unpack_slowly(unpack);
+	memcpy(&word, unpack->at, WORD);
+	word = GUINT64_FROM_LE(word);
+	ends = ~word & tops;
+	if (ends == 0)
+		return unpack_slowly(unpack);
+	n_bits = (unsigned)__builtin_ctzll(ends) + 1; // those of all its bytes
+	word &= UINT64_MAX >> (64 - n_bits);
+	if (n_bits > 8 && word >> (n_bits - 8) == 0)
+		return unpack_slowly(unpack); // which refuses it: it is padded
+	unpack->at += n_bits / 8;
+	return close_up(word);
 }
 
 uint64_t ctl_unpack_max(struct ctl_unpack *unpack, uint64_t max)

@@ -40,6 +40,39 @@ static void numbers_come_back(void **)
 	ctl_pack_fini(&pack);
 }
 
+/* With bytes behind it and as the last one; and with a byte of padding, which is refused. */
+static void numbers_of_every_length_come_back(void **)
+{
+	for (unsigned bit = 0; bit <= 64; bit++) {
+		for (int less = 0; less < 2; less++) {
+			const uint64_t value = (bit == 64 ? 0 : UINT64_C(1) << bit) -
+				(uint64_t)less;
+			struct ctl_pack pack = {0};
+			uint8_t bytes[32];
+
+			memset(bytes, 0xff, sizeof(bytes));
+			ctl_pack_u64(&pack, value);
+			memcpy(bytes, pack.data, pack.len);
+			for (size_t n_behind = 0; n_behind < 12; n_behind++) {
+				struct ctl_unpack in = ctl_unpack_of(bytes, pack.len + n_behind);
+
+				assert_int_equal(ctl_unpack_u64(&in), value);
+				assert_false(in.is_bad);
+				assert_ptr_equal(in.at, bytes + pack.len);
+			}
+			bytes[pack.len - 1] |= 0x80;
+			bytes[pack.len] = 0;
+			for (size_t n_behind = 1; n_behind < 12; n_behind++) {
+				struct ctl_unpack in = ctl_unpack_of(bytes, pack.len + n_behind);
+
+				assert_int_equal(ctl_unpack_u64(&in), 0);
+				assert_true(in.is_bad);
+			}
+			ctl_pack_fini(&pack);
+		}
+	}
+}
+
 static void parts_nest_at_every_length(void **)
 {
 	static const size_t lens[] = {0, 1, 127, 128, 16383, 16384, 2097151, 2097152, 3000000};
@@ -135,6 +168,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(numbers_come_back),
+		cmocka_unit_test(numbers_of_every_length_come_back),
 		cmocka_unit_test(parts_nest_at_every_length),
 		cmocka_unit_test(every_truncation_is_bad),
 		cmocka_unit_test(odd_bytes_are_bad),
