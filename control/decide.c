@@ -9,7 +9,8 @@ void *ctl_look_state(const struct ctl_look *look)
 {
 	void *state = ctl_profile_state(look->profile, look->rule->detector, look->rule_id);
 
-	ctl_engine_note(look->engine, look->profile);
+	if (look->timers_apart == NULL)
+		ctl_engine_note(look->engine, look->profile);
 	return state;
 }
 
@@ -38,7 +39,8 @@ void ctl_look_arm(const struct ctl_look *look, uint64_t at_ns, uint32_t key)
 		.key = key,
 	};
 
-	ctl_timers_push(&look->engine->timers, &timer);
+	ctl_timers_push(
+		look->timers_apart == NULL ? &look->engine->timers : look->timers_apart, &timer);
 }
 
 uint64_t ctl_look_born(const struct ctl_look *look)

@@ -16,6 +16,7 @@
 #include <jansson.h>
 
 struct ctl_engine;
+struct ctl_timers;
 
 /* One look: borrowed for the call. */
 struct ctl_look {
@@ -24,6 +25,9 @@ struct ctl_look {
 	uint32_t rule_idx;
 	const char *rule_id; // interned
 	struct ctl_profile *profile;
+	/* NULL: those of the engine. Else others look at other profiles meanwhile: timers go here, and
+	 * nothing of the engine is altered. */
+	struct ctl_timers *timers_apart;
 };
 
 enum ctl_feature_kind {
@@ -70,8 +74,9 @@ struct ctl_detector {
 		const struct ctl_look *look, struct ctl_bucket_use *bucket, uint64_t t_ns);
 	/* The timer that was armed for at_ns is due; later packets may have overtaken it. */
 	void (*on_timer)(const struct ctl_look *look, uint64_t at_ns, uint32_t key);
-	/* The configuration changed, or the state was loaded: arm the timers of the state anew, and drop from it what the
-	 * rule does not look at any more. */
+	/* The configuration changed, or the state was loaded: arm the timers of the state anew, and
+	 * drop from it what the rule does not look at any more. On any thread, the profile's zone is
+	 * not set yet. */
 	void (*on_reload)(const struct ctl_look *look);
 	/* What a reader of the profile may ask of the state at now_ns, one call each; NULL =
 	 * nothing. */

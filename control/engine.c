@@ -70,7 +70,7 @@ int ctl_engine_new(const struct ctl_config *config, ctl_trigger_fn *sink, void *
 	engine->apps = g_hash_table_new_full(NULL, NULL, NULL, g_free);
 	engine->by_id = g_ptr_array_new_with_free_func(profile_destroy);
 	engine->by_endpoint = g_hash_table_new(ctl_addr_hash, ctl_addr_equal);
-	engine->by_subject = g_hash_table_new(g_str_hash, g_str_equal);
+	engine->by_subject = ctl_subject_index_new();
 	engine->n_triggers = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	engine->n_suppressed = g_hash_table_new_full(
 		g_str_hash, g_str_equal, g_free, counts_destroy);
@@ -93,7 +93,7 @@ void ctl_engine_free(struct ctl_engine *engine)
 		ctl_trigger_free(engine->pending->pdata[i]);
 	g_ptr_array_unref(engine->pending);
 	g_hash_table_unref(engine->by_endpoint);
-	g_hash_table_unref(engine->by_subject);
+	ctl_subject_index_free(engine->by_subject);
 	g_ptr_array_unref(engine->by_id);
 	g_ptr_array_unref(engine->untold);
 	g_array_unref(engine->forgotten);

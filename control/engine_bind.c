@@ -25,6 +25,7 @@ struct binding {
 	size_t value_off; // its place in struct ctl_identity
 	struct match *matches;
 	size_t n_matches;
+	GMutex timers_lock; // of the engine's timers
 };
 
 /* The pseudonym is derived at the edge: under a new key the profile stays and is named anew.
@@ -52,7 +53,7 @@ static void enter(struct ctl_engine *engine, struct ctl_profile *profile)
 	if (tz == NULL && person->n_buckets > 0)
 		tz = person->buckets[0].tz;
 	profile->zone = ctl_engine_zone(engine, tz == NULL ? engine->default_tz : tz);
-	(void)g_hash_table_replace(engine->by_subject, profile->subject, profile);
+	ctl_subject_index_add(engine->by_subject, engine->by_id, profile->id);
 }
 
 void ctl_engine_tell(
@@ -101,9 +102,15 @@ static void collect(struct binding *b)
 static const struct ctl_person *person_again(const struct ctl_facts *facts,
 	const struct ctl_identity *identity, const char *kind, const char *value)
 {
-	g_autofree char *identifier = value == NULL ? NULL : g_strconcat(kind, value, NULL);
-	const struct ctl_person *found = value == NULL ? NULL : ctl_facts_find(facts, identifier);
+	char identifier[CTL_SUBJECT_MAX];
+	const struct ctl_person *found;
 
+	if (value == NULL)
+		return NULL;
+	(void)g_strlcpy(identifier, kind, sizeof(identifier));
+	if (g_strlcat(identifier, value, sizeof(identifier)) >= sizeof(identifier))
+		return NULL; // longer than any that can be told
+	found = ctl_facts_find(facts, identifier);
 	// A number or SIM that another account has now was recycled: its new holder starts empty.
 	if (found != NULL && found->account != NULL && identity->account != NULL &&
 		strcmp(found->account, identity->account) != 0)
@@ -145,40 +152,59 @@ static void match_by(struct binding *b, unsigned n_threads, const char *kind, si
 	}
 }
 
+/* Timers anew, and what a detector drops under the new rules. Whoever calls notes the profile. */
+static void rearm(
+	struct ctl_engine *engine, struct ctl_profile *profile, struct ctl_timers *timers_apart)
+{
+	if (profile->n_states == 0)
+		return;
+	for (uint32_t i = 0; i < engine->config->n_rules; i++) {
+		struct ctl_look look = ctl_engine_look(engine, profile, i);
+
+		look.timers_apart = timers_apart;
+		if (look.rule->detector->on_reload != NULL &&
+			ctl_profile_state_find(profile, look.rule->detector, look.rule_id) != NULL)
+			look.rule->detector->on_reload(&look);
+	}
+}
+
+/* Their order is total: it does not matter which thread comes first. */
+static void take_timers(struct binding *b, const struct ctl_timers *timers)
+{
+	g_mutex_lock(&b->timers_lock);
+	for (guint i = 0; i < timers->heap->len; i++)
+		ctl_timers_push(
+			&b->engine->timers, &g_array_index(timers->heap, struct ctl_timer, i));
+	g_mutex_unlock(&b->timers_lock);
+}
+
 /* What belongs to the one profile alone. */
 static void tell_share(void *ctx, size_t begin, size_t end)
 {
 	struct binding *b = ctx;
 	const struct ctl_config *config = b->engine->config;
 	struct ctl_namer *namer = ctl_namer_new(&config->privacy);
+	struct ctl_timers timers;
 
+	ctl_timers_init(&timers);
 	for (size_t i = begin; i < end; i++) {
 		struct match *m = &b->matches[i];
 		struct ctl_profile *profile = m->profile;
 		const bool had_name = profile->subject != NULL;
 
 		ctl_profile_prune(profile, b->engine->rule_ids, b->detectors, config->n_rules);
-		if (b->matches[i].person == NULL) {
+		if (m->person == NULL) {
 			ctl_profile_untell(profile, MAX(b->engine->now_ns, 1));
 			continue;
 		}
-		ctl_profile_tell(profile, b->matches[i].person, config->catalogue);
+		ctl_profile_tell(profile, m->person, config->catalogue);
+		rearm(b->engine, profile, &timers);
 		if (name(namer, profile, &m->old_subject) && (had_name || b->are_renamed))
 			(void)ctl_profile_touch(profile, CTL_MARK_FLAGS); // nothing is under it yet
 	}
 	ctl_namer_free(namer);
-}
-
-/* Timers anew, and what a detector drops under the new rules. */
-static void rearm(struct ctl_engine *engine, struct ctl_profile *profile)
-{
-	for (uint32_t i = 0; i < engine->config->n_rules; i++) {
-		const struct ctl_look look = ctl_engine_look(engine, profile, i);
-
-		if (look.rule->detector->on_reload != NULL &&
-			ctl_profile_state_find(profile, look.rule->detector, look.rule_id) != NULL)
-			look.rule->detector->on_reload(&look);
-	}
+	take_timers(b, &timers);
+	ctl_timers_fini(&timers);
 }
 
 static void set_untold(struct ctl_engine *engine, struct ctl_profile *profile)
@@ -215,7 +241,6 @@ static void settle_persons(struct binding *b)
 		ctl_engine_retire(engine, m->old_subject);
 		g_clear_pointer(&m->old_subject, g_free);
 		enter(engine, m->profile);
-		rearm(engine, m->profile);
 		ctl_engine_note(engine, m->profile);
 	}
 	g_ptr_array_sort(engine->untold, oldest_cmp);
@@ -232,7 +257,7 @@ static void settle_endpoints(struct binding *b)
 			continue;
 		profile->zone = ctl_engine_zone(engine, engine->default_tz);
 		ctl_profile_prune(profile, engine->rule_ids, b->detectors, engine->config->n_rules);
-		rearm(engine, profile);
+		rearm(engine, profile, NULL);
 		ctl_engine_note(engine, profile);
 	}
 }
@@ -249,7 +274,7 @@ void ctl_engine_bind(struct ctl_engine *engine, unsigned n_threads, bool are_ren
 	for (size_t i = 0; i < config->n_rules; i++)
 		detectors[i] = config->rules[i].detector;
 	ctl_timers_clear(&engine->timers);
-	g_hash_table_remove_all(engine->by_subject); // each profile is named anew
+	ctl_subject_index_clear(engine->by_subject, engine->by_id->len); // each is named anew
 	g_ptr_array_set_size(engine->untold, 0);
 	g_free(engine->by_person);
 	engine->n_persons = config->facts->persons->len;

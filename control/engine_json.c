@@ -205,7 +205,8 @@ static json_t *rules_json(const struct ctl_engine *engine, struct ctl_profile *p
 
 json_t *ctl_engine_subscriber_json(const struct ctl_engine *engine, const char *subject)
 {
-	struct ctl_profile *profile = g_hash_table_lookup(engine->by_subject, subject);
+	struct ctl_profile *profile = ctl_subject_index_find(
+		engine->by_subject, engine->by_id, subject);
 	g_autoptr(GArray) lines = lines_new();
 
 	if (profile == NULL)

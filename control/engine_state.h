@@ -10,6 +10,7 @@
 #include "control/engine.h"
 #include "control/idset.h"
 #include "control/pack.h"
+#include "control/subject_index.h"
 #include "control/timer.h"
 
 /* What the configuration says about an app; made when its first record comes. */
@@ -56,10 +57,10 @@ struct ctl_engine {
 
 	uint64_t n_profiles; // ids given
 	GPtrArray *by_id; // struct ctl_profile by id - 1, owned; NULL where forgotten
-	struct ctl_profile **by_person; // by person id - 1; borrowed, as in the next two
+	struct ctl_profile **by_person; // by person id - 1; borrowed, as in the next
 	size_t n_persons;
 	GHashTable *by_endpoint; // struct dp_addr -> struct ctl_profile
-	GHashTable *by_subject; // text -> struct ctl_profile, borrowed
+	struct ctl_subject_index *by_subject;
 	uint64_t other_bytes[2]; // of endpoints beyond the bound of by_endpoint
 
 	GPtrArray

@@ -148,8 +148,8 @@ static uint32_t *app_ids(
 	return ids;
 }
 
-/* The cycles of the bucket that had the id before; returns whether there was one. */
-static bool bucket_inherit(
+/* The cycles of the bucket that had the id before, if there was one. */
+static void bucket_inherit(
 	struct ctl_bucket_use *bucket, const struct ctl_bucket_use *old, size_t n_old)
 {
 	for (size_t i = 0; i < n_old; i++) {
@@ -161,9 +161,8 @@ static bool bucket_inherit(
 		bucket->since = old[i].since;
 		bucket->evidence = old[i].evidence;
 		memcpy(bucket->rows, old[i].rows, sizeof(bucket->rows));
-		return true;
+		return;
 	}
-	return false;
 }
 
 /* The running row has the cap that is told now. */
@@ -176,29 +175,48 @@ static void bucket_cap(struct ctl_profile *profile, struct ctl_bucket_use *bucke
 	(void)ctl_profile_touch(profile, CTL_MARK_BUCKET);
 }
 
-static void tell_buckets(struct ctl_profile *profile, const struct ctl_person *person,
-	const struct cls_catalogue *catalogue)
+/* Told of the same buckets in the same order, as nearly always. */
+static bool are_told_again(const struct ctl_profile *profile, const struct ctl_person *person)
+{
+	if (profile->n_buckets != person->n_buckets)
+		return false;
+	for (size_t i = 0; i < person->n_buckets; i++)
+		if (strcmp(profile->buckets[i].id, person->buckets[i].id) != 0)
+			return false;
+	return true;
+}
+
+/* In new memory, the cycles those of the buckets with the ids. */
+static void replace_buckets(struct ctl_profile *profile, const struct ctl_person *person)
 {
 	struct ctl_bucket_use *const old = profile->buckets;
 	const size_t n_old = profile->n_buckets;
-	bool are_same = n_old == person->n_buckets;
 
 	profile->n_buckets = person->n_buckets;
 	profile->buckets = g_new0(struct ctl_bucket_use, person->n_buckets);
 	for (size_t i = 0; i < person->n_buckets; i++) {
+		profile->buckets[i].id = g_intern_string(person->buckets[i].id);
+		bucket_inherit(&profile->buckets[i], old, n_old);
+	}
+	buckets_free(old, n_old);
+	(void)ctl_profile_touch(profile, CTL_MARK_BUCKETS);
+}
+
+static void tell_buckets(struct ctl_profile *profile, const struct ctl_person *person,
+	const struct cls_catalogue *catalogue)
+{
+	if (!are_told_again(profile, person))
+		replace_buckets(profile, person);
+	for (size_t i = 0; i < person->n_buckets; i++) {
 		struct ctl_bucket_use *b = &profile->buckets[i];
 
 		b->told = &person->buckets[i];
-		b->id = g_intern_string(b->told->id);
+		g_clear_pointer(&b->apps, g_free);
+		b->n_apps = 0;
 		if (b->told->scope == CTL_SCOPE_APPS)
 			b->apps = app_ids(catalogue, b->told->apps, &b->n_apps);
-		if (bucket_inherit(b, old, n_old))
-			bucket_cap(profile, b);
-		are_same = are_same && b->id == old[i].id;
+		bucket_cap(profile, b);
 	}
-	buckets_free(old, n_old);
-	if (!are_same)
-		(void)ctl_profile_touch(profile, CTL_MARK_BUCKETS);
 }
 
 void ctl_profile_tell(struct ctl_profile *profile, const struct ctl_person *person,
