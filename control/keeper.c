@@ -49,7 +49,7 @@ static int open_seal(
 {
 	// A key that is made anew opens no old seal: only an empty store may begin with one.
 	return ctl_seal_open_key(
-		config->store.key_file, ctl_store_is_new(keeper->store), &keeper->seal, reterr);
+		config->store.key_file, ctl_store_was_unused(keeper->store), &keeper->seal, reterr);
 }
 
 int ctl_keeper_open(

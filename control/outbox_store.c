@@ -127,7 +127,7 @@ int ctl_outbox_refill(struct ctl_outbox *outbox, struct dp_err *reterr)
 		outbox->config.store, CTL_TABLE_OUTBOX, first, remember_one, &run, reterr);
 	if (r == -EBADMSG || (r == 0 && run.next == first))
 		return fail_entry(run.next, reterr);
-	return r;
+	return r == -EAGAIN ? 0 : r; // the next commit comes after that
 }
 
 static void refill(struct ctl_outbox *outbox)

@@ -130,6 +130,11 @@ bool ctl_store_is_new(const struct ctl_store *store)
 	return store->is_new;
 }
 
+bool ctl_store_was_unused(const struct ctl_store *store)
+{
+	return store->generation == 1;
+}
+
 bool ctl_store_has_room(const struct ctl_store *store)
 {
 	struct ctl_store *s = (struct ctl_store *)store; // for its lock

@@ -50,8 +50,11 @@ void ctl_store_grow(struct ctl_store *store, uint64_t size_max);
 /* Commits what waits, as far as it can within 5 s, and stops. NULL is fine. */
 void ctl_store_close(struct ctl_store *store);
 
-/* Was it empty (new, made anew in place of a damaged one, or never committed to)? */
+/* Was it empty (new, or made anew in place of a damaged one)? */
 bool ctl_store_is_new(const struct ctl_store *store);
+
+/* The same, or was nothing ever committed to it: its process ended before it came to that. */
+bool ctl_store_was_unused(const struct ctl_store *store);
 
 /* May another batch be given? Control thread, like all below unless stated. */
 bool ctl_store_has_room(const struct ctl_store *store);
@@ -74,7 +77,8 @@ void ctl_store_heard(struct ctl_store *store);
 typedef int ctl_store_fn(void *ctx, uint64_t key, const void *value, size_t len);
 
 /* What is committed of a table, in order of keys from `from` on, as of one moment. Returns 0, what
- * fn failed with, or -EBADMSG with a sentence when a checksum is wrong. Any thread. */
+ * fn failed with, -EBADMSG with a sentence when a checksum is wrong, or -EAGAIN with one while the
+ * file is opened again after a failure: it never waits for that. Any thread. */
 [[nodiscard]] int ctl_store_read(struct ctl_store *store, enum ctl_table table, uint64_t from,
 	ctl_store_fn *fn, void *ctx, struct dp_err *reterr);
 

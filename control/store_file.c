@@ -87,9 +87,6 @@ static int open_db(struct ctl_store *store, struct dp_err *reterr)
 	if (code != 0)
 		return dp_fail(reterr, code > 0 ? code : EIO, "cannot open the store '%s': %s",
 			store->dir.file, mdb_strerror(code));
-	// Made by a process that ended before its first commit, perhaps before it had a key for it.
-	if (txn.state.generation == 0)
-		store->is_new = true;
 	store->generation = txn.state.generation + 1;
 	store->is_trimmed = ctl_db_is_trimmed(&txn);
 	store->stats.watermark_ns = txn.state.watermark_ns;

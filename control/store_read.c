@@ -7,12 +7,13 @@
 
 enum { THREADS_MAX = 64 };
 
-/* Nothing is reopened until end_read(). */
+/* Nothing is reopened until end_read(). While it is, which takes seconds, nobody waits. */
 static int begin_read(struct ctl_store *store, MDB_txn **ret_txn, struct dp_err *reterr)
 {
 	int code;
 
-	(void)pthread_rwlock_rdlock(&store->db_lock);
+	if (pthread_rwlock_tryrdlock(&store->db_lock) != 0)
+		return dp_fail(reterr, EAGAIN, "the store is being opened again");
 	code = store->db.env == NULL ? MDB_PANIC
 				     : mdb_txn_begin(store->db.env, NULL, MDB_RDONLY, ret_txn);
 	if (code == 0)

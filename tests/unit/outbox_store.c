@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "control/outbox.h"
 
+#include "control/store_thread.h"
 #include "tests/unit/outbox_rig.h"
 
 #include <setjmp.h>
@@ -8,6 +9,7 @@
 #include <stddef.h>
 
 #include <cmocka.h>
+#include <errno.h>
 #include <string.h>
 
 static void nothing_is_ready_before_its_batch_is_committed(void **state)
@@ -306,6 +308,26 @@ static void memory_is_filled_though_nothing_is_acknowledged(void **state)
 	box_expect(rig, 1499, 5000, 4999);
 }
 
+/* After some failures the store reads all of its file before it goes on: nobody waits for that. */
+static void while_the_store_opens_its_file_again_nothing_waits_for_it(void **state)
+{
+	struct outbox_rig *rig = *state;
+	uint64_t ms, n;
+	struct dp_err err;
+
+	box_tick(rig, 3000);
+	box_kill(rig);
+	box_open(rig);
+	assert_int_equal(pthread_rwlock_wrlock(&rig->store->db_lock), 0);
+	ctl_outbox_ack(rig->outbox, 1024);
+	ctl_outbox_committed(rig->outbox, 0);
+	assert_int_equal(ctl_outbox_n_ready(rig->outbox), 0);
+	assert_int_equal(ctl_outbox_id(rig->outbox, 2000, &ms, &n, &err), -EAGAIN);
+	(void)pthread_rwlock_unlock(&rig->store->db_lock);
+	ctl_outbox_committed(rig->outbox, 0);
+	box_expect(rig, 0, 1025, 1024);
+}
+
 static void a_store_without_the_entries_its_numbers_speak_of_is_refused(void **state)
 {
 	static const struct {
@@ -367,6 +389,7 @@ int main(void)
 			the_bound_counts_what_stands_in_the_store_and_the_oldest_is_told_exactly),
 		STORE_TEST(two_hundred_thousand_keep_their_order_through_little_memory),
 		STORE_TEST(memory_is_filled_though_nothing_is_acknowledged),
+		STORE_TEST(while_the_store_opens_its_file_again_nothing_waits_for_it),
 		STORE_TEST(a_store_without_the_entries_its_numbers_speak_of_is_refused),
 		STORE_TEST(
 			an_entry_that_cannot_be_read_holds_up_what_is_behind_it_and_nothing_before),
