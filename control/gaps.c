@@ -30,8 +30,14 @@ void ctl_gaps_free(struct ctl_gaps *gaps)
 /* Returns whether the oldest had to go, and its key. */
 static bool append(struct ctl_gaps *gaps, const struct ctl_gap *gap, uint64_t *ret_gone)
 {
-	const bool is_full = gaps->list->len == CTL_GAPS_MAX;
+	const guint n = gaps->list->len;
+	const bool is_full = n == CTL_GAPS_MAX;
 
+	// Of two starts with nothing kept between them: one gap, as in the store.
+	if (n > 0 && g_array_index(gaps->list, struct ctl_gap, n - 1).from_ns == gap->from_ns) {
+		g_array_index(gaps->list, struct ctl_gap, n - 1) = *gap;
+		return false;
+	}
 	if (is_full) {
 		*ret_gone = g_array_index(gaps->list, struct ctl_gap, 0).from_ns;
 		g_array_remove_index(gaps->list, 0);

@@ -26,6 +26,9 @@ void ctl_stream_end_fini(struct ctl_stream_end *end)
 	end->type_marks = NULL;
 }
 
+/* The script counts in doubles: beyond 2^53 it would be wrong, and ours are added to theirs. */
+#define COUNT_MAX (UINT64_C(1) << 52)
+
 static bool is_text(const redisReply *reply)
 {
 	return reply->type == REDIS_REPLY_STRING || reply->type == REDIS_REPLY_STATUS;
@@ -35,7 +38,7 @@ static bool is_text(const redisReply *reply)
 static bool count_parse(const redisReply *reply, uint64_t *ret)
 {
 	return is_text(reply) &&
-		g_ascii_string_to_unsigned(reply->str, 10, 0, INT64_MAX, ret, NULL);
+		g_ascii_string_to_unsigned(reply->str, 10, 0, COUNT_MAX, ret, NULL);
 }
 
 /* "1700000000000-3" */

@@ -386,6 +386,25 @@ static void numbers_given_twice_are_noticed_though_they_are_on_disk_only(void **
 	give_numbers_twice(*state, 3000, 4000, true);
 }
 
+/* Numbers behind these could not be counted, and would be kept for ever. */
+static void counters_that_nobody_could_have_reached_are_not_followed(void **state)
+{
+	struct rig *rig = *state;
+	char text[256];
+
+	deliver_100_then_20(rig, 1000);
+	test_redis_start(&rig->redis, NULL);
+	test_redis_run(&rig->redis, "HSET", COUNTERS, "sequence", "9007199254740993");
+	rig_until_state(rig, CTL_REDIS_FAILING);
+	assert_true(ctl_publisher_choose(
+			    rig->publisher, CTL_CHOICE_CONTINUE, 0, text, sizeof(text)) < 0);
+	test_redis_run(&rig->redis, "DEL", COUNTERS);
+	expect_conflict(rig, "WIRECUE_BEHIND", "", "");
+	choose(rig, CTL_CHOICE_RESEND);
+	rig_until_waiting(rig, 0);
+	rig_expect(rig, 1, 0, 120);
+}
+
 static void without_a_store_nothing_can_be_sent_again(void **state)
 {
 	struct rig *rig = *state;
@@ -426,6 +445,7 @@ int main(void)
 		RIG_TEST(a_new_store_adopts_the_stream_it_finds),
 		RIG_TEST(numbers_given_twice_are_noticed),
 		RIG_TEST(numbers_given_twice_are_noticed_though_they_are_on_disk_only),
+		RIG_TEST(counters_that_nobody_could_have_reached_are_not_followed),
 		RIG_TEST(without_a_store_nothing_can_be_sent_again),
 	};
 

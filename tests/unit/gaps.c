@@ -100,10 +100,25 @@ static void gaps_are_shown_with_their_length(void **)
 	ctl_gaps_free(gaps);
 }
 
+/* Killed before anything was kept, and started again: it is one gap, longer. */
+static void two_starts_without_a_tick_between_them_are_one_gap(void **)
+{
+	struct ctl_gaps *gaps = ctl_gaps_new();
+	struct ctl_gap gap = gap_at(10);
+
+	ctl_gaps_add(gaps, &gap, NULL);
+	gap.to_ns += SECOND;
+	ctl_gaps_add(gaps, &gap, NULL);
+	assert_int_equal(ctl_gaps_count(gaps), 1);
+	assert_int_equal(ctl_gaps_at(gaps, 0)->to_ns, 12 * SECOND);
+	ctl_gaps_free(gaps);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_newest_are_kept),
+		cmocka_unit_test(two_starts_without_a_tick_between_them_are_one_gap),
 		cmocka_unit_test(what_is_no_gap_is_refused),
 		cmocka_unit_test(gaps_are_shown_with_their_length),
 	};
