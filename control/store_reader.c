@@ -68,6 +68,7 @@ static int complain(const struct ctl_store_reader *reader, int rc, struct dp_err
 /* What the path leads to; all zero when there is nothing. */
 struct identity {
 	struct stat data, lock;
+	int error; // why there is no data
 };
 
 static struct identity identify(const struct ctl_store_reader *reader)
@@ -75,8 +76,9 @@ static struct identity identify(const struct ctl_store_reader *reader)
 	g_autofree char *lock = g_strconcat(reader->path, "-lock", NULL);
 	struct identity identity = {0};
 
-	(void)stat(reader->path, &identity.data); // stays zero
-	(void)stat(lock, &identity.lock);
+	(void)stat(lock, &identity.lock); // stays zero
+	if (stat(reader->path, &identity.data) < 0)
+		identity.error = errno;
 	return identity;
 }
 
@@ -139,8 +141,10 @@ static int open_same(struct ctl_store_reader *reader, struct dp_err *reterr)
 		struct identity after;
 		int r;
 
-		if (before.data.st_ino == 0)
-			return complain(reader, ENOENT, reterr);
+		if (before.error != 0) {
+			errno = before.error; // for %m
+			return complain(reader, before.error, reterr);
+		}
 		if (!S_ISREG(before.data.st_mode))
 			return dp_fail(reterr, EINVAL, "'%s' is no regular file, expected a store",
 				reader->path);
