@@ -48,8 +48,15 @@ static int open_seal(
 	struct ctl_keeper *keeper, const struct ctl_config *config, struct dp_err *reterr)
 {
 	// A key that is made anew opens no old seal: only an empty store may begin with one.
-	return ctl_seal_open_key(
-		config->store.key_file, ctl_store_was_unused(keeper->store), &keeper->seal, reterr);
+	const bool is_new = ctl_store_was_unused(keeper->store);
+	const int r = ctl_seal_open_key(config->store.key_file, is_new, &keeper->seal, reterr);
+
+	if (r == -ENOENT && !is_new)
+		return dp_fail(reterr, ENOENT,
+			"the key file '%s' is missing, and the store has profiles that it sealed: put it "
+			"back from your copy, or begin anew in another folder (store.path)",
+			config->store.key_file);
+	return r;
 }
 
 int ctl_keeper_open(
