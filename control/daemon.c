@@ -257,6 +257,7 @@ static void close_all(struct daemon *d)
 static void stop(struct daemon *d)
 {
 	size_t left;
+	bool is_kept;
 
 	d->is_stopping = true;
 	(void)ctl_notify("STOPPING=1");
@@ -264,12 +265,16 @@ static void stop(struct daemon *d)
 		ctl_log(CTL_LOG_ERR, "stop_incomplete",
 			CTL_TEXT("consequence", "the last tick's usage is missing"));
 	left = ctl_publisher_flush(d->publisher, STOP_FLUSH_NS);
-	if (!ctl_pipeline_keep(d->pipeline))
+	is_kept = ctl_pipeline_keep(d->pipeline);
+	if (!is_kept)
 		ctl_log(CTL_LOG_ERR, "stop_unkept", CTL_TEXT("cause", "the store does not take it"),
 			CTL_TEXT("consequence", "the last ticks are lost"));
-	if (left > 0 && ctl_pipeline_keeper(d->pipeline) != NULL)
+	if (left > 0 && !is_kept)
+		ctl_log(CTL_LOG_ERR, "triggers_undelivered", CTL_COUNT("count", left),
+			CTL_TEXT("consequence", "those that the store did not take are lost"));
+	else if (left > 0 && ctl_pipeline_keeper(d->pipeline) != NULL)
 		ctl_log(CTL_LOG_NOTICE, "triggers_waiting", CTL_COUNT("count", left),
-			CTL_TEXT("consequence", "the next start delivers them"));
+			CTL_TEXT("consequence", "the next start has them"));
 	else if (left > 0)
 		ctl_log(CTL_LOG_ERR, "triggers_undelivered", CTL_COUNT("count", left));
 	ctl_log(CTL_LOG_NOTICE, "stopped");
