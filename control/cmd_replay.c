@@ -29,6 +29,7 @@ enum {
 	BACKLOG_MAX = 65536, // triggers waiting for Redis before reading pauses; start value
 	IDLE_US = 50,
 };
+static const uint64_t SLICE_NS = 100000000; // of delivering at the end, between looks at the store
 static const uint64_t FLUSH_NS = 30ULL * 1000000000; // without progress at the end
 
 struct options {
@@ -348,12 +349,18 @@ static int write_flows(struct replay *r)
 /* As long as Redis takes some; returns how many are left. */
 static size_t flush(struct replay *r)
 {
-	size_t before, left = SIZE_MAX;
+	size_t least = SIZE_MAX, left;
+	struct timespec moved;
 
-	do {
-		before = left;
-		left = ctl_publisher_flush(r->publisher, FLUSH_NS);
-	} while (left > 0 && left < before);
+	(void)clock_gettime(CLOCK_MONOTONIC, &moved); // cannot fail for this clock
+	while ((left = ctl_publisher_flush(r->publisher, SLICE_NS)) > 0) {
+		ctl_pipeline_tend(r->pipeline); // numbers that change are durable first
+		if (left < least)
+			(void)clock_gettime(CLOCK_MONOTONIC, &moved);
+		else if (elapsed_ms(&moved) * 1000000 > FLUSH_NS)
+			break;
+		least = MIN(least, left);
+	}
 	return left;
 }
 

@@ -22,8 +22,8 @@ static const char help_text[] =
 	"      --dry             check everything, print what would be started, and end\n"
 	"  -h, --help            this text\n"
 	"\n"
-	"Exit codes: 0 stopped in order; 1 no port could be opened, or another run-time failure; 2\n"
-	"usage or configuration error.\n";
+	"Exit codes: 0 stopped in order; 1 no port could be opened, the store did not take the last\n"
+	"ticks, or another run-time failure; 2 usage or configuration error.\n";
 
 enum { OPT_REDIS = 256, OPT_SOCKET, OPT_STORE, OPT_DRY };
 
@@ -107,6 +107,7 @@ int ctl_cmd_run(int argc, char **argv)
 	if (status >= 0)
 		return status;
 	o.daemon.overrides.number_names = ctl_keeper_number_names;
+	ctl_daemon_hold_reloads(true);
 	if (ctl_config_load(o.daemon.path, &o.daemon.overrides, ctl_print_mistake, NULL, &config) <
 		0)
 		return CTL_EXIT_USAGE;

@@ -328,7 +328,8 @@ const struct ctl_option ctl_redis_options[] = {
 		.def = "1M",
 		.min = "1",
 		.max = "100M",
-		.help = "Triggers kept in memory while Redis is away."},
+		.help = "Triggers kept while Redis is away: on the disk, or in memory without a "
+			"store."},
 	{.name = "stream_max_length",
 		.type = CTL_OPTION_COUNT,
 		.off = offsetof(struct ctl_redis_config, stream_max_len),

@@ -127,6 +127,15 @@ static struct event *add_timer(struct daemon *d, const struct timeval *every, ev
 	return timer;
 }
 
+void ctl_daemon_hold_reloads(bool is_held)
+{
+	sigset_t set;
+
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGHUP);
+	(void)pthread_sigmask(is_held ? SIG_BLOCK : SIG_UNBLOCK, &set, NULL); // valid arguments
+}
+
 static int open_loop(struct daemon *d, struct dp_err *reterr)
 {
 	static const struct timeval poll_every = {.tv_usec = POLL_US};
@@ -138,6 +147,7 @@ static int open_loop(struct daemon *d, struct dp_err *reterr)
 		add_signal(d, 0, SIGTERM, on_stop) < 0 || add_signal(d, 1, SIGINT, on_stop) < 0 ||
 		add_signal(d, 2, SIGHUP, on_reload) < 0)
 		return dp_fail(reterr, ENOMEM, "cannot set up the event loop: %m");
+	ctl_daemon_hold_reloads(false);
 	return 0;
 }
 
@@ -253,8 +263,9 @@ static void close_all(struct daemon *d)
 	ctl_log_flush();
 }
 
-/* What was received is counted, what was decided is delivered, as far as Redis answers. */
-static void stop(struct daemon *d)
+/* What was received is counted, what was decided is delivered, as far as Redis answers. Returns
+ * whether what is known is on the disk. */
+static bool stop(struct daemon *d)
 {
 	size_t left;
 	bool is_kept;
@@ -277,22 +288,27 @@ static void stop(struct daemon *d)
 			CTL_TEXT("consequence", "the next start has them"));
 	else if (left > 0)
 		ctl_log(CTL_LOG_ERR, "triggers_undelivered", CTL_COUNT("count", left));
-	ctl_log(CTL_LOG_NOTICE, "stopped");
+	return is_kept;
 }
 
 int ctl_daemon_run(const struct ctl_daemon_config *config, struct dp_err *reterr)
 {
 	struct daemon d = {.cfg = config};
-	const int r = open_all(&d, reterr);
+	int r = open_all(&d, reterr);
+	const bool is_open = r == 0;
 
-	if (r == 0) {
+	if (is_open) {
 		report_ports(&d);
 		ctl_log(CTL_LOG_NOTICE, "ready", CTL_TEXT("version", WIRECUE_VERSION),
 			CTL_COUNT("workers", ctl_pipeline_workers(d.pipeline)));
 		(void)ctl_notify("READY=1\nSTATUS=running");
 		(void)event_base_dispatch(d.base);
-		stop(&d);
+		if (!stop(&d))
+			r = dp_fail(reterr, EIO,
+				"stopped, but the store did not take the last ticks: see the log");
 	}
 	close_all(&d);
+	if (is_open)
+		ctl_log(CTL_LOG_NOTICE, "stopped");
 	return r;
 }

@@ -24,7 +24,7 @@ struct ctl_gaps;
 struct ctl_gaps *ctl_gaps_new(void);
 void ctl_gaps_free(struct ctl_gaps *gaps);
 
-/* Note one, later than all before, and put it into the batch (NULL: none). */
+/* Note one, later than all before (or in place of the last, when it begins with it), and put it into the batch (NULL: none). */
 void ctl_gaps_add(struct ctl_gaps *gaps, const struct ctl_gap *gap, struct ctl_batch *batch);
 
 /* Read one back; a ctl_store_fn, ctx is the gaps. -EBADMSG when it is none. */

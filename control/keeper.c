@@ -33,6 +33,7 @@ struct ctl_keeper {
 	uint64_t serial; // of the last batch given
 	uint64_t watermark_ns; // restored
 	uint64_t end_ns; // of the last tick given
+	uint64_t stopped_ns; // receiving ended then, event time; 0 = it has not
 	uint64_t given_ns; // CLOCK_MONOTONIC: when a batch was given last
 };
 
@@ -210,15 +211,33 @@ static void give(struct ctl_keeper *keeper, struct ctl_batch *batch)
 	ctl_store_give(keeper->store, batch);
 }
 
+void ctl_keeper_stopping(struct ctl_keeper *keeper, uint64_t now_ns)
+{
+	keeper->stopped_ns = now_ns;
+}
+
+/* The last tick may reach behind a stop in order, which is noted as a gap without a length. */
+static struct ctl_gap gap_until(const struct ctl_keeper *keeper, uint64_t now_ns)
+{
+	struct ctl_gap gap = {.from_ns = keeper->watermark_ns, .cause = "wirecue was not running"};
+	const size_t n = ctl_gaps_count(keeper->gaps);
+
+	if (n > 0 &&
+		ctl_gaps_at(keeper->gaps, n - 1)->to_ns ==
+			ctl_gaps_at(keeper->gaps, n - 1)->from_ns)
+		gap = *ctl_gaps_at(keeper->gaps, n - 1);
+	gap.to_ns = now_ns;
+	return gap;
+}
+
 void ctl_keeper_gap(struct ctl_keeper *keeper, uint64_t now_ns)
 {
-	struct ctl_gap gap = {.from_ns = keeper->watermark_ns, .to_ns = now_ns};
+	const struct ctl_gap gap = gap_until(keeper, now_ns);
 	struct ctl_batch *batch;
 	char from[CTL_UTC_MAX];
 
-	if (keeper->watermark_ns == 0 || now_ns <= keeper->watermark_ns)
+	if (keeper->watermark_ns == 0 || now_ns <= gap.from_ns)
 		return;
-	(void)g_strlcpy(gap.cause, "wirecue was not running", sizeof(gap.cause));
 	batch = batch_begin(keeper, keeper->end_ns);
 	ctl_gaps_add(keeper->gaps, &gap, batch);
 	give(keeper, batch);
@@ -244,6 +263,12 @@ static void give_tick(struct ctl_keeper *keeper, uint64_t end_ns, bool everythin
 
 	ctl_engine_journal(keeper->engine, end_ns, keeper->seal, batch);
 	ctl_outbox_seal(keeper->outbox, batch);
+	if (everything && keeper->stopped_ns != 0)
+		ctl_gaps_add(keeper->gaps,
+			&(struct ctl_gap){.from_ns = keeper->stopped_ns,
+				.to_ns = keeper->stopped_ns,
+				.cause = "wirecue was stopped"},
+			batch);
 	ctl_engine_sweep(keeper->engine, end_ns, SWEEP_NS, everything, keeper->seal, batch);
 	keeper->end_ns = end_ns;
 	give(keeper, batch);

@@ -37,7 +37,10 @@ struct ctl_store *ctl_keeper_store(struct ctl_keeper *keeper);
 /* Event time everything before which was committed before this start; 0 = nothing was. */
 uint64_t ctl_keeper_watermark(const struct ctl_keeper *keeper);
 
-/* Nothing was seen from the watermark until now_ns. */
+/* Receiving ends in order: nothing is seen from now_ns on. Kept by the flush that follows. */
+void ctl_keeper_stopping(struct ctl_keeper *keeper, uint64_t now_ns);
+
+/* Nothing was seen from the last stop, or else from the watermark, until now_ns. */
 void ctl_keeper_gap(struct ctl_keeper *keeper, uint64_t now_ns);
 
 /* A new configuration is in force: its store.size, when it is larger, counts from here on. */

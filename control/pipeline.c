@@ -315,7 +315,9 @@ static void say_resumed(const struct ctl_pipeline *p)
 			CTL_TEXT("cause", "the clock stands before what the store holds"),
 			CTL_TEXT(
 				"consequence", "event time goes on from there, ahead of the clock"),
-			CTL_TEXT("remedy", "set the clock right and start again"));
+			CTL_TEXT("remedy",
+				"set the clock right and start again; when it was wrong before, restore "
+				"a backup of the time before"));
 	ctl_keeper_gap(p->keeper, dp_path_now_ns(p->path));
 }
 
@@ -370,6 +372,8 @@ bool ctl_pipeline_finish(struct ctl_pipeline *p)
 	const uint64_t begin_ns = dp_path_now_ns(p->path);
 	const uint64_t tick = begin_ns / p->config->tick_ns + FINISH_TICKS;
 
+	if (p->keeper != NULL)
+		ctl_keeper_stopping(p->keeper, begin_ns);
 	dp_path_finish(p->path, tick);
 	while (ctl_collect_watermark(p->collect) <= tick * p->config->tick_ns) {
 		if (dp_path_now_ns(p->path) - begin_ns > FINISH_NS)

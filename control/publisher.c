@@ -111,9 +111,14 @@ static void on_rhythm(evutil_socket_t, short, void *arg)
 
 	if (publisher->stage != CTL_STAGE_OPEN)
 		return;
+	ctl_publisher_confirm_look(publisher);
+	// With nothing to send nobody would notice that the stream has gone.
+	if (publisher->n_sent == 0) {
+		ctl_publisher_ask(publisher);
+		return;
+	}
 	if (publisher->config.heartbeat != NULL)
 		send_heartbeat(publisher, &call_heartbeat);
-	ctl_publisher_confirm_look(publisher);
 	ctl_publisher_trim_look(publisher);
 }
 

@@ -63,7 +63,10 @@ static struct plan plan_resend(const struct ctl_publisher *publisher)
 			" are not kept any more and stay a gap",
 			plan.from, ours.acked, lost, oldest - 1);
 	else
-		say(&plan, "sends %" PRIu64 " to %" PRIu64 " again; the stream has no gap then",
+		say(&plan,
+			"sends %" PRIu64 " to %" PRIu64
+			" again, and the stream has no gap then; consumers whose groups or marks went "
+			"with it act on them once more",
 			lost, ours.acked);
 	plan.can = (publisher->verdict == CTL_STREAM_BEHIND ||
 			   publisher->verdict == CTL_STREAM_GONE) &&
@@ -89,7 +92,8 @@ static struct plan plan_continue(const struct ctl_publisher *publisher)
 	else
 		say(&plan,
 			"gives the %zu waiting new numbers behind %" PRIu64
-			" and goes on there; give each writer a redis.prefix of its own",
+			" and goes on there; what was said since a restored backup may be said again, with "
+			"the same id; a second writer needs a redis.prefix of its own",
 			n_waiting, publisher->end.mark.sequence);
 	return plan;
 }

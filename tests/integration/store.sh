@@ -51,8 +51,8 @@ equal "stopped in order, every byte it saw is kept" "$(kept_bytes)" "$bytes"
 
 n_sent=0
 start
-check "the time it was away is a gap" says gap "wirecue was not running"
-check "that is shown" matches "$(show gaps)" "was not running"
+check "the time it was away is a gap" says gap "wirecue was stopped"
+check "that is shown" matches "$(show gaps)" "was stopped"
 send va "$pcaps/evening.pcap" --limit=4000
 wait_for all_is_delivered
 check "the same traffic again goes on from there" test "$(n_events)" -gt "$n_first"
@@ -78,6 +78,7 @@ wait_for eval '[ "$(redis_says waiting)" = 0 ]'
 check "numbers have no gap" numbers_have_no_gap
 check "and nothing is said twice" no_event_stands_twice
 equal "each time it was away is a gap" "$(show gaps --json | wc -l)" 3
+check "the last of them a kill" matches "$(show gaps | tail -n 1)" "was not running"
 new=$(seen_bytes)
 stop
 kept=$(($(kept_bytes) - new))
@@ -107,7 +108,7 @@ check "each valid by its schema" events_are_valid
 stop
 
 # A damaged store is set aside, and the appliance starts.
-dd if=/dev/urandom of="$dir/store/wirecue.mdb" bs=4096 seek=2 count=4 conv=notrunc status=none
+dd if=/dev/urandom of="$dir/store/wirecue.mdb" bs=4096 count=2 conv=notrunc status=none # both heads
 start
 check "a damaged store is said" says store_damaged
 check "and set aside" compgen -G "$dir/store/damaged-*/wirecue.mdb"

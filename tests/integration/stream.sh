@@ -65,5 +65,9 @@ wait_for eval '[ "$(redis_says state)" = ready ]'
 send va "$pcaps/evening.pcap" --limit=8000
 wait_for has_delivered
 equal "the stream goes on behind the gap" "$(events | fields sequence | awk 'NR == 1 { print $1 + 0 }')" $((n_lost + 1))
+# Nobody has anything to say, and the stream goes.
+redis del 'wirecue:triggers:{0}' 'wirecue:sequence:{0}' >/dev/null
+wait_for -t 20 in_conflict
+ok "a stream that goes in a quiet hour is noticed"
 stop
 equal "it ends in order" "$status" 0
