@@ -64,7 +64,8 @@ trap 'exit 143' TERM INT
 chmod 755 "$dir"
 # The checkout may lie in somebody's home: what others than root run and read stands here as well.
 mkdir "$dir/open"
-cp "$WIRECUE" "$pcaps/quic.pcap" "$WIRECUE_TOP/control/catalogue/apps.yaml" "$dir/open/"
+cp "$WIRECUE" "$dir/open/wirecue"
+cp "$pcaps/quic.pcap" "$WIRECUE_TOP/control/catalogue/apps.yaml" "$dir/open/"
 chmod -R a+rX "$dir/open"
 # shellcheck disable=SC2034 # for the scripts
 nobody=(setpriv --reuid=65534 --regid=65534 --clear-groups env "WIRECUE_DATADIR=$dir/open"

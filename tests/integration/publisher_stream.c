@@ -81,7 +81,8 @@ static void an_empty_stream_is_sent_again_what_the_store_keeps(void **state)
 	deliver_100_then_20(rig, 1000);
 	test_redis_start(&rig->redis, NULL); // with nothing in it
 	expect_conflict(rig, "WIRECUE_BEHIND the stream has sequence 0 where 100 was acknowledged",
-		"sends 1 to 100 again; the stream has no gap then",
+		"sends 1 to 100 again, and the stream has no gap then; consumers whose groups or marks went "
+		"with it act on them once more",
 		"goes on behind 100; 1 to 100 stay a gap in the stream");
 	assert_int_equal(rig_count(rig, "lost_by_redis"), 100);
 	choose(rig, CTL_CHOICE_RESEND);
@@ -209,7 +210,8 @@ static void a_stream_from_an_older_backup_is_filled_up(void **state)
 	rig_until_state(rig, CTL_REDIS_UNREACHABLE);
 	test_redis_start(&rig->redis, NULL);
 	expect_conflict(rig, "the stream has sequence 60 where 100 was acknowledged",
-		"sends 61 to 100 again; the stream has no gap then",
+		"sends 61 to 100 again, and the stream has no gap then; consumers whose groups or marks went "
+		"with it act on them once more",
 		"goes on behind 100; 61 to 100 stay a gap in the stream");
 	assert_int_equal(rig_count(rig, "lost_by_redis"), 40);
 	choose(rig, CTL_CHOICE_RESEND);
@@ -228,7 +230,9 @@ static void a_stream_that_was_deleted_is_noticed_at_once_and_sent_again(void **s
 	rig_until_waiting(rig, 0);
 	test_redis_run(&rig->redis, "DEL", STREAM); // the counters stay
 	rig_push(rig, 10);
-	expect_conflict(rig, "WIRECUE_GONE", "sends 1 to 100 again; the stream has no gap then",
+	expect_conflict(rig, "WIRECUE_GONE",
+		"sends 1 to 100 again, and the stream has no gap then; consumers whose groups or marks went "
+		"with it act on them once more",
 		"goes on behind 100; 1 to 100 stay a gap in the stream");
 	choose(rig, CTL_CHOICE_RESEND);
 	rig_until_waiting(rig, 0);
@@ -282,7 +286,8 @@ static void a_stream_that_is_ahead_is_followed_with_new_numbers(void **state)
 	expect_conflict(rig, "WIRECUE_AHEAD the stream has sequence 500 where 120 was given last",
 		"not possible: the stream has lost nothing that was acknowledged",
 		"gives the 20 waiting new numbers behind 500 and goes on there; "
-		"give each writer a redis.prefix of its own");
+		"what was said since a restored backup may be said again, with the same id; a second "
+		"writer needs a redis.prefix of its own");
 	choose(rig, CTL_CHOICE_CONTINUE);
 	rig_until_state(rig, CTL_REDIS_READY);
 	rig_commit(rig); // the new numbers are durable first
@@ -303,7 +308,8 @@ static void another_writer_is_left_behind_by_choice(void **state)
 	rig_push(rig, 10);
 	expect_conflict(rig, "WIRECUE_TAKEN", "",
 		"gives the 10 waiting new numbers behind 15 and goes on there; "
-		"give each writer a redis.prefix of its own");
+		"what was said since a restored backup may be said again, with the same id; a second "
+		"writer needs a redis.prefix of its own");
 	choose(rig, CTL_CHOICE_CONTINUE);
 	rig_until_waiting(rig, 0);
 	redisReply *reply = test_redis_do(&rig->redis, "HGET", COUNTERS, "sequence");
