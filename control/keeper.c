@@ -21,7 +21,9 @@ enum {
 static const size_t BACKLOG_BYTES = 256 << 20;
 static const uint64_t IDLE_NS =
 	200000000; // without a tick, before the outbox gets a batch of its own
-static const uint64_t SWEEP_NS = 5000000; // of a tick; 20 ms is what a tick may lose at most
+// Of a tick; 10 ms is what the control loop may stand still at most.
+static const uint64_t KEEP_NS = 8000000; // journal and images
+static const uint64_t IMAGES_MIN_NS = 1000000, IMAGES_MAX_NS = 5000000;
 
 struct ctl_keeper {
 	struct ctl_store *store;
@@ -257,8 +259,17 @@ bool ctl_keeper_has_room(const struct ctl_keeper *keeper)
 	return ctl_store_has_room(keeper->store);
 }
 
+/* The journal has to be; images get what it has left of the time. */
+static uint64_t images_ns(uint64_t begin_ns)
+{
+	const uint64_t used_ns = monotonic_ns() - begin_ns;
+
+	return CLAMP(KEEP_NS - MIN(used_ns, KEEP_NS), IMAGES_MIN_NS, IMAGES_MAX_NS);
+}
+
 static void give_tick(struct ctl_keeper *keeper, uint64_t end_ns, bool everything)
 {
+	const uint64_t begin_ns = monotonic_ns();
 	struct ctl_batch *batch = batch_begin(keeper, end_ns);
 
 	ctl_engine_journal(keeper->engine, end_ns, keeper->seal, batch);
@@ -269,7 +280,8 @@ static void give_tick(struct ctl_keeper *keeper, uint64_t end_ns, bool everythin
 				.to_ns = keeper->stopped_ns,
 				.cause = "wirecue was stopped"},
 			batch);
-	ctl_engine_sweep(keeper->engine, end_ns, SWEEP_NS, everything, keeper->seal, batch);
+	ctl_engine_sweep(
+		keeper->engine, end_ns, images_ns(begin_ns), everything, keeper->seal, batch);
 	keeper->end_ns = end_ns;
 	give(keeper, batch);
 }

@@ -43,6 +43,10 @@ static size_t put_varint(uint8_t *to, uint64_t value)
 
 void ctl_pack_u64(struct ctl_pack *pack, uint64_t value)
 {
+	if (value < 0x80 && pack->len < pack->size) { // most are small
+		pack->data[pack->len++] = (uint8_t)value;
+		return;
+	}
 	pack->len += put_varint(room(pack, VARINT_MAX), value);
 }
 

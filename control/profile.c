@@ -345,8 +345,10 @@ void ctl_profile_add_day(struct ctl_profile *profile, int32_t day, uint64_t n_by
 void ctl_profile_set_days(struct ctl_profile *profile, int32_t newest, int32_t first,
 	const uint64_t *rows, int32_t n_days)
 {
-	if (profile->day_bytes == NULL)
+	if (profile->day_bytes == NULL) {
 		profile->day_bytes = g_new0(uint64_t, CTL_DAYS_MAX);
+		profile->last_day = MAX(profile->last_day, newest); // all rows are empty
+	}
 	advance_days(profile, newest);
 	for (int32_t i = 0; i < n_days; i++)
 		if (first + i > profile->last_day - CTL_DAYS_MAX)

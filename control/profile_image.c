@@ -23,8 +23,11 @@ static void pack_name(struct ctl_pack *out, const char *name)
 
 static void pack_who(const struct ctl_profile *profile, struct ctl_seal *seal, struct ctl_pack *out)
 {
+	enum { PLAIN_USUAL = 256 };
+	uint8_t sealed[PLAIN_USUAL + CTL_SEAL_OVERHEAD];
 	struct ctl_pack plain = {0};
-	g_autofree uint8_t *sealed = NULL;
+	g_autofree uint8_t *long_sealed = NULL;
+	uint8_t *to = sealed;
 	size_t part;
 
 	ctl_pack_u64(&plain, profile->who);
@@ -35,10 +38,11 @@ static void pack_who(const struct ctl_profile *profile, struct ctl_seal *seal, s
 	} else {
 		ctl_pack_bytes(&plain, profile->endpoint.b, sizeof(profile->endpoint.b));
 	}
-	sealed = g_malloc(plain.len + CTL_SEAL_OVERHEAD);
-	ctl_seal_put(seal, profile->id, plain.data, plain.len, sealed);
+	if (plain.len > PLAIN_USUAL)
+		to = long_sealed = g_malloc(plain.len + CTL_SEAL_OVERHEAD);
+	ctl_seal_put(seal, profile->id, plain.data, plain.len, to);
 	part = ctl_pack_open(out, CTL_PART_WHO);
-	ctl_pack_bytes(out, sealed, plain.len + CTL_SEAL_OVERHEAD);
+	ctl_pack_bytes(out, to, plain.len + CTL_SEAL_OVERHEAD);
 	ctl_pack_close(out, part);
 	explicit_bzero(plain.data, plain.len);
 	ctl_pack_fini(&plain);
