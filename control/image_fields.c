@@ -2,6 +2,7 @@
 #include "control/image_fields.h"
 
 #include "control/cycle.h"
+#include "control/intern.h"
 
 #include <math.h>
 #include <string.h>
@@ -117,19 +118,6 @@ struct ctl_sums ctl_unpack_sums(struct ctl_unpack *unpack)
 	};
 }
 
-/* Interned, and remembered by each thread: GLib's table is behind a lock, and the ids of one
- * configuration are few. */
-static const char *intern(const char *text, size_t len)
-{
-	enum { KNOWN = 16 };
-	static _Thread_local const char *known[KNOWN];
-	const char **slot = &known[(len + (uint8_t)text[0] + (uint8_t)text[len - 1]) % KNOWN];
-
-	if (*slot == NULL || strcmp(*slot, text) != 0)
-		*slot = g_intern_string(text);
-	return *slot;
-}
-
 const char *ctl_unpack_id(struct ctl_unpack *unpack)
 {
 	char text[CTL_ID_BYTES_MAX + 1];
@@ -142,5 +130,5 @@ const char *ctl_unpack_id(struct ctl_unpack *unpack)
 	}
 	memcpy(text, data, len);
 	text[len] = '\0';
-	return intern(text, len);
+	return ctl_intern(text);
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "control/profile_image.h"
+#include "control/intern.h"
 
 #include <glib.h>
 #include <stdio.h>
@@ -31,6 +32,12 @@ const char *g_intern_string(const char *text)
 	copy = g_strdup(text);
 	(void)g_hash_table_add(interned, copy);
 	return copy;
+}
+
+/* And what remembers texts of GLib's. */
+const char *ctl_intern(const char *text)
+{
+	return g_intern_string(text);
 }
 
 static void must(bool is_so)
