@@ -74,7 +74,7 @@ static int read_key(const char *path, uint8_t ret_key[CTL_SEAL_KEY_LEN], struct 
 
 		if (high < 0 || low < 0)
 			r = -EINVAL;
-		key[i] = (uint8_t)(high << 4 | low);
+		key[i] = (uint8_t)((unsigned)high << 4 | (unsigned)low);
 	}
 	if (r == 0)
 		memcpy(ret_key, key, sizeof(key));
