@@ -3,12 +3,9 @@
 #include "control/question.h"
 #include "control/socket.h"
 #include "control/table.h"
-#include "dataplane/err.h"
 
-#include <errno.h>
 #include <getopt.h>
 #include <glib.h>
-#include <signal.h>
 #include <string.h>
 
 static const char usage[] =
@@ -22,13 +19,12 @@ static const char usage[] =
 
 struct question {
 	const char *what, *arg; // NULL = not given
-	const char *path;
-	bool is_json;
 };
 
 /* All pages. Returns the exit code. */
-static int show_pages(FILE *stream, const struct question *question)
+static int show_pages(FILE *stream, const struct ctl_asking *asking, const void *ctx)
 {
+	const struct question *question = ctx;
 	g_autofree char *after = NULL;
 	struct ctl_table table;
 	int code = -1;
@@ -41,11 +37,11 @@ static int show_pages(FILE *stream, const struct question *question)
 			.after = after};
 		GPtrArray *records = g_ptr_array_new_with_free_func(ctl_question_free_record);
 		json_t *last = ctl_question_ask(
-			stream, &page, question->is_json ? stdout : NULL, records);
+			stream, &page, asking->is_json ? stdout : NULL, records);
 		const char *next = json_string_value(json_object_get(last, "next"));
 
 		ctl_table_print(&table, records, stdout);
-		code = ctl_question_complain(last, question->path);
+		code = ctl_question_complain(last, asking->path);
 		if (code < 0 && (next == NULL || g_strcmp0(next, after) == 0)) {
 			code = 0; // complete; a page that leads to itself never would be
 		} else if (code < 0) {
@@ -60,32 +56,12 @@ static int show_pages(FILE *stream, const struct question *question)
 }
 
 /* Returns -1 to go on, else the exit code. */
-static int parse_args(int argc, char **argv, struct question *question)
+static int parse_args(int argc, char **argv, struct ctl_asking *asking, struct question *question)
 {
-	static const struct option options[] = {
-		{"json", no_argument, NULL, 'j'},
-		{"socket", required_argument, NULL, 's'},
-		{"help", no_argument, NULL, 'h'},
-		{0},
-	};
-	int c;
+	const int code = ctl_question_options(argc, argv, usage, asking);
 
-	optind = 0; // a new scan: the caller has done its own
-	while ((c = getopt_long(argc, argv, ":h", options, NULL)) >= 0) {
-		switch (c) {
-		case 'j':
-			question->is_json = true;
-			break;
-		case 's':
-			question->path = optarg;
-			break;
-		case 'h':
-			(void)fputs(usage, stdout);
-			return 0;
-		default:
-			return ctl_complain_option(c, argv);
-		}
-	}
+	if (code >= 0)
+		return code;
 	if (argc - optind > 2)
 		return ctl_complain(CTL_EXIT_USAGE,
 			"show: '%s' is too much, expected WHAT and one ARG at most",
@@ -103,25 +79,9 @@ static int parse_args(int argc, char **argv, struct question *question)
 
 int ctl_cmd_show(int argc, char **argv)
 {
-	struct question question = {.path = ctl_question_path()};
-	struct dp_err err;
-	FILE *stream;
-	int code;
+	struct ctl_asking asking;
+	struct question question = {0};
+	const int code = parse_args(argc, argv, &asking, &question);
 
-	code = parse_args(argc, argv, &question);
-	if (code >= 0)
-		return code;
-	(void)signal(SIGPIPE, SIG_DFL); // 'wirecue show apps | head' ends like any other
-	stream = ctl_question_open(question.path, &err);
-	if (stream == NULL) {
-		(void)fprintf(stderr, "wirecue: %s\n", err.text);
-		return 1;
-	}
-	code = show_pages(stream, &question);
-	(void)fclose(stream); // everything was flushed
-	if (fflush(stdout) != 0) {
-		(void)fprintf(stderr, "wirecue: cannot write the answer: %s\n", strerror(errno));
-		return 1;
-	}
-	return code;
+	return code >= 0 ? code : ctl_question_run(&asking, show_pages, &question);
 }

@@ -3,9 +3,7 @@
 #include "control/question.h"
 #include "control/socket.h"
 
-#include <errno.h>
 #include <getopt.h>
-#include <signal.h>
 #include <string.h>
 
 static const char usage[] =
@@ -20,48 +18,20 @@ static const char usage[] =
 	"                     " CTL_SOCKET_PATH "\n"
 	"  -h, --help         this text\n";
 
-struct wish {
-	const char *word; // NULL = look only
-	const char *path;
-	bool is_json;
-};
-
-/* Returns -1 to go on, else the exit code. */
-static int parse_args(int argc, char **argv, struct wish *wish)
+/* Returns -1 to go on, else the exit code. *ret_word: NULL = look only. */
+static int parse_args(int argc, char **argv, struct ctl_asking *asking, const char **ret_word)
 {
-	static const struct option options[] = {
-		{"json", no_argument, NULL, 'j'},
-		{"socket", required_argument, NULL, 's'},
-		{"help", no_argument, NULL, 'h'},
-		{0},
-	};
-	int c;
+	const int code = ctl_question_options(argc, argv, usage, asking);
 
-	optind = 0; // a new scan: the caller has done its own
-	while ((c = getopt_long(argc, argv, ":h", options, NULL)) >= 0) {
-		switch (c) {
-		case 'j':
-			wish->is_json = true;
-			break;
-		case 's':
-			wish->path = optarg;
-			break;
-		case 'h':
-			(void)fputs(usage, stdout);
-			return 0;
-		default:
-			return ctl_complain_option(c, argv);
-		}
-	}
-	if (optind == argc)
-		return -1;
-	wish->word = argv[optind];
+	if (code >= 0 || optind == argc)
+		return code;
+	*ret_word = argv[optind];
 	if (optind + 1 < argc)
 		return ctl_complain(CTL_EXIT_USAGE, "stream: '%s' is too much, expected one word",
 			argv[optind + 1]);
-	if (strcmp(wish->word, "resend") != 0 && strcmp(wish->word, "continue") != 0)
+	if (strcmp(*ret_word, "resend") != 0 && strcmp(*ret_word, "continue") != 0)
 		return ctl_complain(CTL_EXIT_USAGE,
-			"stream: '%s', expected resend, continue or nothing", wish->word);
+			"stream: '%s', expected resend, continue or nothing", *ret_word);
 	return -1;
 }
 
@@ -81,14 +51,15 @@ static void print(const json_t *record)
 	}
 }
 
-static int ask(FILE *connection, const struct wish *wish)
+static int ask(FILE *connection, const struct ctl_asking *asking, const void *ctx)
 {
+	const char *word = ctx;
 	const struct ctl_question question = {
-		.cmd = wish->word != NULL ? "do" : "show", .what = "stream", .arg = wish->word};
+		.cmd = word != NULL ? "do" : "show", .what = "stream", .arg = word};
 	GPtrArray *records = g_ptr_array_new_with_free_func(ctl_question_free_record);
 	json_t *last = ctl_question_ask(
-		connection, &question, wish->is_json ? stdout : NULL, records);
-	int code = ctl_question_complain(last, wish->path);
+		connection, &question, asking->is_json ? stdout : NULL, records);
+	int code = ctl_question_complain(last, asking->path);
 
 	for (guint i = 0; code < 0 && i < records->len; i++)
 		print(g_ptr_array_index(records, i));
@@ -99,22 +70,9 @@ static int ask(FILE *connection, const struct wish *wish)
 
 int ctl_cmd_stream(int argc, char **argv)
 {
-	struct wish wish = {.path = ctl_question_path()};
-	struct dp_err err;
-	FILE *connection;
-	int code;
+	struct ctl_asking asking;
+	const char *word = NULL;
+	const int code = parse_args(argc, argv, &asking, &word);
 
-	code = parse_args(argc, argv, &wish);
-	if (code >= 0)
-		return code;
-	(void)signal(SIGPIPE, SIG_DFL); // 'wirecue stream | head' ends like any other
-	connection = ctl_question_open(wish.path, &err);
-	if (connection == NULL)
-		return ctl_complain(CTL_EXIT_FAILURE, "%s", err.text);
-	code = ask(connection, &wish);
-	(void)fclose(connection); // everything was flushed
-	if (fflush(stdout) != 0)
-		return ctl_complain(
-			CTL_EXIT_FAILURE, "cannot write the answer: %s", strerror(errno));
-	return code;
+	return code >= 0 ? code : ctl_question_run(&asking, ask, word);
 }

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "control/question.h"
 
+#include "control/commands.h"
 #include "control/socket.h"
 
 #include <errno.h>
+#include <getopt.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -12,14 +15,15 @@
 
 enum { ANSWER_S = 10 }; // the daemon answers from memory: start value
 
-const char *ctl_question_path(void)
+static const char *default_path(void)
 {
 	const char *env = getenv("WIRECUE_CONTROL_SOCKET"); // as `run` reads it
 
 	return env != NULL && env[0] != '\0' ? env : CTL_SOCKET_PATH;
 }
 
-FILE *ctl_question_open(const char *path, struct dp_err *reterr)
+/* Returns the connection, closed with fclose(), or NULL and a sentence. */
+static FILE *open_connection(const char *path, struct dp_err *reterr)
 {
 	const struct timeval patience = {.tv_sec = ANSWER_S};
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
@@ -130,4 +134,54 @@ int ctl_question_complain(const json_t *last, const char *path)
 void ctl_question_free_record(void *record)
 {
 	json_decref(record);
+}
+
+int ctl_question_options(int argc, char **argv, const char *usage, struct ctl_asking *ret_asking)
+{
+	static const struct option options[] = {
+		{"json", no_argument, NULL, 'j'},
+		{"socket", required_argument, NULL, 's'},
+		{"help", no_argument, NULL, 'h'},
+		{0},
+	};
+	int c;
+
+	*ret_asking = (struct ctl_asking){.path = default_path()};
+	optind = 0; // a new scan: the caller has done its own
+	while ((c = getopt_long(argc, argv, ":h", options, NULL)) >= 0) {
+		switch (c) {
+		case 'j':
+			ret_asking->is_json = true;
+			break;
+		case 's':
+			ret_asking->path = optarg;
+			break;
+		case 'h':
+			(void)fputs(usage, stdout);
+			return CTL_EXIT_OK;
+		default:
+			return ctl_complain_option(c, argv);
+		}
+	}
+	return -1;
+}
+
+int ctl_question_run(const struct ctl_asking *asking,
+	int (*ask)(FILE *connection, const struct ctl_asking *asking, const void *ctx),
+	const void *ctx)
+{
+	struct dp_err err;
+	FILE *connection;
+	int code;
+
+	(void)signal(SIGPIPE, SIG_DFL); // 'wirecue show apps | head' ends like any other
+	connection = open_connection(asking->path, &err);
+	if (connection == NULL)
+		return ctl_complain(CTL_EXIT_FAILURE, "%s", err.text);
+	code = ask(connection, asking, ctx);
+	(void)fclose(connection); // everything was flushed
+	if (fflush(stdout) != 0)
+		return ctl_complain(
+			CTL_EXIT_FAILURE, "cannot write the answer: %s", strerror(errno));
+	return code;
 }

@@ -16,11 +16,19 @@ struct ctl_question {
 	const char *what, *arg, *after; // NULL = not given
 };
 
-/* Where the daemon answers unless --socket says otherwise. */
-const char *ctl_question_path(void);
+/* What the command lines of those who ask have in common. */
+struct ctl_asking {
+	const char *path; // --socket, or where the daemon answers otherwise
+	bool is_json; // --json
+};
 
-/* Returns the connection, closed with fclose(), or NULL and a sentence. */
-FILE *ctl_question_open(const char *path, struct dp_err *reterr);
+/* Read the options; optind then stands at the first word. Returns -1 to go on, else the exit code. */
+int ctl_question_options(int argc, char **argv, const char *usage, struct ctl_asking *ret_asking);
+
+/* Connect, let ask() ask and print, and see that it was written. Returns the exit code. */
+int ctl_question_run(const struct ctl_asking *asking,
+	int (*ask)(FILE *connection, const struct ctl_asking *asking, const void *ctx),
+	const void *ctx);
 
 /* Ask, and read one page of the answer: records (json_t *, owned by the array) go to ret_records,
  * or as they came to raw, if that is not NULL. Returns the last line, owned by the caller, or NULL

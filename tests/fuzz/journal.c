@@ -1,51 +1,16 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "control/engine_read.h"
-#include "control/intern.h"
+#include "tests/fuzz/sealed.h"
 
-#include <glib.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* Known inputs hold identities that are sealed with it. */
-static const char KEY[] = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 enum { N_IDS = 8, TICK_NS = 1000 };
 
-static struct ctl_seal *seal;
 static struct ctl_config *config;
-static GHashTable *interned;
-
-/* In place of GLib's, which keeps every text for good: of the ids of a configuration those are few,
- * of the inputs of an hour they are all the memory. Emptied after each input. */
-const char *g_intern_string(const char *text)
-{
-	const char *known = g_hash_table_lookup(interned, text);
-	char *copy;
-
-	if (known != NULL)
-		return known;
-	copy = g_strdup(text);
-	(void)g_hash_table_add(interned, copy);
-	return copy;
-}
-
-/* And what remembers texts of GLib's. */
-const char *ctl_intern(const char *text)
-{
-	return g_intern_string(text);
-}
-
-static void must(bool is_so)
-{
-	if (!is_so)
-		abort();
-}
 
 static void say(void *, const char *text)
 {
@@ -59,15 +24,7 @@ static void no_trigger(void *, struct ctl_trigger *)
 
 int LLVMFuzzerInitialize(int *, char ***)
 {
-	const int fd = memfd_create("key", MFD_CLOEXEC);
-	char path[32];
-
-	interned = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-	must(fd >= 0 && fchmod(fd, 0600) == 0 &&
-		write(fd, KEY, sizeof(KEY) - 1) == sizeof(KEY) - 1);
-	must(snprintf(path, sizeof(path), "/proc/self/fd/%d", fd) < (int)sizeof(path));
-	must(ctl_seal_open_key(path, false, &seal, NULL) == 0);
-	must(close(fd) == 0);
+	sealed_init();
 	must(ctl_config_load(NULL, NULL, say, NULL, &config) == 0);
 	return 0;
 }
@@ -119,6 +76,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	else
 		read_tick(engine, data + 1, size - 1);
 	ctl_engine_free(engine);
-	g_hash_table_remove_all(interned);
+	sealed_forget();
 	return 0;
 }

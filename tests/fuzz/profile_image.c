@@ -1,62 +1,17 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "control/profile_image.h"
-#include "control/intern.h"
+#include "tests/fuzz/sealed.h"
 
-#include <glib.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* Known inputs hold identities that are sealed with it, for profile 7. */
-static const char KEY[] = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 enum { ID = 7, AS_OF_NS = 1000 };
-
-static struct ctl_seal *seal;
-static GHashTable *interned;
-
-/* In place of GLib's, which keeps every text for good: of the ids of a configuration those are few,
- * of the inputs of an hour they are all the memory. Emptied after each input. */
-const char *g_intern_string(const char *text)
-{
-	const char *known = g_hash_table_lookup(interned, text);
-	char *copy;
-
-	if (known != NULL)
-		return known;
-	copy = g_strdup(text);
-	(void)g_hash_table_add(interned, copy);
-	return copy;
-}
-
-/* And what remembers texts of GLib's. */
-const char *ctl_intern(const char *text)
-{
-	return g_intern_string(text);
-}
-
-static void must(bool is_so)
-{
-	if (!is_so)
-		abort();
-}
 
 int LLVMFuzzerInitialize(int *, char ***)
 {
-	const int fd = memfd_create("key", MFD_CLOEXEC);
-	char path[32];
-
-	interned = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-	must(fd >= 0 && fchmod(fd, 0600) == 0 &&
-		write(fd, KEY, sizeof(KEY) - 1) == sizeof(KEY) - 1);
-	must(snprintf(path, sizeof(path), "/proc/self/fd/%d", fd) < (int)sizeof(path));
-	must(ctl_seal_open_key(path, false, &seal, NULL) == 0);
-	must(close(fd) == 0);
+	sealed_init();
 	return 0;
 }
 
@@ -108,6 +63,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	ctl_profile_free(again);
 	ctl_pack_fini(&image);
 	ctl_pack_fini(&second);
-	g_hash_table_remove_all(interned);
+	sealed_forget();
 	return 0;
 }
