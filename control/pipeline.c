@@ -99,6 +99,7 @@ static char **cpus_of(const struct ctl_config *config, uint16_t n_workers)
 struct plan {
 	char **devices;
 	char **cpus;
+	struct dp_path_port *ports;
 	struct dp_path_config path;
 	struct dp_eal_config eal;
 };
@@ -111,6 +112,9 @@ static void plan_make(struct plan *plan, const struct ctl_config *config,
 	*plan = (struct plan){0};
 	plan->devices = is_live ? devices_of(config) : NULL;
 	plan->cpus = is_live ? cpus_of(config, n_workers) : NULL;
+	plan->ports = g_new0(struct dp_path_port, config->n_ports);
+	for (size_t i = 0; is_live && i < config->n_ports; i++)
+		plan->ports[i].device = plan->devices[i];
 	plan->path = (struct dp_path_config){
 		.n_workers = n_workers,
 		.tick_ns = config->tick_ns,
@@ -119,7 +123,7 @@ static void plan_make(struct plan *plan, const struct ctl_config *config,
 		.wants_notes = !is_live,
 		.captures = captures,
 		.n_captures = n_captures,
-		.ports = (const char *const *)plan->devices,
+		.ports = plan->ports,
 		.n_ports = is_live ? config->n_ports : 0,
 	};
 	plan->eal = (struct dp_eal_config){
@@ -135,6 +139,7 @@ static void plan_free(struct plan *plan)
 {
 	g_strfreev(plan->devices);
 	g_strfreev(plan->cpus);
+	g_free(plan->ports);
 }
 
 char *ctl_pipeline_describe(const struct ctl_config *config)

@@ -14,7 +14,10 @@
 	X(MALFORMED, "malformed", "the link or IP header contradicts itself") \
 	X(TOO_DEEP, "too_deep", "more tags than any operator stacks") \
 	X(QUEUE_FULL, "queue_full", "the worker's input queue was full") \
-	X(NO_ROOM, "no_room", "the usage table was full")
+	X(NO_ROOM, "no_room", "the usage table was full") \
+	X(IGNORED, "ignored", "excluded by ports[].ignore") \
+	X(DUPLICATE, "duplicate", \
+		"a copy of a frame that was accounted: the mirror delivers it twice")
 
 #define DP_OUTCOME_ENUM(id, name, help) DP_OUTCOME_##id,
 enum dp_outcome { DP_OUTCOMES(DP_OUTCOME_ENUM) DP_OUTCOME_COUNT };

@@ -1,30 +1,20 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
-/* Frame to packet: link layer, tags, IP, GTP-U, down to the innermost IP and its ports.
+/* What the path needs of a packet, and how it is made of a walk (dataplane/walk.h).
  *
- * Pure: called by receivers, tests and fuzzers on any thread. No length in the frame is trusted
- * and every loop has a bound of its own. */
+ * Pure: called by receivers, tests and fuzzers on any thread. */
 
 #include "dataplane/addr.h"
 #include "dataplane/outcome.h"
 #include "dataplane/stage.h"
-
-enum dp_link {
-	DP_LINK_ETHERNET,
-	DP_LINK_RAW_IP, // starts with the IP header
-	DP_LINK_SLL, // Linux cooked capture v1
-	DP_LINK_SLL2,
-	DP_LINK_COUNT,
-};
+#include "dataplane/walk.h"
 
 enum dp_pkt_flag {
 	DP_PKT_UP = 1 << 0, // sent by the endpoint
 	DP_PKT_AMBIGUOUS = 1 << 1, // the endpoint was chosen by the tie rule
-	DP_PKT_FRAGMENT = 1 << 2, // of a larger datagram; ports are 0 unless it is the first
+	DP_PKT_FRAGMENT = 1 << 2, // part of a datagram: for the classifier only once it is rebuilt
 	DP_PKT_HAS_PORTS = 1 << 3,
-	DP_PKT_GTPU = 1 << 4, // the innermost packet came out of a T-PDU
-	DP_PKT_VLAN = 1 << 5,
 };
 
 enum dp_tcp_flag {
@@ -34,31 +24,36 @@ enum dp_tcp_flag {
 	DP_TCP_ACK = 0x10,
 };
 
-/* What the path needs of a frame, about the innermost IP packet. */
+/* About the innermost IP packet. One that stands for a whole datagram, or for fragments that waited
+ * for their first one, speaks for several frames. */
 struct dp_pkt {
 	struct dp_five_tuple tuple; // src is the sender of this packet
 	uint8_t tcp_flags; // enum dp_tcp_flag, 0 unless TCP
 	struct dp_addr endpoint;
 	uint64_t time_ns; // set by the source
 	uint32_t hash; // of the endpoint: chooses the worker
-	uint32_t wire_bytes; // of the whole frame
-	uint32_t
-		ip_bytes; // IPv4 Total Length; IPv6 40 + Payload Length; at most what the frame holds
-	uint32_t l3_off; // from the start of the frame
+	uint32_t wire_bytes; // of all its frames
+	uint32_t n_frames; // the ledger counts so many
+	uint32_t n_packets; // the flow counts so many
+	uint32_t ip_bytes; // the flow's bytes: struct dp_ip's, summed up
+	uint32_t l3_off; // from the start of the mbuf's data
 	uint32_t l3_len; // captured bytes of the IP packet, link padding cut off
 	uint32_t payload_bytes; // behind the L4 header, by the IP header's count
 	uint32_t tcp_seq;
+	uint32_t encaps; // set of enum dp_encap around it
 	uint8_t flags; // enum dp_pkt_flag
 };
 
-/* Describe one frame (IEEE 802.3, 802.1Q; RFC 791, RFC 8200; 3GPP TS 29.281).
+/* Describe the packet that a walk found: one packet of one frame.
  *
- * frame      cap_len captured bytes of a frame of wire_len bytes (cap_len <= wire_len)
- * ret_pkt    written on DP_OUTCOME_ACCOUNTED only; time_ns and hash are left alone
+ * ret_pkt    written but for time_ns and hash; offsets count from the walk's frame
  *
- * Returns DP_OUTCOME_ACCOUNTED or the reason why the frame has no packet for us. A tunnel is opened
- * only when a sound IP header lies inside; otherwise the packet is the one that carries it. Where
- * the L4 header is missing the ports are 0. Never reads past cap_len. */
+ * Where the L4 header is missing the ports are 0. */
+void dp_packet_of(const struct dp_walk *w, const struct dp_endpoint_nets *nets, uint32_t wire_bytes,
+	struct dp_pkt *ret_pkt);
+
+/* dp_walk() and dp_packet_of() in one, for whoever does not rebuild datagrams. Returns
+ * DP_OUTCOME_ACCOUNTED, and ret_pkt is written, or the reason why there is no packet. */
 enum dp_outcome dp_packet_parse(const uint8_t *frame, uint32_t cap_len, uint32_t wire_len,
 	enum dp_link link, const struct dp_endpoint_nets *nets, struct dp_pkt *ret_pkt);
 

@@ -97,7 +97,8 @@ static int add_worker(struct dp_path *path, const struct dp_path_config *c, stru
 }
 
 static int add_receiver(struct dp_path *path, const struct dp_path_config *c,
-	struct dp_source *source, const char *name, struct dp_err *reterr)
+	struct dp_source *source, const char *name, const struct dp_ignore *ignore,
+	struct dp_err *reterr)
 {
 	struct dp_receiver *r = aligned_alloc(64, RTE_ALIGN_CEIL(sizeof(*r), 64));
 	char ring_name[RTE_RING_NAMESIZE];
@@ -109,6 +110,7 @@ static int add_receiver(struct dp_path *path, const struct dp_path_config *c,
 	*r = (struct dp_receiver){.source = source,
 		.cfg = {.tick_ns = c->tick_ns,
 			.nets = &path->nets,
+			.ignore = ignore,
 			.waits = c->captures != NULL,
 			.yields = dp_eal_shares_cpus()},
 		.offset_ns = path->offset_ns,
@@ -134,16 +136,16 @@ static int open_captures(
 	const int r = dp_source_file_open(
 		c->captures, c->n_captures, path->pool, c->is_exact, &source, reterr);
 
-	return r < 0 ? r : add_receiver(path, c, source, "capture", reterr);
+	return r < 0 ? r : add_receiver(path, c, source, "capture", c->captures_ignore, reterr);
 }
 
-static int open_port(struct dp_path *path, const struct dp_path_config *c, const char *device,
-	struct dp_err *reterr)
+static int open_port(struct dp_path *path, const struct dp_path_config *c,
+	const struct dp_path_port *port, struct dp_err *reterr)
 {
 	struct dp_source *source;
-	const int r = dp_source_port_open(device, path->pool, &source, reterr);
+	const int r = dp_source_port_open(port->device, port->mtu, path->pool, &source, reterr);
 
-	return r < 0 ? r : add_receiver(path, c, source, device, reterr);
+	return r < 0 ? r : add_receiver(path, c, source, port->device, port->ignore, reterr);
 }
 
 static int open_ports(struct dp_path *path, const struct dp_path_config *c, struct dp_err *reterr)
@@ -153,9 +155,10 @@ static int open_ports(struct dp_path *path, const struct dp_path_config *c, stru
 	for (size_t i = 0; i < c->n_ports; i++) {
 		const uint16_t n_before = path->n_receivers;
 		struct dp_err err = {0};
-		const int r = open_port(path, c, c->ports[i], &err);
+		const int r = open_port(path, c, &c->ports[i], &err);
 
-		(void)snprintf(path->ports[i].name, sizeof(path->ports[i].name), "%s", c->ports[i]);
+		(void)snprintf(
+			path->ports[i].name, sizeof(path->ports[i].name), "%s", c->ports[i].device);
 		path->n_ports++;
 		if (r == 0) {
 			path->ports[i].receiver = path->receivers[path->n_receivers - 1];
@@ -298,8 +301,12 @@ static void sum_receiver(const struct dp_receiver *r, struct dp_path_stats *s)
 	s->frames += dp_counter_get(&r->counters.frames);
 	s->wire_bytes += dp_counter_get(&r->counters.wire_bytes);
 	s->ip_bytes += dp_counter_get(&r->counters.ip_bytes);
-	s->tunnelled += dp_counter_get(&r->counters.tunnelled);
-	s->tagged += dp_counter_get(&r->counters.tagged);
+	for (int e = 0; e < DP_ENCAP_COUNT; e++) {
+		s->encaps.opened[e] += dp_counter_get(&r->counters.encaps.opened[e]);
+		for (int i = 0; i < DP_REFUSAL_COUNT; i++)
+			s->encaps.refused[e][i] += dp_counter_get(
+				&r->counters.encaps.refused[e][i]);
+	}
 	s->lost += source.lost;
 	s->position += source.position;
 	s->size += source.size;

@@ -7,7 +7,10 @@
  * unless stated; the EAL is started before (dataplane/eal.h). */
 
 #include "dataplane/addr.h"
+#include "dataplane/duplicates.h"
+#include "dataplane/encap.h"
 #include "dataplane/err.h"
+#include "dataplane/ignore.h"
 #include "dataplane/outcome.h"
 #include "dataplane/record.h"
 #include "dataplane/stage.h"
@@ -15,6 +18,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+struct dp_path_port {
+	const char *device; // as given to the EAL, "net_tap0,iface=x" too
+	uint16_t mtu; // 0: the largest whose frames fit one mbuf
+	const struct dp_ignore *ignore; // borrowed until the path is closed; NULL: nothing
+};
 
 struct dp_path_config {
 	uint16_t n_workers; // 1 to 64
@@ -25,10 +34,23 @@ struct dp_path_config {
 	bool is_exact; // capture frames in exact-size heap blocks
 	const char *const *captures; // replay these files; NULL: live
 	size_t n_captures;
-	const char *const *ports; // live: devices as given to the EAL, "net_tap0,iface=x" too
+	const struct dp_ignore *captures_ignore; // borrowed as a port's; NULL: nothing
+	const struct dp_path_port *ports; // live
 	size_t n_ports;
+	enum dp_duplicates_mode duplicates;
+	uint64_t duplicate_window_ns;
 	uint64_t not_before_ns; // live event time begins here, or at the clock when that is later
 	struct dp_stage *stages; // n_workers, given
+};
+
+struct dp_datagram_stats {
+	uint64_t fragments, rebuilt, overlapped, expired, evicted, crowded, repeated;
+	uint64_t held; // frames that wait for their datagram now
+};
+
+struct dp_encap_stats {
+	uint64_t opened[DP_ENCAP_COUNT];
+	uint64_t refused[DP_ENCAP_COUNT][DP_REFUSAL_COUNT];
 };
 
 struct dp_port_stats {
@@ -36,6 +58,10 @@ struct dp_port_stats {
 	char down[512]; // why it is down; "" while it is up
 	uint64_t received, lost;
 	uint64_t frames, wire_bytes; // handed to us
+	uint64_t outcomes[DP_OUTCOME_COUNT]; // decided on the port: not those of workers
+	uint64_t handed_on; // frames for workers; frames = handed_on + held + sum of outcomes
+	uint64_t packets, up_packets, ip_bytes; // innermost, handed on
+	struct dp_datagram_stats datagrams;
 	uint64_t position, size; // of a file
 };
 
@@ -44,7 +70,10 @@ struct dp_path_stats {
 	uint64_t outcomes[DP_OUTCOME_COUNT];
 	uint64_t ip_bytes; // innermost, of frames that had an IP packet
 	uint64_t accounted_bytes; // the part credited to endpoints
-	uint64_t tunnelled, tagged;
+	struct dp_encap_stats encaps;
+	struct dp_datagram_stats datagrams;
+	uint64_t copies_looked, copies_seen; // packets looked at for copies; of them copies
+	uint64_t tcp_ended, tcp_one_way[2]; // TCP flows of some packets; of them up only, down only
 	uint64_t flows, flows_evicted, classified_packets;
 	uint64_t postponed, notes_dropped, names_refused, verdicts_cut;
 	uint64_t lost; // before us, as sources report it
@@ -53,6 +82,7 @@ struct dp_path_stats {
 };
 
 struct dp_worker_stats {
+	uint64_t outcomes[DP_OUTCOME_COUNT]; // frames
 	uint64_t packets, ip_bytes, flows, flows_evicted, classified_packets, verdicts_cut;
 	uint64_t names_refused, postponed, busy_ns;
 };

@@ -101,8 +101,9 @@ static void hand_on(struct dp_receiver *r, struct rte_mbuf *m, const struct dp_r
 {
 	struct dp_pkt *p = rte_mbuf_to_priv(m);
 	const uint32_t cap_len = m->data_len < p->wire_bytes ? m->data_len : p->wire_bytes;
-	const enum dp_outcome outcome = dp_packet_parse(rte_pktmbuf_mtod(m, const uint8_t *),
-		cap_len, p->wire_bytes, r->source->link, r->cfg.nets, p);
+	struct dp_walk w;
+	const enum dp_outcome outcome = dp_walk(
+		rte_pktmbuf_mtod(m, const uint8_t *), cap_len, p->wire_bytes, r->source->link, &w);
 
 	dp_count(&r->counters.frames, 1);
 	dp_count(&r->counters.wire_bytes, p->wire_bytes);
@@ -111,9 +112,11 @@ static void hand_on(struct dp_receiver *r, struct rte_mbuf *m, const struct dp_r
 		rte_pktmbuf_free(m);
 		return;
 	}
+	dp_packet_of(&w, r->cfg.nets, p->wire_bytes, p);
 	dp_count(&r->counters.ip_bytes, p->ip_bytes);
-	dp_count(&r->counters.tunnelled, (p->flags & DP_PKT_GTPU) != 0);
-	dp_count(&r->counters.tagged, (p->flags & DP_PKT_VLAN) != 0);
+	dp_count(&r->counters.packets, p->n_packets);
+	dp_count(&r->counters.up_packets, (p->flags & DP_PKT_UP) != 0 ? p->n_packets : 0);
+	dp_walk_count(&w, &r->counters.encaps);
 	p->hash = dp_endpoint_hash(&p->endpoint);
 
 	const uint16_t i = (uint16_t)((uint64_t)p->hash * r->n_workers >> 32);

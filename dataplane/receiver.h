@@ -4,6 +4,7 @@
 /* A receiver: polls one source, opens the frames, hands each packet to the worker of its endpoint
  * and marks the ticks. One thread. */
 
+#include "dataplane/ignore.h"
 #include "dataplane/source.h"
 #include "dataplane/worker.h"
 
@@ -15,16 +16,18 @@ enum { DP_WORKERS_MAX = 64 };
 struct dp_receiver_counters {
 	alignas(64) dp_counter frames;
 	dp_counter wire_bytes;
-	dp_counter
-		outcomes[DP_OUTCOME_COUNT]; // all but ACCOUNTED and NO_ROOM, which are the workers'
+	dp_counter outcomes
+		[DP_OUTCOME_COUNT]; // all but ACCOUNTED and NO_ROOM, which are the workers'; DUPLICATE is both's
 	dp_counter ip_bytes; // innermost, of packets handed on
-	dp_counter tunnelled; // T-PDUs opened
-	dp_counter tagged; // frames with VLAN tags
+	dp_counter packets; // innermost, handed on
+	dp_counter up_packets; // of them sent by endpoints
+	struct dp_encap_counters encaps;
 };
 
 struct dp_receiver_config {
 	uint64_t tick_ns;
 	const struct dp_endpoint_nets *nets; // borrowed
+	const struct dp_ignore *ignore; // borrowed; NULL: nothing is ignored
 	bool waits; // replay: nothing is dropped, and the reader stays two ticks ahead at most
 	bool yields; // shares its CPU
 };

@@ -165,8 +165,8 @@ static int refuse_unknown(const char *device, const char *name, struct dp_err *r
 				 : "its driver refused it and gave no reason");
 }
 
-static int open_named(const char *device, struct rte_mempool *pool, struct dp_source **ret_source,
-	struct dp_err *reterr)
+static int open_named(const char *device, uint16_t mtu, struct rte_mempool *pool,
+	struct dp_source **ret_source, struct dp_err *reterr)
 {
 	static const struct dp_source_ops ops = {
 		.poll = port_poll, .stats = port_stats, .close = port_close};
@@ -193,11 +193,11 @@ static int open_named(const char *device, struct rte_mempool *pool, struct dp_so
 	return 0;
 }
 
-int dp_source_port_open(const char *device, struct rte_mempool *pool, struct dp_source **ret_source,
-	struct dp_err *reterr)
+int dp_source_port_open(const char *device, uint16_t mtu, struct rte_mempool *pool,
+	struct dp_source **ret_source, struct dp_err *reterr)
 {
 	struct dp_err err = {0};
-	const int r = open_named(device, pool, ret_source, &err);
+	const int r = open_named(device, mtu, pool, ret_source, &err);
 
 	if (r < 0 && !may_capture())
 		return dp_fail(reterr, -r,

@@ -193,14 +193,14 @@ static void span(struct dp_usage *u, uint64_t first_ns, uint64_t last_ns)
 }
 
 void dp_usage_add(struct dp_usage_table *t, uint32_t id, uint64_t tick, uint64_t time_ns,
-	unsigned int dir, uint32_t ip_bytes)
+	unsigned int dir, uint32_t n_packets, uint32_t ip_bytes)
 {
 	struct dp_usage_entry *e = open_entry(t, id, tick);
 	const uint64_t slot = time_ns / NS_PER_SLOT;
 
 	span(&e->counts, time_ns, time_ns);
 	e->counts.bytes[dir] += ip_bytes;
-	e->counts.packets[dir]++;
+	e->counts.packets[dir] += n_packets;
 	if (e->last_slot != slot) {
 		e->last_slot = slot;
 		e->counts.active_ms += ACTIVE_SLOT_MS;

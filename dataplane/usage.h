@@ -63,9 +63,9 @@ void dp_usage_fini(struct dp_usage_table *t);
 uint32_t dp_usage_get(struct dp_usage_table *t, const struct dp_usage_key *key);
 void dp_usage_put(struct dp_usage_table *t, uint32_t id);
 
-/* Count one packet. tick: the open one. dir: 0 up, 1 down. Time does not run backwards. */
+/* Count packets. tick: the open one. dir: 0 up, 1 down. Time does not run backwards. */
 void dp_usage_add(struct dp_usage_table *t, uint32_t id, uint64_t tick, uint64_t time_ns,
-	unsigned int dir, uint32_t ip_bytes);
+	unsigned int dir, uint32_t n_packets, uint32_t ip_bytes);
 
 /* Count a flow whose app has become known. tick: the open one or the one being closed. */
 void dp_usage_add_flow(struct dp_usage_table *t, uint32_t id, uint64_t tick, uint64_t time_ns);

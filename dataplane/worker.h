@@ -7,6 +7,7 @@
  * parsed struct dp_pkt, or a tick mark. The worker owns every mbuf until it frees it and transmits
  * nothing. All state here is its thread's; others read only counters and the record ring. */
 
+#include "dataplane/duplicates.h"
 #include "dataplane/err.h"
 #include "dataplane/flow.h"
 #include "dataplane/hosts.h"
@@ -19,7 +20,11 @@
 
 struct rte_ring;
 
-enum { DP_RECEIVERS_MAX = 16, DP_BURST = 32 };
+enum {
+	DP_RECEIVERS_MAX = 16,
+	DP_BURST = 32,
+	DP_ONE_WAY_PACKETS = 4, // fewer say nothing: an unanswered handshake is no one-way mirror
+};
 
 /* Tick marks travel in the rings as odd pointers: everything of ticks <= `tick` has been sent. */
 static inline void *dp_mark_make(uint64_t tick)
@@ -45,11 +50,13 @@ struct dp_worker_config {
 	bool waits; // replay: a full record ring holds the worker instead of postponing
 	bool wants_notes; // post flow notes
 	bool yields; // shares its CPU: give it away when idle
+	enum dp_duplicates_mode duplicates;
+	uint64_t duplicate_window_ns;
 	uint32_t n_records; // of the record ring, a power of two
 };
 
 struct dp_worker_counters {
-	alignas(64) dp_counter outcomes[DP_OUTCOME_COUNT]; // ACCOUNTED and NO_ROOM only
+	alignas(64) dp_counter outcomes[DP_OUTCOME_COUNT]; // ACCOUNTED, NO_ROOM and DUPLICATE only
 	dp_counter ip_bytes; // innermost, of accounted packets
 	dp_counter flows;
 	dp_counter flows_evicted; // the table was full: voids byte-identical replay
@@ -57,6 +64,10 @@ struct dp_worker_counters {
 	dp_counter notes_dropped;
 	dp_counter postponed;
 	dp_counter names_refused; // the name table was full: a flow without its name
+	dp_counter copies_looked; // packets looked at for copies
+	dp_counter copies_seen; // of them copies of one before
+	dp_counter tcp_ended; // TCP flows of at least DP_ONE_WAY_PACKETS packets that ended
+	dp_counter tcp_one_way[2]; // of them with packets in one direction only: up, down
 	dp_counter verdicts_cut; // the classifier had no room: voids byte-identical replay
 	dp_counter busy_tsc; // TSC cycles of rounds that found something to do
 	dp_counter rounds; // polls begun: what a round read through a pointer is let go two later

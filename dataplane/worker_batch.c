@@ -32,7 +32,7 @@ static bool is_syn_ack(const struct dp_pkt *p)
 void dp_worker_batch_run(struct dp_worker *w)
 {
 	struct batch *b = &w->batch;
-	uint64_t ip_bytes = 0;
+	uint64_t ip_bytes = 0, n_frames = 0;
 
 	if (b->n == 0)
 		return;
@@ -49,16 +49,17 @@ void dp_worker_batch_run(struct dp_worker *w)
 				w, f, &b->items[b->item[i]].verdict, w->tick, p->time_ns);
 		}
 		f->bytes[b->is_reverse[i]] += p->ip_bytes;
-		f->packets[b->is_reverse[i]]++;
+		f->packets[b->is_reverse[i]] += p->n_packets;
 		f->counted_ns = p->time_ns;
 		// By the flow, as a verdict moves it: an endpoint that talks to itself is the sender
 		// of both directions.
 		is_src = (f->flags & DP_FLOW_ENDPOINT_IS_SRC) != 0;
 		dp_usage_add(&w->usage, f->usage, w->tick, p->time_ns,
-			is_src == (b->is_reverse[i] != 0), p->ip_bytes);
+			is_src == (b->is_reverse[i] != 0), p->n_packets, p->ip_bytes);
 		ip_bytes += p->ip_bytes;
+		n_frames += p->n_frames;
 	}
-	dp_count(&w->counters.outcomes[DP_OUTCOME_ACCOUNTED], b->n);
+	dp_count(&w->counters.outcomes[DP_OUTCOME_ACCOUNTED], n_frames);
 	dp_count(&w->counters.ip_bytes, ip_bytes);
 	dp_count(&w->counters.classified_packets, b->n_items);
 	rte_pktmbuf_free_bulk(b->mbufs, b->n);
@@ -159,7 +160,7 @@ static void track(struct dp_worker *w, struct dp_flow *f, const struct dp_pkt *p
 		f->flags |= is_reverse ? DP_FLOW_FIN_DST : DP_FLOW_FIN_SRC;
 	if ((p->tcp_flags & DP_TCP_RST) != 0)
 		f->flags |= DP_FLOW_RST;
-	f->n_seen++;
+	f->n_seen += p->n_packets;
 	dp_flow_touch(&w->flows, f, life_of(f), p->time_ns);
 }
 
@@ -180,7 +181,7 @@ void dp_worker_batch_add(struct dp_worker *w, struct rte_mbuf *m)
 	struct dp_flow *f = flow_of(w, p, &is_reverse);
 
 	if (f == NULL) {
-		dp_count(&w->counters.outcomes[DP_OUTCOME_NO_ROOM], 1);
+		dp_count(&w->counters.outcomes[DP_OUTCOME_NO_ROOM], p->n_frames);
 		rte_pktmbuf_free(m);
 		return;
 	}

@@ -59,6 +59,9 @@ static void every_shape_is_described_down_to_its_innermost_packet(void **)
 		assert_int_equal(p.tuple.sport, has_ports ? 50000 : 0);
 		assert_int_equal(p.tuple.dport, has_ports ? 53 : 0);
 		assert_int_equal(p.flags, s->flags | DP_PKT_UP);
+		assert_int_equal(p.encaps, s->encaps);
+		assert_int_equal(p.n_frames, 1);
+		assert_int_equal(p.n_packets, 1);
 		assert_int_equal(p.l3_off, s->l3_off);
 		assert_int_equal(p.ip_bytes, s->ip_bytes);
 		assert_int_equal(p.l3_len, s->ip_bytes);
@@ -256,7 +259,7 @@ static void assert_not_opened(struct frame *f)
 	struct dp_pkt p = {0};
 
 	assert_int_equal(parse(f, DP_LINK_RAW_IP, &p), DP_OUTCOME_ACCOUNTED);
-	assert_int_equal(p.flags & DP_PKT_GTPU, 0);
+	assert_int_equal(p.encaps, 0);
 	assert_int_equal(p.l3_off, 0);
 	assert_int_equal(p.tuple.dport, 2152);
 	assert_addr(&p.tuple.src, OUTER[0]);
@@ -310,16 +313,16 @@ static void a_tunnel_in_a_fragment_stays_closed(void **)
 	assert_not_opened(&f);
 }
 
-static void only_three_tunnels_are_opened(void **)
+static void a_packet_is_opened_six_deep(void **)
 {
 	struct dp_pkt p = {0};
 	struct frame f;
 
 	put_ipv4(&f, 0);
-	for (int i = 0; i < 4; i++)
+	for (int i = 0; i < DP_WALK_IP_MAX; i++)
 		put_tunnel(&f, 0, 0);
 	assert_int_equal(parse(&f, DP_LINK_RAW_IP, &p), DP_OUTCOME_ACCOUNTED);
-	assert_int_equal(p.l3_off, 3 * 36);
+	assert_int_equal(p.l3_off, (DP_WALK_IP_MAX - 1) * 36);
 	assert_addr(&p.tuple.src, OUTER[0]);
 	assert_int_equal(p.tuple.sport, 2152);
 }
@@ -383,7 +386,7 @@ int main(void)
 		cmocka_unit_test(a_chain_of_nine_extension_headers_leaves_a_packet_without_ports),
 		cmocka_unit_test(a_tunnel_that_is_not_sound_stays_closed),
 		cmocka_unit_test(a_tunnel_in_a_fragment_stays_closed),
-		cmocka_unit_test(only_three_tunnels_are_opened),
+		cmocka_unit_test(a_packet_is_opened_six_deep),
 		cmocka_unit_test(a_tunnel_may_leave_from_any_port),
 		cmocka_unit_test(a_tcp_header_is_believed_only_as_far_as_the_packet_goes),
 		cmocka_unit_test(neighbours_of_an_address_plan_spread_over_workers),

@@ -241,18 +241,21 @@ static void cooked2(struct frame *f, int from)
 	frame_sll2(f, 0x8100);
 }
 
+#define ENCAP(name) (UINT32_C(1) << DP_ENCAP_##name)
+
 static const struct shape {
 	void (*build)(struct frame *f, int from);
 	enum dp_link link;
 	uint32_t l3_off, ip_bytes, payload_bytes;
 	uint8_t proto, flags; // besides UP
 	bool is_v6;
+	uint32_t encaps; // set of enum dp_encap
 } shapes[] = {
 	{plain, DP_LINK_ETHERNET, 14, 33, 5, 17, DP_PKT_HAS_PORTS, false},
 	{padded, DP_LINK_ETHERNET, 14, 33, 5, 17, DP_PKT_HAS_PORTS, false},
-	{tagged, DP_LINK_ETHERNET, 18, 33, 5, 17, DP_PKT_HAS_PORTS | DP_PKT_VLAN, false},
-	{double_tagged, DP_LINK_ETHERNET, 22, 33, 5, 17, DP_PKT_HAS_PORTS | DP_PKT_VLAN, false},
-	{four_tags, DP_LINK_ETHERNET, 30, 33, 5, 17, DP_PKT_HAS_PORTS | DP_PKT_VLAN, false},
+	{tagged, DP_LINK_ETHERNET, 18, 33, 5, 17, DP_PKT_HAS_PORTS, false, ENCAP(VLAN)},
+	{double_tagged, DP_LINK_ETHERNET, 22, 33, 5, 17, DP_PKT_HAS_PORTS, false, ENCAP(VLAN)},
+	{four_tags, DP_LINK_ETHERNET, 30, 33, 5, 17, DP_PKT_HAS_PORTS, false, ENCAP(VLAN)},
 	{options, DP_LINK_ETHERNET, 14, 73, 5, 17, DP_PKT_HAS_PORTS, false},
 	{first_fragment, DP_LINK_ETHERNET, 14, 33, 5, 17, DP_PKT_HAS_PORTS | DP_PKT_FRAGMENT,
 		false},
@@ -270,10 +273,10 @@ static const struct shape {
 	{authenticated, DP_LINK_ETHERNET, 14, 77, 5, 17, DP_PKT_HAS_PORTS, true},
 	{eight_extensions, DP_LINK_ETHERNET, 14, 117, 5, 17, DP_PKT_HAS_PORTS, true},
 	{put_ipv6, DP_LINK_RAW_IP, 0, 53, 5, 17, DP_PKT_HAS_PORTS, true},
-	{tunnel, DP_LINK_ETHERNET, 50, 33, 5, 17, DP_PKT_HAS_PORTS | DP_PKT_GTPU, false},
-	{tunnel_with_extensions, DP_LINK_ETHERNET, 66, 53, 5, 17,
-		DP_PKT_HAS_PORTS | DP_PKT_GTPU | DP_PKT_VLAN, true},
-	{nested_tunnel, DP_LINK_ETHERNET, 130, 33, 5, 17, DP_PKT_HAS_PORTS | DP_PKT_GTPU, false},
+	{tunnel, DP_LINK_ETHERNET, 50, 33, 5, 17, DP_PKT_HAS_PORTS, false, ENCAP(GTPU)},
+	{tunnel_with_extensions, DP_LINK_ETHERNET, 66, 53, 5, 17, DP_PKT_HAS_PORTS, true,
+		ENCAP(VLAN) | ENCAP(GTPU)},
+	{nested_tunnel, DP_LINK_ETHERNET, 130, 33, 5, 17, DP_PKT_HAS_PORTS, false, ENCAP(GTPU)},
 	{cooked, DP_LINK_SLL, 16, 33, 5, 17, DP_PKT_HAS_PORTS, false},
-	{cooked2, DP_LINK_SLL2, 24, 53, 5, 17, DP_PKT_HAS_PORTS | DP_PKT_VLAN, true},
+	{cooked2, DP_LINK_SLL2, 24, 53, 5, 17, DP_PKT_HAS_PORTS, true, ENCAP(VLAN)},
 };

@@ -45,7 +45,7 @@ static void a_port_takes_frames_with_a_tunnel_around_a_full_packet(void **)
 	uint16_t id, mtu = 0;
 
 	assert_int_equal(rte_eth_dev_get_port_by_name("net_null0", &id), 0);
-	if (dp_source_port_open("net_null0", pool, &source, &err) < 0)
+	if (dp_source_port_open("net_null0", 0, pool, &source, &err) < 0)
 		fail_msg("%s", err.text);
 	assert_int_equal(rte_eth_dev_get_mtu(id, &mtu), 0);
 	assert_in_range(mtu, GTPU_MTU, RTE_MBUF_DEFAULT_DATAROOM);

@@ -65,9 +65,9 @@ static void an_entry_collects_a_tick_and_becomes_one_record(void **)
 
 	const uint32_t id = get(&r, 7, 10);
 
-	dp_usage_add(&r.t, id, 5, 5 * S, 0, 100);
-	dp_usage_add(&r.t, id, 5, 5 * S + 50 * MS, 1, 1000);
-	dp_usage_add(&r.t, id, 5, 5 * S + 100 * MS, 1, 1);
+	dp_usage_add(&r.t, id, 5, 5 * S, 0, 1, 100);
+	dp_usage_add(&r.t, id, 5, 5 * S + 50 * MS, 1, 1, 1000);
+	dp_usage_add(&r.t, id, 5, 5 * S + 100 * MS, 1, 1, 1);
 	dp_usage_add_flow(&r.t, id, 5, 5 * S);
 	assert_nothing_posted(&r);
 	dp_usage_close_tick(&r.t, 6);
@@ -107,7 +107,7 @@ static void a_move_follows_the_usage_of_its_entry(void **)
 
 	dp_usage_move(&r.t, id, 5, &nothing); // known from the first packet on
 	dp_usage_move(&r.t, id, 5, &undecided);
-	dp_usage_add(&r.t, id, 5, 5 * S, 0, 100);
+	dp_usage_add(&r.t, id, 5, 5 * S, 0, 1, 100);
 	dp_usage_close_tick(&r.t, 6);
 	assert_true(dp_usage_flush(&r.t, 256));
 	assert_int_equal(take(&r).kind, DP_RECORD_USAGE);
@@ -127,7 +127,7 @@ static void a_flush_is_done_in_slices_and_says_when_nothing_is_left(void **)
 
 	rig_init(&r, N, 64);
 	for (unsigned int i = 0; i < N; i++)
-		dp_usage_add(&r.t, get(&r, (uint8_t)i, 10), 5, 5 * S, 0, i);
+		dp_usage_add(&r.t, get(&r, (uint8_t)i, 10), 5, 5 * S, 0, 1, i);
 	dp_usage_close_tick(&r.t, 6);
 	assert_false(dp_usage_flush(&r.t, 4));
 	assert_int_equal(dp_ring_count(r.ring), 4);
@@ -147,9 +147,9 @@ static void an_entry_touched_in_the_next_tick_is_posted_first(void **)
 
 	const uint32_t id = get(&r, 7, 10);
 
-	dp_usage_add(&r.t, id, 5, 5 * S, 0, 100);
+	dp_usage_add(&r.t, id, 5, 5 * S, 0, 1, 100);
 	dp_usage_close_tick(&r.t, 6);
-	dp_usage_add(&r.t, id, 6, 6 * S, 0, 7); // before its turn in the flush
+	dp_usage_add(&r.t, id, 6, 6 * S, 0, 1, 7); // before its turn in the flush
 	x = take(&r);
 	assert_int_equal(x.tick, 5);
 	assert_int_equal(x.usage.bytes[0], 100);
@@ -175,7 +175,7 @@ static void a_full_ring_postpones_into_the_open_tick_and_loses_no_byte(void **)
 		ids[i] = get(&r, (uint8_t)i, 10);
 	for (uint64_t tick = 5; tick < 30; tick++) {
 		for (unsigned int i = 0; i < N && tick < 10; i++) {
-			dp_usage_add(&r.t, ids[i], tick, tick * S, i % 2, 100 + i);
+			dp_usage_add(&r.t, ids[i], tick, tick * S, i % 2, 1, 100 + i);
 			want += 100 + i;
 		}
 		dp_usage_close_tick(&r.t, tick + 1);
@@ -203,7 +203,7 @@ static void a_move_that_finds_no_room_waits_and_its_usage_is_not_said_twice(void
 
 	const uint32_t id = get(&r, 7, 10);
 
-	dp_usage_add(&r.t, id, 5, 5 * S, 0, 100);
+	dp_usage_add(&r.t, id, 5, 5 * S, 0, 1, 100);
 	dp_usage_move(&r.t, id, 5, &undecided);
 	dp_usage_close_tick(&r.t, 6);
 	assert_true(dp_usage_flush(&r.t, 256));
@@ -227,7 +227,7 @@ static void an_entry_lives_while_it_is_referred_to_or_has_something_to_say(void 
 	assert_int_equal(get(&r, 7, 10), id); // a second reference
 	assert_int_equal(get(&r, 8, 10), DP_USAGE_NONE); // no room for another
 	dp_usage_put(&r.t, id);
-	dp_usage_add(&r.t, id, 5, 5 * S, 0, 100);
+	dp_usage_add(&r.t, id, 5, 5 * S, 0, 1, 100);
 	dp_usage_put(&r.t, id);
 	assert_int_equal(get(&r, 8, 10), DP_USAGE_NONE); // not yet reported
 	dp_usage_close_tick(&r.t, 6);

@@ -206,6 +206,8 @@ static void describe(struct dp_pkt *p, const struct rig_packet *s)
 		.endpoint = client,
 		.time_ns = s->ms * 1000000,
 		.wire_bytes = s->ip_bytes + 14,
+		.n_frames = 1,
+		.n_packets = 1,
 		.ip_bytes = s->ip_bytes,
 		.l3_len = s->ip_bytes,
 		.payload_bytes = s->is_empty ? 0 : s->ip_bytes - 20,

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+/* What of a port's traffic is not ours: frames that match end as DP_OUTCOME_IGNORED. */
+
+#include "dataplane/addr.h"
+#include "dataplane/walk.h"
+
+enum { DP_IGNORE_NETS_MAX = 64, DP_VLAN_IDS = 4096 };
+
+/* Read-only after start. All zero: nothing is ignored. */
+struct dp_ignore {
+	uint64_t vlans[DP_VLAN_IDS / 64]; // bit per VLAN id
+	struct dp_prefix nets[DP_IGNORE_NETS_MAX];
+	uint16_t n_nets;
+	bool has_vlans;
+};
+
+void dp_ignore_vlan(struct dp_ignore *ignore, uint16_t vlan_id);
+
+/* Whether one of the frame's first VLAN ids (DP_WALK_VLANS_MAX) is listed, or an address of its
+ * innermost packet lies in a listed prefix. Pure. */
+bool dp_ignore_matches(const struct dp_ignore *ignore, const struct dp_walk *w);

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "dataplane/walk_step.h"
+
+#include <netinet/in.h>
+
+/* Tunnels known by a port number only: other traffic may use it, so what lies inside must be sound
+ * to the last byte. */
+static const uint32_t GUESSED = UINT32_C(1) << DP_ENCAP_GTPU | UINT32_C(1) << DP_ENCAP_VXLAN |
+	UINT32_C(1) << DP_ENCAP_GENEVE | UINT32_C(1) << DP_ENCAP_TEREDO |
+	UINT32_C(1) << DP_ENCAP_L2TP;
+
+static enum dp_refusal refusal_of(enum dp_outcome r)
+{
+	switch (r) {
+	case DP_OUTCOME_TRUNCATED:
+		return DP_REFUSAL_TRUNCATED;
+	case DP_OUTCOME_MALFORMED:
+		return DP_REFUSAL_MALFORMED;
+	default:
+		return DP_REFUSAL_NOT_IP;
+	}
+}
+
+static enum dp_outcome outcome_of(enum dp_refusal reason)
+{
+	switch (reason) {
+	case DP_REFUSAL_TRUNCATED:
+		return DP_OUTCOME_TRUNCATED;
+	case DP_REFUSAL_MALFORMED:
+		return DP_OUTCOME_MALFORMED;
+	case DP_REFUSAL_UNSUPPORTED:
+		return DP_OUTCOME_UNSUPPORTED;
+	case DP_REFUSAL_TOO_DEEP:
+		return DP_OUTCOME_TOO_DEEP;
+	default:
+		return DP_OUTCOME_NOT_IP;
+	}
+}
+
+static enum dp_step not_opened(struct dp_walk *w, enum dp_outcome why)
+{
+	if (w->pending != 0)
+		return dp_refuse(w, w->encap, refusal_of(why));
+	return dp_give_up(w, why);
+}
+
+/* IP packets directly in one another are encapsulations without a header of their own. */
+static void open_ip_in_ip(struct dp_walk *w, bool is_ipv6)
+{
+	static const uint8_t encap[2][2] = {
+		{DP_ENCAP_IPIP, DP_ENCAP_6IN4}, {DP_ENCAP_4IN6, DP_ENCAP_6IN6}};
+
+	if (w->n_ip > 0 && w->pending == 0)
+		dp_open(w, encap[!dp_addr_is_v4(&w->ip.src)][is_ipv6]);
+}
+
+static enum dp_step step_ip(struct dp_walk *w, bool is_ipv6)
+{
+	const struct dp_walk before = *w;
+	struct dp_ip ip;
+	enum dp_outcome r;
+
+	open_ip_in_ip(w, is_ipv6);
+	if (w->n_ip == DP_WALK_IP_MAX)
+		return dp_refuse(w, w->encap, DP_REFUSAL_TOO_DEEP);
+	r = is_ipv6 ? dp_step_ipv6(w, &ip) : dp_step_ipv4(w, &ip);
+	if (r == DP_OUTCOME_ACCOUNTED && ip.is_overlong && (w->pending & GUESSED) != 0)
+		r = DP_OUTCOME_MALFORMED;
+	if (r != DP_OUTCOME_ACCOUNTED) {
+		w->off = before.off;
+		w->end = before.end;
+		w->wire_end = before.wire_end;
+		return not_opened(w, r);
+	}
+	w->ip = ip;
+	w->n_ip++;
+	w->encaps |= w->pending;
+	w->pending = 0;
+	return DP_STEP_L4;
+}
+
+static enum dp_step step_any_ip(struct dp_walk *w)
+{
+	if (!dp_has(w, 1))
+		return not_opened(w, DP_OUTCOME_TRUNCATED);
+	switch (*dp_at(w) >> 4) {
+	case 4:
+		return step_ip(w, false);
+	case 6:
+		return step_ip(w, true);
+	default:
+		return not_opened(w, DP_OUTCOME_MALFORMED);
+	}
+}
+
+/* What the innermost packet carries may be a tunnel. */
+static enum dp_step step_l4(struct dp_walk *w)
+{
+	if (w->ip.is_fragment || !w->ip.has_l4)
+		return DP_STEP_END;
+	switch (w->ip.proto) {
+	case IPPROTO_UDP:
+		return dp_has(w, 8) ? dp_step_udp(w) : DP_STEP_END;
+	default:
+		return DP_STEP_END;
+	}
+}
+
+static enum dp_step take(struct dp_walk *w, enum dp_step step)
+{
+	switch (step) {
+	case DP_STEP_ETHERNET:
+		return dp_step_ethernet(w);
+	case DP_STEP_ETHERTYPE:
+		return dp_step_ethertype(w);
+	case DP_STEP_LLC:
+	case DP_STEP_MPLS:
+	case DP_STEP_PPPOE:
+	case DP_STEP_PPP:
+		return dp_give_up(w, DP_OUTCOME_UNSUPPORTED);
+	case DP_STEP_IP:
+		return step_any_ip(w);
+	case DP_STEP_IPV4:
+		return step_ip(w, false);
+	case DP_STEP_IPV6:
+		return step_ip(w, true);
+	case DP_STEP_L4:
+		return step_l4(w);
+	case DP_STEP_END:
+		break;
+	}
+	return DP_STEP_END;
+}
+
+static enum dp_outcome go_on(struct dp_walk *w, enum dp_step step)
+{
+	for (; step != DP_STEP_END; step = take(w, step)) {
+		if (w->n_steps++ < DP_WALK_STEPS_MAX)
+			continue;
+		step = w->pending != 0 ? dp_refuse(w, w->encap, DP_REFUSAL_TOO_DEEP)
+				       : dp_give_up(w, DP_OUTCOME_TOO_DEEP);
+		break;
+	}
+	if (w->n_ip > 0)
+		return DP_OUTCOME_ACCOUNTED;
+	return w->refused == DP_REFUSED_NONE ? w->outcome : outcome_of(w->reason);
+}
+
+enum dp_outcome dp_walk(const uint8_t *frame, uint32_t cap_len, uint32_t wire_len,
+	enum dp_link link, struct dp_walk *w)
+{
+	*w = (struct dp_walk){.frame = frame,
+		.end = cap_len,
+		.wire_end = wire_len,
+		.refused = DP_REFUSED_NONE,
+		.outcome = DP_OUTCOME_NOT_IP};
+	return go_on(w, dp_step_link(w, link));
+}
+
+bool dp_walk_is_tunnel(const struct dp_walk *fragment)
+{
+	struct dp_walk w = *fragment;
+
+	w.ip.is_fragment = false;
+	w.wire_end = UINT32_MAX;
+	(void)go_on(&w, DP_STEP_L4);
+	return w.n_ip > fragment->n_ip;
+}
+
+enum dp_outcome dp_walk_rebuilt(const struct dp_walk *first, const uint8_t *packet,
+	uint32_t cap_len, uint32_t wire_len, struct dp_walk *w)
+{
+	struct dp_walk before = *first; // ret_walk may be the same
+
+	*w = before;
+	w->frame = packet;
+	w->off = 0;
+	w->end = cap_len;
+	w->wire_end = wire_len;
+	w->n_ip--; // this one again, whole now
+	w->encaps = 0;
+	w->pending = before.encaps;
+	w->refused = DP_REFUSED_NONE;
+	return go_on(w, DP_STEP_IP);
+}
+
+void dp_walk_count(const struct dp_walk *w, struct dp_encap_counters *counters)
+{
+	for (uint32_t set = w->encaps; set != 0; set &= set - 1)
+		dp_count(&counters->opened[__builtin_ctz(set)], 1);
+	if (w->refused != DP_REFUSED_NONE)
+		dp_count(&counters->refused[w->refused][w->reason], 1);
+}

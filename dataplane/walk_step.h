@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+/* The steps of a walk, shared by the files that make it up and by nobody else:
+ *
+ *   walk.c         the loop, what counts as opened, tags and their bounds
+ *   walk_link.c    what a frame begins with; ethertypes; LLC and SNAP
+ *   walk_ip.c      IPv4, IPv6 and its extension headers
+ *   walk_mpls.c    labels, what lies under them
+ *   walk_ppp.c     PPP, HDLC, PPPoE
+ *   walk_wlan.c    radiotap, IEEE 802.11
+ *   walk_gre.c     GRE, ERSPAN
+ *   walk_udp.c     which port means which tunnel; VXLAN, GENEVE, Teredo, L2TP
+ *   walk_gtpu.c    GTP-U
+ *
+ * A step looks at the header at the cursor, moves the cursor behind it and says what stands there.
+ * It never reads a byte it has not asked dp_has() for. */
+
+#include "dataplane/walk.h"
+
+#include <stddef.h>
+
+enum dp_step {
+	DP_STEP_END, // nothing more to open
+	DP_STEP_ETHERNET,
+	DP_STEP_ETHERTYPE, // w->ethertype names it
+	DP_STEP_LLC,
+	DP_STEP_MPLS,
+	DP_STEP_PPPOE,
+	DP_STEP_PPP,
+	DP_STEP_IP, // version by its first four bits
+	DP_STEP_IPV4,
+	DP_STEP_IPV6,
+	DP_STEP_L4, // of w->ip, by its protocol
+};
+
+enum {
+	DP_ETHERTYPE_IPV4 = 0x0800,
+	DP_ETHERTYPE_TEB = 0x6558, // Transparent Ethernet Bridging, RFC 1701
+	DP_ETHERTYPE_IPV6 = 0x86dd,
+	DP_ETHERTYPE_PPP = 0x880b, // RFC 2637
+	DP_ETHERTYPE_MPLS = 0x8847,
+	DP_ETHERTYPE_MPLS_MULTICAST = 0x8848,
+	DP_ETHERTYPE_PPPOE_DISCOVERY = 0x8863,
+	DP_ETHERTYPE_PPPOE_SESSION = 0x8864,
+	DP_ETHERTYPE_ERSPAN = 0x88be, // I and II
+	DP_ETHERTYPE_ERSPAN3 = 0x22eb,
+};
+
+static inline uint16_t dp_be16(const uint8_t *p)
+{
+	return (uint16_t)(p[0] << 8 | p[1]);
+}
+
+static inline uint32_t dp_be32(const uint8_t *p)
+{
+	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+/* Whether `need` captured bytes stand at the cursor. */
+static inline bool dp_has(const struct dp_walk *w, uint32_t need)
+{
+	return w->end >= w->off && w->end - w->off >= need;
+}
+
+static inline const uint8_t *dp_at(const struct dp_walk *w)
+{
+	return w->frame + w->off;
+}
+
+/* The next `len` bytes are all that belongs to what is opened (len counts from the cursor). False,
+ * and nothing changed, when the enclosing headers have fewer. */
+static inline bool dp_limit(struct dp_walk *w, uint32_t len)
+{
+	if (w->off > w->wire_end || len > w->wire_end - w->off)
+		return false;
+	w->wire_end = w->off + len;
+	if (w->wire_end < w->end)
+		w->end = w->wire_end;
+	return true;
+}
+
+/* `encap` was recognised and its header is passed; it counts once an IP packet lies inside. */
+static inline void dp_open(struct dp_walk *w, enum dp_encap encap)
+{
+	w->pending |= UINT32_C(1) << encap;
+	w->encap = (uint8_t)encap;
+}
+
+/* `encap` is not opened. The walk ends here; the first refusal stays. */
+static inline enum dp_step dp_refuse(struct dp_walk *w, enum dp_encap encap, enum dp_refusal reason)
+{
+	if (w->refused == DP_REFUSED_NONE) {
+		w->refused = (uint8_t)encap;
+		w->reason = (uint8_t)reason;
+	}
+	return DP_STEP_END;
+}
+
+/* The frame has no packet for us, for a reason of the link layer itself. The walk ends here. */
+static inline enum dp_step dp_give_up(struct dp_walk *w, enum dp_outcome why)
+{
+	w->outcome = (uint8_t)why;
+	return DP_STEP_END;
+}
+
+/* walk_link.c. dp_step_link: the frame's first header. */
+enum dp_step dp_step_link(struct dp_walk *w, enum dp_link link);
+enum dp_step dp_step_ethernet(struct dp_walk *w);
+enum dp_step dp_step_ethertype(struct dp_walk *w);
+enum dp_step dp_step_llc(struct dp_walk *w);
+
+/* walk_ip.c. On success ip is written, the cursor stands at the L4 header and the walk's end where
+ * the packet ends. Returns DP_OUTCOME_ACCOUNTED or why it is no IP packet. */
+enum dp_outcome dp_step_ipv4(struct dp_walk *w, struct dp_ip *ret_ip);
+enum dp_outcome dp_step_ipv6(struct dp_walk *w, struct dp_ip *ret_ip);
+
+/* walk_udp.c. The cursor stands at a UDP header, 8 bytes of which were captured. */
+enum dp_step dp_step_udp(struct dp_walk *w);
+
+/* walk_gtpu.c. The cursor stands behind the UDP header. */
+enum dp_step dp_step_gtpu(struct dp_walk *w);
