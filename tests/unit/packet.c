@@ -8,9 +8,9 @@
 #include <cmocka.h>
 
 #include "tests/unit/packet_shapes.h"
+#include "tests/unit/walk_check.h"
 
 #include <netinet/in.h>
-#include <stdlib.h>
 
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -112,74 +112,13 @@ static void two_inside_addresses_are_ambiguous_whoever_sends(void **)
 	assert_int_equal(p[0].flags ^ p[1].flags, DP_PKT_UP);
 }
 
-/* What holds of any bytes. */
-static void assert_sound(const struct dp_pkt *p, uint32_t cap_len, uint32_t wire_len)
-{
-	assert_true(p->l3_off <= cap_len && p->l3_len <= cap_len - p->l3_off);
-	assert_true(p->ip_bytes <= wire_len - p->l3_off);
-	assert_true(p->l3_len <= p->ip_bytes);
-	assert_true(p->payload_bytes <= p->ip_bytes);
-	assert_int_equal(p->wire_bytes, wire_len);
-	assert_true((p->flags & DP_PKT_HAS_PORTS) != 0 || p->tuple.sport + p->tuple.dport == 0);
-}
-
-static void every_truncation_is_survived_and_never_read_past(void **)
-{
-	for (size_t i = 0; i < LENGTH(shapes); i++) {
-		const struct shape *s = &shapes[i];
-		struct dp_pkt whole = {0};
-		struct frame f;
-
-		s->build(&f, 0);
-		assert_int_equal(parse(&f, s->link, &whole), DP_OUTCOME_ACCOUNTED);
-		for (uint32_t len = 0; len <= frame_len(&f); len++) {
-			uint8_t *block = malloc(len > 0 ? len : 1);
-			struct dp_pkt cut = {.ip_bytes = 42}, is_short = {.ip_bytes = 42};
-			enum dp_outcome r;
-
-			assert_non_null(block);
-			memcpy(block, frame_bytes(&f), len);
-			// Cut by a snap length: the wire had it all.
-			r = dp_packet_parse(block, len, frame_len(&f), s->link, &nets, &cut);
-			if (r == DP_OUTCOME_ACCOUNTED)
-				assert_sound(&cut, len, frame_len(&f));
-			else
-				assert_int_equal(cut.ip_bytes, 42);
-			if (r == DP_OUTCOME_ACCOUNTED && cut.l3_off == whole.l3_off)
-				assert_int_equal(cut.ip_bytes, whole.ip_bytes);
-			// Cut before the wire.
-			r = dp_packet_parse(block, len, len, s->link, &nets, &is_short);
-			if (r == DP_OUTCOME_ACCOUNTED)
-				assert_sound(&is_short, len, len);
-			else
-				assert_int_equal(is_short.ip_bytes, 42);
-			free(block);
-		}
-	}
-}
-
-static void every_single_bit_may_flip(void **)
+static void every_truncation_and_every_flipped_bit_is_survived(void **)
 {
 	for (size_t i = 0; i < LENGTH(shapes); i++) {
 		struct frame f;
 
 		shapes[i].build(&f, 0);
-
-		const uint32_t len = frame_len(&f);
-		uint8_t *block = malloc(len);
-
-		assert_non_null(block);
-		memcpy(block, frame_bytes(&f), len);
-		for (uint32_t bit = 0; bit < len * 8; bit++) {
-			struct dp_pkt p = {0};
-
-			block[bit / 8] ^= (uint8_t)(1 << bit % 8);
-			if (dp_packet_parse(block, len, len, shapes[i].link, &nets, &p) ==
-				DP_OUTCOME_ACCOUNTED)
-				assert_sound(&p, len, len);
-			block[bit / 8] ^= (uint8_t)(1 << bit % 8);
-		}
-		free(block);
+		walk_check_mutants(frame_bytes(&f), frame_len(&f), shapes[i].link);
 	}
 }
 
@@ -378,8 +317,7 @@ int main(void)
 		cmocka_unit_test(every_shape_is_described_down_to_its_innermost_packet),
 		cmocka_unit_test(turning_a_packet_round_changes_only_the_direction),
 		cmocka_unit_test(two_inside_addresses_are_ambiguous_whoever_sends),
-		cmocka_unit_test(every_truncation_is_survived_and_never_read_past),
-		cmocka_unit_test(every_single_bit_may_flip),
+		cmocka_unit_test(every_truncation_and_every_flipped_bit_is_survived),
 		cmocka_unit_test(what_has_no_packet_for_us_says_why),
 		cmocka_unit_test(an_ip_header_that_contradicts_itself_is_malformed),
 		cmocka_unit_test(an_ip_length_beyond_the_frame_credits_what_the_frame_holds),
