@@ -51,7 +51,7 @@ static void open_ip_in_ip(struct dp_walk *w, bool is_ipv6)
 		{DP_ENCAP_IPIP, DP_ENCAP_6IN4}, {DP_ENCAP_4IN6, DP_ENCAP_6IN6}};
 
 	if (w->n_ip > 0 && w->pending == 0)
-		dp_open(w, encap[!dp_addr_is_v4(&w->ip.src)][is_ipv6]);
+		dp_open(w, encap[w->frame[w->ip.off] >> 4 == 6][is_ipv6]);
 }
 
 static enum dp_step step_ip(struct dp_walk *w, bool is_ipv6)
@@ -88,8 +88,8 @@ static enum dp_step step_any_ip(struct dp_walk *w)
 		return step_ip(w, false);
 	case 6:
 		return step_ip(w, true);
-	default:
-		return not_opened(w, DP_OUTCOME_MALFORMED);
+	default: // a tunnel that does not name what it carries may carry anything
+		return not_opened(w, w->pending != 0 ? DP_OUTCOME_NOT_IP : DP_OUTCOME_MALFORMED);
 	}
 }
 
@@ -101,6 +101,12 @@ static enum dp_step step_l4(struct dp_walk *w)
 	switch (w->ip.proto) {
 	case IPPROTO_UDP:
 		return dp_has(w, 8) ? dp_step_udp(w) : DP_STEP_END;
+	case IPPROTO_IPIP:
+		return DP_STEP_IPV4;
+	case IPPROTO_IPV6:
+		return DP_STEP_IPV6;
+	case IPPROTO_GRE:
+		return dp_step_gre(w);
 	default:
 		return DP_STEP_END;
 	}
@@ -181,7 +187,14 @@ enum dp_outcome dp_walk_rebuilt(const struct dp_walk *first, const uint8_t *pack
 	w->encaps = 0;
 	w->pending = before.encaps;
 	w->refused = DP_REFUSED_NONE;
-	return go_on(w, DP_STEP_IP);
+
+	const enum dp_outcome r = go_on(w, DP_STEP_IP);
+
+	if (w->n_ip == 0 || w->n_ip >= before.n_ip)
+		return r;
+	w->n_ip = 0; // the packets around it are of other frames
+	w->encaps = 0;
+	return outcome_of(w->reason);
 }
 
 void dp_walk_count(const struct dp_walk *w, struct dp_encap_counters *counters)

@@ -9,8 +9,8 @@
  *   walk_mpls.c    labels, what lies under them
  *   walk_ppp.c     PPP, HDLC, PPPoE
  *   walk_wlan.c    radiotap, IEEE 802.11
- *   walk_gre.c     GRE, ERSPAN
- *   walk_udp.c     which port means which tunnel; VXLAN, GENEVE, Teredo, L2TP
+ *   walk_gre.c     GRE
+ *   walk_udp.c     which port means which tunnel
  *   walk_gtpu.c    GTP-U
  *
  * A step looks at the header at the cursor, moves the cursor behind it and says what stands there.
@@ -114,6 +114,9 @@ enum dp_step dp_step_llc(struct dp_walk *w);
  * the packet ends. Returns DP_OUTCOME_ACCOUNTED or why it is no IP packet. */
 enum dp_outcome dp_step_ipv4(struct dp_walk *w, struct dp_ip *ret_ip);
 enum dp_outcome dp_step_ipv6(struct dp_walk *w, struct dp_ip *ret_ip);
+
+/* walk_gre.c. The cursor stands at a GRE header. */
+enum dp_step dp_step_gre(struct dp_walk *w);
 
 /* walk_udp.c. The cursor stands at a UDP header, 8 bytes of which were captured. */
 enum dp_step dp_step_udp(struct dp_walk *w);
