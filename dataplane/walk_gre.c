@@ -25,7 +25,7 @@ static uint32_t fields_len(uint16_t flags, uint16_t fields)
 	return (uint32_t)__builtin_popcount(flags & fields) * FIELD_LEN;
 }
 
-static enum dp_step inside(struct dp_walk *w, uint16_t type)
+static enum dp_step inside(struct dp_walk *w, uint16_t type, bool has_sequence)
 {
 	switch (type) {
 	case DP_ETHERTYPE_IPV4:
@@ -40,6 +40,9 @@ static enum dp_step inside(struct dp_walk *w, uint16_t type)
 		return DP_STEP_ETHERNET;
 	case DP_ETHERTYPE_PPP:
 		return DP_STEP_PPP;
+	case DP_ETHERTYPE_ERSPAN:
+	case DP_ETHERTYPE_ERSPAN3:
+		return dp_step_erspan(w, type, has_sequence);
 	case 0: // a keepalive of Cisco's
 		return dp_refuse(w, DP_ENCAP_GRE, DP_REFUSAL_NOT_USER_DATA);
 	case TYPE_WCCP:
@@ -62,7 +65,7 @@ static enum dp_step version0(struct dp_walk *w, uint16_t flags, uint16_t type)
 		return dp_refuse(w, DP_ENCAP_GRE, DP_REFUSAL_TRUNCATED);
 	w->off += len;
 	dp_open(w, DP_ENCAP_GRE);
-	return inside(w, type);
+	return inside(w, type, (flags & SEQUENCE) != 0);
 }
 
 /* RFC 2637 4.1, of PPTP: the key is payload length and call id, and always there. */

@@ -10,6 +10,7 @@
  *   walk_ppp.c     PPP, HDLC, PPPoE
  *   walk_wlan.c    radiotap, IEEE 802.11
  *   walk_gre.c     GRE
+ *   walk_erspan.c  what GRE brings from a mirror
  *   walk_udp.c     which port means which tunnel
  *   walk_gtpu.c    GTP-U
  *
@@ -117,6 +118,9 @@ enum dp_outcome dp_step_ipv6(struct dp_walk *w, struct dp_ip *ret_ip);
 
 /* walk_gre.c. The cursor stands at a GRE header. */
 enum dp_step dp_step_gre(struct dp_walk *w);
+
+/* walk_erspan.c. The cursor stands behind the GRE header, whose protocol type is `type`. */
+enum dp_step dp_step_erspan(struct dp_walk *w, uint16_t type, bool has_sequence);
 
 /* walk_udp.c. The cursor stands at a UDP header, 8 bytes of which were captured. */
 enum dp_step dp_step_udp(struct dp_walk *w);

@@ -55,6 +55,25 @@ static inline uint8_t *frame_pptp(struct frame *f, uint16_t flags, uint16_t call
 	return frame_put(f, word, sizeof(word));
 }
 
+/* draft-foschiano-erspan-03 4.2: VLAN 0, no class, session. */
+static inline uint8_t *frame_erspan2(struct frame *f, uint16_t session)
+{
+	uint8_t h[8] = {0x10};
+
+	frame_set16(h + 2, session);
+	return frame_put(f, h, sizeof(h));
+}
+
+/* draft-foschiano-erspan-03 4.3. */
+static inline uint8_t *frame_erspan3(
+	struct frame *f, uint16_t session, uint8_t frame_type, bool has_subheader)
+{
+	uint8_t h[20] = {0x20, [10] = (uint8_t)(0x80 | frame_type << 2), [11] = has_subheader};
+
+	frame_set16(h + 2, session);
+	return frame_put(f, h, has_subheader ? 20 : 12);
+}
+
 /* 3GPP TS 29.281 5.1: flags 0x02 sequence number, 0x01 N-PDU number. */
 static inline uint8_t *frame_gtpu_numbered(struct frame *f, uint32_t teid, uint8_t flags)
 {

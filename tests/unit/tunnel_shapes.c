@@ -98,7 +98,7 @@ static void ip_in_limited_ipv6(struct frame *f, int from)
 	in_v6(f, from, IPPROTO_HOPOPTS);
 }
 
-/* --- GRE -------------------------------------------------------------------------------------- */
+/* --- GRE, ERSPAN ------------------------------------------------------------------------------ */
 
 static void gre(struct frame *f, int from)
 {
@@ -130,6 +130,44 @@ static void nvgre(struct frame *f, int from)
 {
 	in_tagged_ethernet(f);
 	frame_gre(f, GRE_KEY, 0x6558, (uint32_t)IDS[from] << 8);
+	in_v4(f, from, IPPROTO_GRE);
+}
+
+static void erspan1(struct frame *f, int from)
+{
+	in_ethernet(f);
+	frame_gre(f, 0, 0x88be, 0);
+	in_v4(f, from, IPPROTO_GRE);
+}
+
+static void erspan2(struct frame *f, int from)
+{
+	in_tagged_ethernet(f);
+	frame_erspan2(f, IDS[from]);
+	frame_gre(f, GRE_SEQUENCE, 0x88be, 0);
+	in_v4(f, from, IPPROTO_GRE);
+}
+
+static void erspan3(struct frame *f, int from)
+{
+	in_ethernet(f);
+	frame_erspan3(f, IDS[from], 0, false);
+	frame_gre(f, GRE_SEQUENCE, 0x22eb, 0);
+	in_v4(f, from, IPPROTO_GRE);
+}
+
+static void erspan3_with_subheader(struct frame *f, int from)
+{
+	in_ethernet(f);
+	frame_erspan3(f, IDS[from], 0, true);
+	frame_gre(f, GRE_SEQUENCE | GRE_KEY, 0x22eb, 0);
+	in_v4(f, from, IPPROTO_GRE);
+}
+
+static void erspan3_ip(struct frame *f, int from)
+{
+	frame_erspan3(f, IDS[from], 2, true);
+	frame_gre(f, 0, 0x22eb, 0);
 	in_v4(f, from, IPPROTO_GRE);
 }
 
@@ -178,6 +216,11 @@ const struct tunnel_shape tunnel_shapes[] = {
 	{"GRE in IPv6", gre_in_ipv6, E(GRE), BOTH},
 	{"GRE with Ethernet", gre_ethernet, E(GRE), BOTH},
 	{"NVGRE with a tag", nvgre, E(GRE) | E(VLAN), BOTH},
+	{"ERSPAN I", erspan1, E(GRE) | E(ERSPAN), BOTH},
+	{"ERSPAN II with a tag", erspan2, E(GRE) | E(ERSPAN) | E(VLAN), BOTH},
+	{"ERSPAN III", erspan3, E(GRE) | E(ERSPAN), BOTH},
+	{"ERSPAN III with subheader", erspan3_with_subheader, E(GRE) | E(ERSPAN), BOTH},
+	{"ERSPAN III with IP", erspan3_ip, E(GRE) | E(ERSPAN), BOTH},
 	{"GTP-U", gtpu, E(GTPU), BOTH, {2152, 2152}, true},
 	{"GTP-U with extensions", gtpu_with_extensions, E(GTPU), BOTH, {40000, 2152}, true},
 	{"GTP-U with a sequence in IPv6", gtpu_with_sequence, E(GTPU), BOTH, {2152, 2152}, true},
