@@ -12,7 +12,11 @@
  *   walk_gre.c     GRE
  *   walk_erspan.c  what GRE brings from a mirror
  *   walk_udp.c     which port means which tunnel
- *   walk_gtpu.c    GTP-U
+ *   walk_gtpu.c    and these: GTP-U,
+ *   walk_vxlan.c   VXLAN,
+ *   walk_geneve.c  GENEVE,
+ *   walk_teredo.c  Teredo,
+ *   walk_l2tp.c    L2TP
  *
  * A step looks at the header at the cursor, moves the cursor behind it and says what stands there.
  * It never reads a byte it has not asked dp_has() for. */
@@ -125,5 +129,10 @@ enum dp_step dp_step_erspan(struct dp_walk *w, uint16_t type, bool has_sequence)
 /* walk_udp.c. The cursor stands at a UDP header, 8 bytes of which were captured. */
 enum dp_step dp_step_udp(struct dp_walk *w);
 
-/* walk_gtpu.c. The cursor stands behind the UDP header. */
+/* walk_gtpu.c and so on. The cursor stands behind the UDP header, the walk's end where the datagram
+ * ends. */
 enum dp_step dp_step_gtpu(struct dp_walk *w);
+enum dp_step dp_step_vxlan(struct dp_walk *w);
+enum dp_step dp_step_geneve(struct dp_walk *w);
+enum dp_step dp_step_teredo(struct dp_walk *w);
+enum dp_step dp_step_l2tp(struct dp_walk *w);

@@ -11,6 +11,10 @@ enum {
 	GRE_KEY = 0x2000,
 	GRE_SEQUENCE = 0x1000,
 	GRE_ACK = 0x0080,
+	L2TP_CONTROL = 0x8000,
+	L2TP_LENGTH = 0x4000,
+	L2TP_SEQUENCE = 0x0800,
+	L2TP_OFFSET = 0x0200,
 };
 
 /* The ethertype of the IP packet in front. */
@@ -72,6 +76,83 @@ static inline uint8_t *frame_erspan3(
 
 	frame_set16(h + 2, session);
 	return frame_put(f, h, has_subheader ? 20 : 12);
+}
+
+/* RFC 7348 5. */
+static inline uint8_t *frame_vxlan(struct frame *f, uint32_t vni)
+{
+	uint8_t h[8] = {0x08};
+
+	frame_set32(h + 4, vni << 8);
+	return frame_put(f, h, sizeof(h));
+}
+
+/* RFC 8926 3.4. n_words: of options. */
+static inline uint8_t *frame_geneve(struct frame *f, uint16_t type, uint32_t vni, uint8_t n_words)
+{
+	static const uint8_t options[63 * 4] = {0};
+	uint8_t h[8] = {n_words};
+
+	assert(n_words < 64);
+	frame_put(f, options, n_words * 4U);
+	frame_set16(h + 2, type);
+	frame_set32(h + 4, vni << 8);
+	return frame_put(f, h, sizeof(h));
+}
+
+/* RFC 4380 5.1.1. */
+static inline uint8_t *frame_teredo_origin(struct frame *f)
+{
+	static const uint8_t h[8] = {0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+
+	return frame_put(f, h, sizeof(h));
+}
+
+static inline uint8_t *frame_teredo_authentication(
+	struct frame *f, uint8_t id_len, uint8_t value_len)
+{
+	uint8_t h[13 + 2 * 255] = {0, 1, id_len, value_len};
+
+	return frame_put(f, h, 13U + id_len + value_len);
+}
+
+/* RFC 2661 3.1. n_padding: bytes of offset padding, with L2TP_OFFSET. */
+static inline uint8_t *frame_l2tp(
+	struct frame *f, uint16_t flags, uint16_t session, uint16_t n_padding)
+{
+	static const uint8_t padding[64] = {0};
+	uint8_t h[4] = {0};
+
+	assert(n_padding <= sizeof(padding));
+	if ((flags & L2TP_OFFSET) != 0) {
+		frame_put(f, padding, n_padding);
+		frame_type(f, n_padding);
+	}
+	if ((flags & L2TP_SEQUENCE) != 0)
+		frame_put(f, h, sizeof(h));
+	frame_set16(h, 5);
+	frame_set16(h + 2, session);
+	frame_put(f, h, sizeof(h));
+	if ((flags & L2TP_LENGTH) != 0)
+		frame_type(f, (uint16_t)(frame_len(f) + 4));
+	frame_type(f, flags | 2);
+	return frame_bytes(f);
+}
+
+/* PPP around the IP packet in front, with address and control: RFC 1661, RFC 1662. */
+static inline void frame_ppp_ip(struct frame *f)
+{
+	frame_type(f, frame_ip_type(f) == 0x0800 ? 0x0021 : 0x0057);
+	frame_type(f, 0xff03);
+}
+
+/* One label at the bottom of its stack: RFC 3032. */
+static inline void frame_label(struct frame *f, uint32_t label)
+{
+	uint8_t h[4];
+
+	frame_set32(h, label << 12 | 0x140);
+	frame_put(f, h, sizeof(h));
 }
 
 /* 3GPP TS 29.281 5.1: flags 0x02 sequence number, 0x01 N-PDU number. */

@@ -173,6 +173,65 @@ static void erspan3_ip(struct frame *f, int from)
 
 /* --- in UDP ----------------------------------------------------------------------------------- */
 
+static void vxlan(struct frame *f, int from)
+{
+	in_ethernet(f);
+	frame_vxlan(f, IDS[from]);
+	in_udp(f, from, 40000, 4789);
+}
+
+static void vxlan_of_linux(struct frame *f, int from)
+{
+	in_tagged_ethernet(f);
+	frame_vxlan(f, IDS[from]);
+	frame_udp(f, 40000, 8472);
+	in_v6(f, from, IPPROTO_UDP);
+}
+
+static void vxlan_with_a_policy(struct frame *f, int from)
+{
+	in_ethernet(f);
+	memcpy(frame_vxlan(f, IDS[from]), "\x88\x48\xff\xff", 4); // reserved in RFC 7348
+	in_udp(f, from, 40000, 4789);
+}
+
+static void geneve(struct frame *f, int from)
+{
+	frame_geneve(f, frame_ip_type(f), IDS[from], 0);
+	in_udp(f, from, 40000, 6081);
+}
+
+static void geneve_ethernet(struct frame *f, int from)
+{
+	in_ethernet(f);
+	frame_geneve(f, 0x6558, IDS[from], 63)[1] = 0x40; // with a critical option
+	in_udp(f, from, 40000, 6081);
+}
+
+static void teredo(struct frame *f, int from)
+{
+	in_udp(f, from, from == 0 ? 40000 : 3544, from == 0 ? 3544 : 40000);
+}
+
+static void teredo_origin(struct frame *f, int from)
+{
+	frame_teredo_origin(f);
+	teredo(f, from);
+}
+
+static void teredo_authentication(struct frame *f, int from)
+{
+	frame_teredo_authentication(f, 0, 0);
+	teredo(f, from);
+}
+
+static void teredo_all(struct frame *f, int from)
+{
+	frame_teredo_origin(f);
+	frame_teredo_authentication(f, 3, 20);
+	teredo(f, from);
+}
+
 static void gtpu(struct frame *f, int from)
 {
 	frame_gtpu(f, IDS[from], 0);
@@ -221,6 +280,15 @@ const struct tunnel_shape tunnel_shapes[] = {
 	{"ERSPAN III", erspan3, E(GRE) | E(ERSPAN), BOTH},
 	{"ERSPAN III with subheader", erspan3_with_subheader, E(GRE) | E(ERSPAN), BOTH},
 	{"ERSPAN III with IP", erspan3_ip, E(GRE) | E(ERSPAN), BOTH},
+	{"VXLAN", vxlan, E(VXLAN), BOTH, {40000, 4789}, true},
+	{"VXLAN of Linux in IPv6", vxlan_of_linux, E(VXLAN) | E(VLAN), BOTH, {40000, 8472}, true},
+	{"VXLAN with a policy", vxlan_with_a_policy, E(VXLAN), BOTH, {40000, 4789}, true},
+	{"GENEVE", geneve, E(GENEVE), BOTH, {40000, 6081}, true},
+	{"GENEVE with Ethernet, options", geneve_ethernet, E(GENEVE), BOTH, {40000, 6081}, true},
+	{"Teredo", teredo, E(TEREDO), V6, {40000, 3544}, true},
+	{"Teredo with origin", teredo_origin, E(TEREDO), V6, {40000, 3544}, true},
+	{"Teredo with authentication", teredo_authentication, E(TEREDO), V6, {40000, 3544}, true},
+	{"Teredo with both", teredo_all, E(TEREDO), V6, {40000, 3544}, true},
 	{"GTP-U", gtpu, E(GTPU), BOTH, {2152, 2152}, true},
 	{"GTP-U with extensions", gtpu_with_extensions, E(GTPU), BOTH, {40000, 2152}, true},
 	{"GTP-U with a sequence in IPv6", gtpu_with_sequence, E(GTPU), BOTH, {2152, 2152}, true},

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "dataplane/walk_step.h"
+
+enum {
+	INDICATION_LEN = 2,
+	AUTHENTICATION = 0x0001,
+	AUTHENTICATION_LEN = 13, // and a client id and a value of their own lengths
+	ORIGIN = 0x0000,
+	ORIGIN_LEN = 8,
+};
+
+/* RFC 4380 5.1.1: a header that begins with `kind`, of len bytes. */
+static bool is_at(const struct dp_walk *w, uint16_t kind)
+{
+	return dp_has(w, INDICATION_LEN) && dp_be16(dp_at(w)) == kind;
+}
+
+/* RFC 4380 5.1.1: an authentication header, then an origin indication, each of them or none; an IPv6
+ * packet, maybe an empty one (a bubble); RFC 6081 trailers, behind the packet's end. */
+enum dp_step dp_step_teredo(struct dp_walk *w)
+{
+	if (is_at(w, AUTHENTICATION)) {
+		if (!dp_has(w, AUTHENTICATION_LEN))
+			return dp_refuse(w, DP_ENCAP_TEREDO, DP_REFUSAL_TRUNCATED);
+
+		const uint32_t len = AUTHENTICATION_LEN + dp_at(w)[2] + dp_at(w)[3];
+
+		if (!dp_has(w, len))
+			return dp_refuse(w, DP_ENCAP_TEREDO, DP_REFUSAL_TRUNCATED);
+		w->off += len;
+	}
+	if (is_at(w, ORIGIN)) {
+		if (!dp_has(w, ORIGIN_LEN))
+			return dp_refuse(w, DP_ENCAP_TEREDO, DP_REFUSAL_TRUNCATED);
+		w->off += ORIGIN_LEN;
+	}
+	dp_open(w, DP_ENCAP_TEREDO);
+	return DP_STEP_IPV6;
+}
