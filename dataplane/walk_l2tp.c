@@ -30,8 +30,6 @@ static enum dp_step data_message(struct dp_walk *w, uint16_t flags)
 		return dp_refuse(w, DP_ENCAP_L2TP, DP_REFUSAL_MALFORMED);
 	if ((flags & OFFSET) != 0)
 		len += dp_be16(dp_at(w) + offset_off); // of padding
-	if (len > w->wire_end - w->off)
-		return dp_refuse(w, DP_ENCAP_L2TP, DP_REFUSAL_MALFORMED);
 	if (!dp_has(w, len))
 		return dp_refuse(w, DP_ENCAP_L2TP, DP_REFUSAL_TRUNCATED);
 	w->off += len;

@@ -92,10 +92,13 @@ static inline void dp_open(struct dp_walk *w, enum dp_encap encap)
 	w->encap = (uint8_t)encap;
 }
 
-/* `encap` is not opened. The walk ends here; the first refusal stays. */
+/* `encap` is not opened. The walk ends here; the first refusal stays. Inside an IP packet what is not
+ * there is truncated only where the wire had more: else it does not fit into what carries it. */
 static inline enum dp_step dp_refuse(struct dp_walk *w, enum dp_encap encap, enum dp_refusal reason)
 {
 	if (w->refused == DP_REFUSED_NONE) {
+		if (reason == DP_REFUSAL_TRUNCATED && w->n_ip > 0 && w->end == w->wire_end)
+			reason = DP_REFUSAL_MALFORMED;
 		w->refused = (uint8_t)encap;
 		w->reason = (uint8_t)reason;
 	}

@@ -11,6 +11,20 @@
 #include <stdio.h>
 
 static struct dp_endpoint_nets nets;
+static const char *trying;
+
+void walk_check_trying(const char *what)
+{
+	trying = what;
+}
+
+int walk_check_teardown(void **)
+{
+	if (trying != NULL)
+		print_message("             %s\n", trying);
+	trying = NULL;
+	return 0;
+}
 
 static const struct dp_endpoint_nets *endpoint_nets(void)
 {

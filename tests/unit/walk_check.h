@@ -9,6 +9,11 @@
 /* Set of one, to be or'ed: WALK_ENCAP(VLAN) | WALK_ENCAP(GTPU). */
 #define WALK_ENCAP(name) (UINT32_C(1) << DP_ENCAP_##name)
 
+/* Where a test goes through a table: `what` is tried now (borrowed until the next call), NULL at its
+ * end. walk_check_teardown(), cmocka's, names it where the test failed. */
+void walk_check_trying(const char *what);
+int walk_check_teardown(void **state);
+
 /* The innermost packet of a frame. */
 struct walk_want {
 	const char *src, *dst; // NULL: whatever
