@@ -120,10 +120,13 @@ static enum dp_step take(struct dp_walk *w, enum dp_step step)
 	case DP_STEP_ETHERTYPE:
 		return dp_step_ethertype(w);
 	case DP_STEP_LLC:
+		return dp_step_llc(w);
 	case DP_STEP_MPLS:
+		return dp_step_mpls(w);
 	case DP_STEP_PPPOE:
+		return dp_step_pppoe(w);
 	case DP_STEP_PPP:
-		return dp_give_up(w, DP_OUTCOME_UNSUPPORTED);
+		return dp_step_ppp(w);
 	case DP_STEP_IP:
 		return step_any_ip(w);
 	case DP_STEP_IPV4:

@@ -1,16 +1,27 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "dataplane/walk_step.h"
 
-static bool is_tag(uint16_t ethertype)
+enum {
+	LLC_LEN = 3,
+	SNAP_LEN = 8,
+	OUI_RFC1042 = 0x000000,
+	OUI_802_1H = 0x0000f8, // bridge tunnel
+};
+
+/* What follows an Ethernet header and its tags. IEEE 802.3 3.2.6: a type, or the length of an LLC
+ * frame, behind which padding may stand; a length beyond the frame limits nothing. */
+static enum dp_step type_or_length(struct dp_walk *w)
 {
-	return ethertype == 0x8100 || ethertype == 0x88a8 || ethertype == 0x9100 ||
-		ethertype == 0x9200;
+	if (w->ethertype > DP_ETHERTYPE_LENGTH_MAX)
+		return DP_STEP_ETHERTYPE;
+	(void)dp_limit(w, w->ethertype);
+	return DP_STEP_LLC;
 }
 
 /* Step over tags. IEEE 802.1Q 9.6: two bytes TCI, two bytes type. */
 static enum dp_step skip_tags(struct dp_walk *w)
 {
-	for (unsigned int n = 0; is_tag(w->ethertype); n++) {
+	for (unsigned int n = 0; dp_is_tag(w->ethertype); n++) {
 		if (n == DP_WALK_TAGS_MAX)
 			return dp_refuse(w, DP_ENCAP_VLAN, DP_REFUSAL_TOO_DEEP);
 		if (!dp_has(w, 4))
@@ -21,12 +32,12 @@ static enum dp_step skip_tags(struct dp_walk *w)
 		w->off += 4;
 		dp_open(w, DP_ENCAP_VLAN);
 	}
-	return DP_STEP_ETHERTYPE;
+	return type_or_length(w);
 }
 
 enum dp_step dp_step_ethertype(struct dp_walk *w)
 {
-	if (is_tag(w->ethertype))
+	if (dp_is_tag(w->ethertype))
 		return skip_tags(w);
 	switch (w->ethertype) {
 	case DP_ETHERTYPE_IPV4:
@@ -36,6 +47,8 @@ enum dp_step dp_step_ethertype(struct dp_walk *w)
 	case DP_ETHERTYPE_MPLS:
 	case DP_ETHERTYPE_MPLS_MULTICAST:
 		return DP_STEP_MPLS;
+	case DP_ETHERTYPE_PPPOE_DISCOVERY:
+		return dp_refuse(w, DP_ENCAP_PPPOE, DP_REFUSAL_NOT_USER_DATA);
 	case DP_ETHERTYPE_PPPOE_SESSION:
 		return DP_STEP_PPPOE;
 	default:
@@ -43,6 +56,28 @@ enum dp_step dp_step_ethertype(struct dp_walk *w)
 			return dp_refuse(w, w->encap, DP_REFUSAL_NOT_IP);
 		return dp_give_up(w, DP_OUTCOME_NOT_IP);
 	}
+}
+
+/* IEEE 802.2 3.2; RFC 1042. */
+enum dp_step dp_step_llc(struct dp_walk *w)
+{
+	static const uint8_t snap[LLC_LEN] = {0xaa, 0xaa, 0x03};
+
+	if (!dp_has(w, LLC_LEN))
+		return dp_refuse(w, DP_ENCAP_LLC, DP_REFUSAL_TRUNCATED);
+	if (memcmp(dp_at(w), snap, LLC_LEN) != 0)
+		return dp_refuse(w, DP_ENCAP_LLC, DP_REFUSAL_NOT_IP);
+	if (!dp_has(w, SNAP_LEN))
+		return dp_refuse(w, DP_ENCAP_LLC, DP_REFUSAL_TRUNCATED);
+
+	const uint32_t oui = dp_be32(dp_at(w) + 2) & 0xffffff;
+
+	if (oui != OUI_RFC1042 && oui != OUI_802_1H)
+		return dp_refuse(w, DP_ENCAP_LLC, DP_REFUSAL_NOT_IP);
+	w->ethertype = dp_be16(dp_at(w) + 6);
+	w->off += SNAP_LEN;
+	dp_open(w, DP_ENCAP_LLC);
+	return DP_STEP_ETHERTYPE;
 }
 
 /* A header of `len` bytes with the type at type_off. */
@@ -61,7 +96,66 @@ static enum dp_step typed(struct dp_walk *w, uint32_t len, uint32_t type_off)
 /* IEEE 802.3 3.1.1. */
 enum dp_step dp_step_ethernet(struct dp_walk *w)
 {
-	return typed(w, 14, 12);
+	const enum dp_step step = typed(w, 14, 12);
+
+	return step == DP_STEP_ETHERTYPE ? type_or_length(w) : step;
+}
+
+/* pcap-linktype(7): LINKTYPE_LINUX_SLL and _SLL2. What the type says depends on the ARPHRD_ type,
+ * linux/if_arp.h. */
+static enum dp_step cooked(
+	struct dp_walk *w, uint32_t len, uint32_t type_off, uint32_t hardware_off)
+{
+	enum { FRAD = 770, RADIOTAP = 803, NETLINK = 824, LLC = 4 };
+	const uint8_t *p = dp_at(w);
+	const enum dp_step step = typed(w, len, type_off);
+
+	if (step != DP_STEP_ETHERTYPE)
+		return step;
+	switch (dp_be16(p + hardware_off)) {
+	case FRAD:
+		return dp_give_up(w, DP_OUTCOME_UNSUPPORTED);
+	case RADIOTAP:
+		return dp_step_radiotap(w);
+	case NETLINK: // the type is a netlink family
+		return dp_give_up(w, DP_OUTCOME_NOT_IP);
+	default:
+		return w->ethertype == LLC ? DP_STEP_LLC : DP_STEP_ETHERTYPE;
+	}
+}
+
+/* PPP, or Cisco HDLC (RFC 1547 4.3.1), whose address byte no PPP frame begins with: RFC 1661 2
+ * reserves the protocol numbers that would read the same. */
+static enum dp_step serial(struct dp_walk *w)
+{
+	enum { UNICAST = 0x0f, BROADCAST = 0x8f };
+
+	if (dp_has(w, 1) && (*dp_at(w) == UNICAST || *dp_at(w) == BROADCAST))
+		return typed(w, 4, 2);
+	return DP_STEP_PPP;
+}
+
+/* LINKTYPE_NULL and _LOOP: the address family, in the byte order of a machine nobody knows. */
+static enum dp_step loopback(struct dp_walk *w)
+{
+	if (!dp_has(w, 4))
+		return dp_give_up(w, DP_OUTCOME_TRUNCATED);
+
+	const uint32_t big = dp_be32(dp_at(w));
+
+	w->off += 4;
+	switch (big > 0xffff ? __builtin_bswap32(big) : big) {
+	case 2:
+		return DP_STEP_IPV4;
+	case 10: // Linux
+	case 23: // Windows
+	case 24: // NetBSD, OpenBSD
+	case 28: // FreeBSD
+	case 30: // Darwin
+		return DP_STEP_IPV6;
+	default:
+		return dp_give_up(w, DP_OUTCOME_NOT_IP);
+	}
 }
 
 enum dp_step dp_step_link(struct dp_walk *w, enum dp_link link)
@@ -71,11 +165,25 @@ enum dp_step dp_step_link(struct dp_walk *w, enum dp_link link)
 		return DP_STEP_ETHERNET;
 	case DP_LINK_RAW_IP:
 		return DP_STEP_IP;
-	case DP_LINK_SLL: // pcap-linktype(7): LINKTYPE_LINUX_SLL
-		return typed(w, 16, 14);
-	case DP_LINK_SLL2: // LINKTYPE_LINUX_SLL2
-		return typed(w, 20, 0);
-	default:
-		return dp_give_up(w, DP_OUTCOME_UNSUPPORTED);
+	case DP_LINK_SLL:
+		return cooked(w, 16, 14, 2);
+	case DP_LINK_SLL2:
+		return cooked(w, 20, 0, 8);
+	case DP_LINK_PPP:
+	case DP_LINK_PPP_HDLC:
+		return serial(w);
+	case DP_LINK_PPPOE:
+		return DP_STEP_PPPOE;
+	case DP_LINK_NULL:
+		return loopback(w);
+	case DP_LINK_CHDLC:
+		return typed(w, 4, 2);
+	case DP_LINK_WLAN:
+		return dp_step_wlan(w, false);
+	case DP_LINK_RADIOTAP:
+		return dp_step_radiotap(w);
+	case DP_LINK_COUNT:
+		break;
 	}
+	return dp_give_up(w, DP_OUTCOME_UNSUPPORTED);
 }

@@ -40,7 +40,9 @@ enum dp_step {
 };
 
 enum {
+	DP_ETHERTYPE_LENGTH_MAX = 1500, // IEEE 802.3 3.2.6: up to here it is a length
 	DP_ETHERTYPE_IPV4 = 0x0800,
+	DP_ETHERTYPE_ARP = 0x0806,
 	DP_ETHERTYPE_TEB = 0x6558, // Transparent Ethernet Bridging, RFC 1701
 	DP_ETHERTYPE_IPV6 = 0x86dd,
 	DP_ETHERTYPE_PPP = 0x880b, // RFC 2637
@@ -51,6 +53,13 @@ enum {
 	DP_ETHERTYPE_ERSPAN = 0x88be, // I and II
 	DP_ETHERTYPE_ERSPAN3 = 0x22eb,
 };
+
+/* IEEE 802.1Q and 802.1ad, and what was used before them. */
+static inline bool dp_is_tag(uint16_t ethertype)
+{
+	return ethertype == 0x8100 || ethertype == 0x88a8 || ethertype == 0x9100 ||
+		ethertype == 0x9200;
+}
 
 static inline uint16_t dp_be16(const uint8_t *p)
 {
@@ -117,6 +126,17 @@ enum dp_step dp_step_link(struct dp_walk *w, enum dp_link link);
 enum dp_step dp_step_ethernet(struct dp_walk *w);
 enum dp_step dp_step_ethertype(struct dp_walk *w);
 enum dp_step dp_step_llc(struct dp_walk *w);
+
+/* walk_mpls.c. The cursor stands at the first label. */
+enum dp_step dp_step_mpls(struct dp_walk *w);
+
+/* walk_ppp.c. */
+enum dp_step dp_step_pppoe(struct dp_walk *w);
+enum dp_step dp_step_ppp(struct dp_walk *w);
+
+/* walk_wlan.c. has_pad: the header is filled up to a multiple of four bytes. */
+enum dp_step dp_step_radiotap(struct dp_walk *w);
+enum dp_step dp_step_wlan(struct dp_walk *w, bool has_pad);
 
 /* walk_ip.c. On success ip is written, the cursor stands at the L4 header and the walk's end where
  * the packet ends. Returns DP_OUTCOME_ACCOUNTED or why it is no IP packet. */

@@ -128,9 +128,7 @@ static void what_has_no_packet_for_us_says_why(void **)
 		uint16_t ethertype;
 		enum dp_outcome outcome;
 	} rows[] = {{0x0806, DP_OUTCOME_NOT_IP}, {0x88cc, DP_OUTCOME_NOT_IP},
-		{46, DP_OUTCOME_NOT_IP}, // IEEE 802.3 length
-		{0x8847, DP_OUTCOME_UNSUPPORTED}, {0x8848, DP_OUTCOME_UNSUPPORTED},
-		{0x8864, DP_OUTCOME_UNSUPPORTED}};
+		{46, DP_OUTCOME_NOT_IP}}; // IEEE 802.3 length
 	struct dp_pkt p;
 	struct frame f;
 
