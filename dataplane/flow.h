@@ -34,6 +34,7 @@ enum dp_flow_flag {
 	DP_FLOW_AMBIGUOUS = 1 << 7,
 	DP_FLOW_IN_BATCH = 1 << 8, // a packet of it waits for the classifier
 	DP_FLOW_FRAGMENTS = 1 << 9, // fragments without ports: nothing to classify
+	DP_FLOW_TALKED = 1 << 10, // TCP: somebody sent something behind the handshake
 };
 
 struct dp_flow {

@@ -23,7 +23,7 @@ struct rte_ring;
 enum {
 	DP_RECEIVERS_MAX = 16,
 	DP_BURST = 32,
-	DP_ONE_WAY_PACKETS = 4, // fewer say nothing: an unanswered handshake is no one-way mirror
+	DP_ONE_WAY_PACKETS = 4, // fewer say nothing; nor does a handshake that nobody answers
 };
 
 /* Tick marks travel in the rings as odd pointers: everything of ticks <= `tick` has been sent. */
@@ -57,7 +57,8 @@ struct dp_worker_config {
 
 struct dp_worker_counters {
 	alignas(64) dp_counter outcomes[DP_OUTCOME_COUNT]; // ACCOUNTED, NO_ROOM and DUPLICATE only
-	dp_counter ip_bytes; // innermost, of accounted packets
+	dp_counter packets; // innermost, accounted
+	dp_counter ip_bytes; // of them
 	dp_counter flows;
 	dp_counter flows_evicted; // the table was full: voids byte-identical replay
 	dp_counter classified_packets; // handed to the stage
@@ -66,7 +67,9 @@ struct dp_worker_counters {
 	dp_counter names_refused; // the name table was full: a flow without its name
 	dp_counter copies_looked; // packets looked at for copies
 	dp_counter copies_seen; // of them copies of one before
-	dp_counter tcp_ended; // TCP flows of at least DP_ONE_WAY_PACKETS packets that ended
+	dp_counter copies_forgotten; // remembered too short: voids byte-identical replay
+	// TCP flows that ended with at least DP_ONE_WAY_PACKETS packets, not all of a handshake.
+	dp_counter tcp_ended;
 	dp_counter tcp_one_way[2]; // of them with packets in one direction only: up, down
 	dp_counter verdicts_cut; // the classifier had no room: voids byte-identical replay
 	dp_counter busy_tsc; // TSC cycles of rounds that found something to do

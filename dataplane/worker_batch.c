@@ -32,7 +32,7 @@ static bool is_syn_ack(const struct dp_pkt *p)
 void dp_worker_batch_run(struct dp_worker *w)
 {
 	struct batch *b = &w->batch;
-	uint64_t ip_bytes = 0, n_frames = 0;
+	uint64_t ip_bytes = 0, n_frames = 0, n_packets = 0;
 
 	if (b->n == 0)
 		return;
@@ -58,8 +58,10 @@ void dp_worker_batch_run(struct dp_worker *w)
 			is_src == (b->is_reverse[i] != 0), p->n_packets, p->ip_bytes);
 		ip_bytes += p->ip_bytes;
 		n_frames += p->n_frames;
+		n_packets += p->n_packets;
 	}
 	dp_count(&w->counters.outcomes[DP_OUTCOME_ACCOUNTED], n_frames);
+	dp_count(&w->counters.packets, n_packets);
 	dp_count(&w->counters.ip_bytes, ip_bytes);
 	dp_count(&w->counters.classified_packets, b->n_items);
 	rte_pktmbuf_free_bulk(b->mbufs, b->n);
@@ -160,6 +162,8 @@ static void track(struct dp_worker *w, struct dp_flow *f, const struct dp_pkt *p
 		f->flags |= is_reverse ? DP_FLOW_FIN_DST : DP_FLOW_FIN_SRC;
 	if ((p->tcp_flags & DP_TCP_RST) != 0)
 		f->flags |= DP_FLOW_RST;
+	if ((p->tcp_flags & (DP_TCP_SYN | DP_TCP_RST | DP_TCP_ACK)) == DP_TCP_ACK)
+		f->flags |= DP_FLOW_TALKED;
 	f->n_seen += p->n_packets;
 	dp_flow_touch(&w->flows, f, life_of(f), p->time_ns);
 }
@@ -168,8 +172,8 @@ static bool wants_classifier(const struct dp_flow *f, const struct dp_pkt *p)
 {
 	if ((f->flags & (DP_FLOW_FINAL | DP_FLOW_FRAGMENTS)) != 0)
 		return false;
-	if ((p->flags & DP_PKT_FRAGMENT) != 0)
-		return false; // half a datagram misleads the library
+	if ((p->flags & DP_PKT_FRAGMENT) != 0 || p->l3_len == 0)
+		return false; // half a datagram misleads the library, and some have left no bytes
 	return p->payload_bytes > 0 || !has_ports(p->tuple.l4_proto);
 }
 

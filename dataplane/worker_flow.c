@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "dataplane/worker_state.h"
 
+#include <netinet/in.h>
+
 static void post_note(
 	struct dp_worker *w, const struct dp_flow *f, uint64_t tick, enum dp_note_why why)
 {
@@ -89,6 +91,23 @@ void dp_worker_flow_verdict(struct dp_worker *w, struct dp_flow *f, const struct
 		settle(w, f, v, tick, time_ns);
 }
 
+/* Both sides of a TCP connection send. Where only one is seen the mirror delivers only that one, or
+ * the other goes another way. Fragments without ports are nobody's connection. */
+static void count_ways(struct dp_worker *w, const struct dp_flow *f)
+{
+	const bool is_src = (f->flags & DP_FLOW_ENDPOINT_IS_SRC) != 0;
+
+	if (f->tuple.l4_proto != IPPROTO_TCP || (f->flags & DP_FLOW_TALKED) == 0 ||
+		(f->flags & DP_FLOW_FRAGMENTS) != 0 ||
+		f->packets[0] + f->packets[1] < DP_ONE_WAY_PACKETS)
+		return;
+	dp_count(&w->counters.tcp_ended, 1);
+	if (f->packets[is_src] == 0)
+		dp_count(&w->counters.tcp_one_way[0], 1);
+	else if (f->packets[!is_src] == 0)
+		dp_count(&w->counters.tcp_one_way[1], 1);
+}
+
 void dp_worker_flow_end(struct dp_worker *w, struct dp_flow *f, uint64_t tick)
 {
 	if ((f->flags & (DP_FLOW_FINAL | DP_FLOW_FRAGMENTS)) == 0) {
@@ -107,6 +126,7 @@ void dp_worker_flow_end(struct dp_worker *w, struct dp_flow *f, uint64_t tick)
 
 		dp_worker_flow_verdict(w, f, &unknown, tick, f->last_ns);
 	}
+	count_ways(w, f);
 	if (w->cfg.wants_notes)
 		post_note(w, f, tick, DP_NOTE_END);
 	dp_hosts_put(&w->hosts, f->host);

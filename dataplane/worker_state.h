@@ -35,6 +35,7 @@ struct dp_worker {
 	struct dp_flow_table flows;
 	struct dp_usage_table usage;
 	struct dp_hosts hosts;
+	struct dp_duplicates *duplicates; // owned; NULL while nothing is looked for
 	struct dp_stage stage;
 	struct dp_ring *ring;
 	struct input inputs[DP_RECEIVERS_MAX];
@@ -48,6 +49,9 @@ struct dp_worker {
 	uint64_t n_ticks; // closed
 	bool owes_end; // the ring had no room for the record that says so
 	struct batch batch;
+	struct {
+		uint64_t n_looked, n_seen, n_frames;
+	} copies; // of this round
 	struct dp_worker_counters counters;
 };
 

@@ -32,6 +32,10 @@ struct rig_packet {
 	bool is_down;
 	bool is_empty; // no payload
 	bool is_fragment; // a later one: no ports
+	bool is_credit; // fragments that waited: their bytes are gone
+	uint16_t id; // two packets with all of this alike are copies
+	uint8_t ttl; // but for this
+	uint32_t n_frames, n_packets; // 0: 1
 	uint32_t ip_bytes;
 };
 
