@@ -99,6 +99,7 @@ static void keep(struct rte_mbuf *m, enum dp_link link)
 	if (dp_packet_parse(rte_pktmbuf_mtod(m, const uint8_t *), m->data_len, p->wire_bytes, link,
 		    &bench.nets, p) != DP_OUTCOME_ACCOUNTED)
 		return;
+	p->hash = dp_endpoint_hash(&p->endpoint);
 	bench.frames[i] = bench.frames[bench.n_packets];
 	bench.link[i] = bench.link[bench.n_packets];
 	bench.frames[bench.n_packets] = m;
@@ -317,10 +318,15 @@ static void drop_records(struct dp_ring *ring)
 }
 
 /* All packets once through a new worker: TSC cycles its polls took. */
-static uint64_t run_worker(struct rte_ring *queue, struct dp_stage stage)
+static uint64_t run_worker(
+	struct rte_ring *queue, struct dp_stage stage, enum dp_duplicates_mode duplicates)
 {
-	const struct dp_worker_config config = {
-		.tick_ns = 1000000000, .n_flows = FLOWS, .n_hosts = 4096, .n_records = 65536};
+	const struct dp_worker_config config = {.tick_ns = 1000000000,
+		.n_flows = FLOWS,
+		.n_hosts = 4096,
+		.duplicates = duplicates,
+		.duplicate_window_ns = 2000000,
+		.n_records = 65536};
 	struct dp_worker *w;
 	struct dp_err err;
 	uint64_t tsc = 0, tick = 0;
@@ -342,7 +348,8 @@ static uint64_t run_worker(struct rte_ring *queue, struct dp_stage stage)
 	return tsc;
 }
 
-static void worker(const char *what, const struct cls_catalogue *catalogue)
+static void worker(
+	const char *what, const struct cls_catalogue *catalogue, enum dp_duplicates_mode duplicates)
 {
 	struct rte_ring *queue = rte_ring_create(
 		"queue", QUEUE_LEN, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ);
@@ -356,7 +363,7 @@ static void worker(const char *what, const struct cls_catalogue *catalogue)
 
 		if (catalogue != NULL && cls_stage_new(catalogue, &stage, &err) < 0)
 			give_up(&err);
-		r.tsc[r.n++] = run_worker(queue, stage);
+		r.tsc[r.n++] = run_worker(queue, stage, duplicates);
 	}
 	print(what, &r, bench.n_packets);
 	rte_ring_free(queue);
@@ -421,8 +428,11 @@ int main(int argc, char **argv)
 	parse_dpdk();
 	find_ours(lookups);
 	find_dpdk(lookups);
-	worker("worker, stage that knows nothing", NULL);
-	worker("worker with nDPI", catalogue);
+	worker("worker, stage that knows nothing", NULL, DP_DUPLICATES_OFF);
+	worker("  watching for copies", NULL, DP_DUPLICATES_WATCH);
+	worker("  dropping copies", NULL, DP_DUPLICATES_DROP);
+	worker("worker with nDPI", catalogue, DP_DUPLICATES_OFF);
+	worker("  dropping copies", catalogue, DP_DUPLICATES_DROP);
 	free(lookups);
 	cls_catalogue_free(catalogue);
 	rte_pktmbuf_free_bulk(bench.frames, bench.n_frames);
