@@ -62,10 +62,12 @@ enum { DP_PORT_DESCRIPTORS = 4096 }; // start value; the driver adjusts it to wh
 /* A DPDK port: any device the EAL was started with, as it was named there ("0000:3b:00.0",
  * "net_af_packet0,iface=eth1").
  *
- * mtu    0: the largest whose frames fit one mbuf; else longer frames come as chains of mbufs
+ * mtu    0: the largest whose frames fit one mbuf; else what is wanted, longer frames then come as
+ *        chains of mbufs
  *
- * Promiscuous; one receive queue per source; no frame is ever sent. Returns 0, or -errno with a
- * sentence: no such port, or a step of its set-up refused. */
+ * Promiscuous; one receive queue per source; no frame is ever sent. Frames are what was on the wire:
+ * with their VLAN tags, not merged, without their check sequence. Returns 0, or -errno with a
+ * sentence: no such port, an mtu that its driver cannot take, or a step of its set-up refused. */
 [[nodiscard]] int dp_source_port_open(const char *device, uint16_t mtu, struct rte_mempool *pool,
 	struct dp_source **ret_source, struct dp_err *reterr);
 

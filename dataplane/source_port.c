@@ -15,6 +15,15 @@ struct source_port {
 	bool is_started;
 };
 
+/* A tag that the driver took out although nobody asked it to goes back: the frame is what was on the
+ * wire. (net_af_packet has put its tag back itself by then, and the flag is gone.) */
+static struct rte_mbuf *with_tag(struct rte_mbuf *m)
+{
+	if ((m->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED) != 0)
+		(void)rte_vlan_insert(&m); // no room for it, or no frame at all: as it is
+	return m;
+}
+
 static enum dp_poll port_poll(
 	struct dp_source *base, struct rte_mbuf **mbufs, uint16_t max, uint16_t *ret_n)
 {
@@ -24,6 +33,7 @@ static enum dp_poll port_poll(
 	for (uint16_t i = 0; i < *ret_n; i++) {
 		struct dp_pkt *p = rte_mbuf_to_priv(mbufs[i]);
 
+		mbufs[i] = with_tag(mbufs[i]);
 		p->wire_bytes = mbufs[i]->pkt_len;
 	}
 	return DP_POLL_MORE;
@@ -51,6 +61,11 @@ static void port_close(struct dp_source *base)
 	free(s);
 }
 
+static bool is_driver(const struct rte_eth_dev_info *info, const char *name)
+{
+	return strcmp(info->driver_name, name) == 0;
+}
+
 /* Some drivers (net_tap, net_af_xdp) create their queues in pairs and refuse to start without the
  * other one. It is set up there and never used. */
 static int pair_queue(uint16_t port_id, const struct rte_eth_dev_info *info)
@@ -61,33 +76,83 @@ static int pair_queue(uint16_t port_id, const struct rte_eth_dev_info *info)
 
 static bool needs_pairs(const struct rte_eth_dev_info *info)
 {
-	return strcmp(info->driver_name, "net_tap") == 0 ||
-		strcmp(info->driver_name, "net_af_xdp") == 0;
+	return is_driver(info, "net_tap") || is_driver(info, "net_af_xdp");
+}
+
+/* What a frame has beyond its MTU, as the ethdev library reckons (rte_ethdev.c). */
+static uint32_t overhead_of(const struct rte_eth_dev_info *info)
+{
+	const bool is_known = info->max_mtu != UINT16_MAX && info->max_rx_pktlen > info->max_mtu;
+
+	return is_known ? info->max_rx_pktlen - info->max_mtu
+			: RTE_ETHER_HDR_LEN + RTE_ETHER_CRC_LEN;
+}
+
+static uint16_t mtu_for(
+	const struct rte_eth_dev_info *info, uint32_t frame_len, uint32_t header_len)
+{
+	return (uint16_t)RTE_MIN(
+		frame_len > header_len ? frame_len - header_len : 0, info->max_mtu);
 }
 
 /* The largest MTU whose frames fit one mbuf. The usual 1500 is not enough on a core link, where a
  * tunnel's headers come on top (3GPP TS 29.281: 36 to 56 bytes): a NIC drops what is longer. Larger
- * frames would need chains, which costs drivers their vector path. */
-static uint16_t mtu_of(const struct rte_eth_dev_info *info)
+ * frames need chains, which costs drivers their vector path: only where the operator says so. */
+static uint16_t mtu_of_one(const struct rte_eth_dev_info *info)
 {
-	const bool is_known = info->max_mtu != UINT16_MAX && info->max_rx_pktlen > info->max_mtu;
-	const uint32_t header_len = is_known ? info->max_rx_pktlen - info->max_mtu
-					     : RTE_ETHER_HDR_LEN + RTE_ETHER_CRC_LEN;
 	const uint32_t most = RTE_MIN(info->max_rx_pktlen, RTE_MBUF_DEFAULT_DATAROOM);
-	const uint32_t need = header_len + 2 * RTE_VLAN_HLEN; // drivers reckon with two tags
 
-	return (uint16_t)RTE_MIN(most > need ? most - need : 0, info->max_mtu);
+	// Drivers reckon with two tags.
+	return mtu_for(info, most, overhead_of(info) + 2 * RTE_VLAN_HLEN);
 }
 
-static int configure(uint16_t port_id, uint16_t n_pairs, const struct rte_eth_dev_info *info)
+static uint16_t mtu_max(const struct rte_eth_dev_info *info)
 {
-	struct rte_eth_conf conf = {.rxmode = {.mtu = mtu_of(info)}};
+	return mtu_for(info, info->max_rx_pktlen, overhead_of(info));
+}
 
-	if (conf.rxmode.mtu > RTE_ETHER_MTU &&
-		rte_eth_dev_configure(port_id, 1, n_pairs, &conf) == 0)
-		return 0;
-	conf.rxmode.mtu = 0; // what the driver has
+/* The mtu that the operator wants. Returns 0 and what to configure, or -EINVAL with a sentence. */
+static int plan_mtu(const char *device, uint16_t mtu, const struct rte_eth_dev_info *info,
+	struct rte_eth_rxmode *ret_rxmode, struct dp_err *reterr)
+{
+	const bool can_scatter = (info->rx_offload_capa & RTE_ETH_RX_OFFLOAD_SCATTER) != 0;
+	const bool is_tap = is_driver(info, "net_tap"); // the kernel's MTU counts, whatever it says
+	const bool is_pcap = is_driver(info, "net_pcap"); // makes chains unasked
+	const uint16_t of_one = mtu_of_one(info);
+
+	if (mtu < info->min_mtu || (mtu > mtu_max(info) && !is_tap))
+		return dp_fail(reterr, EINVAL,
+			"cannot set up port '%s' for an mtu of %u: driver %s takes %u to %u",
+			device, mtu, info->driver_name, info->min_mtu, mtu_max(info));
+	if (mtu > of_one && !can_scatter && !is_pcap)
+		return dp_fail(reterr, EINVAL,
+			"cannot set up port '%s' for an mtu of %u: driver %s does not spread a "
+			"frame over several buffers, expected at most %u, which fits one",
+			device, mtu, info->driver_name, of_one);
+	ret_rxmode->mtu = is_tap && mtu > mtu_max(info) ? 0 : mtu;
+	if (mtu > of_one && can_scatter)
+		ret_rxmode->offloads = RTE_ETH_RX_OFFLOAD_SCATTER;
+	return 0;
+}
+
+/* Nothing but SCATTER is ever asked for: tags stay in the frame, segments are not merged, and the
+ * frame's check sequence is no part of its length. */
+static int configure(uint16_t port_id, uint16_t n_pairs, struct rte_eth_rxmode rxmode)
+{
+	const struct rte_eth_conf conf = {.rxmode = rxmode};
+
 	return rte_eth_dev_configure(port_id, 1, n_pairs, &conf);
+}
+
+static int configure_largest(
+	uint16_t port_id, uint16_t n_pairs, const struct rte_eth_dev_info *info)
+{
+	const uint16_t mtu = mtu_of_one(info);
+
+	if (mtu > RTE_ETHER_MTU &&
+		configure(port_id, n_pairs, (struct rte_eth_rxmode){.mtu = mtu}) == 0)
+		return 0;
+	return configure(port_id, n_pairs, (struct rte_eth_rxmode){0}); // what the driver has
 }
 
 /* What a step of the set-up was refused with, in the driver's words as well. */
@@ -106,9 +171,10 @@ static int configure(uint16_t port_id, uint16_t n_pairs, const struct rte_eth_de
 		words[0] != '\0' ? "; the driver says: " : "", words);
 }
 
-static int setup(
-	struct source_port *s, const char *device, struct rte_mempool *pool, struct dp_err *reterr)
+static int setup(struct source_port *s, const char *device, uint16_t mtu, struct rte_mempool *pool,
+	struct dp_err *reterr)
 {
+	struct rte_eth_rxmode rxmode = {0};
 	const uint16_t id = s->port_id;
 	const size_t mark = dp_eal_mark();
 	struct rte_eth_dev_info info;
@@ -120,7 +186,10 @@ static int setup(
 
 	const uint16_t n_pairs = needs_pairs(&info) ? 1 : 0;
 
-	r = configure(id, n_pairs, &info);
+	r = mtu > 0 ? plan_mtu(device, mtu, &info, &rxmode, reterr) : 0;
+	if (r < 0)
+		return r;
+	r = mtu > 0 ? configure(id, n_pairs, rxmode) : configure_largest(id, n_pairs, &info);
 	if (r == 0)
 		r = rte_eth_dev_adjust_nb_rx_tx_desc(id, &n_rx, &n_tx);
 	if (r < 0)
@@ -184,7 +253,7 @@ static int open_named(const char *device, uint16_t mtu, struct rte_mempool *pool
 		return dp_fail(reterr, ENOMEM, "cannot open port '%s': %m", device);
 	s->base = (struct dp_source){.ops = &ops, .self = s, .link = DP_LINK_ETHERNET};
 	s->port_id = id;
-	r = setup(s, device, pool, reterr);
+	r = setup(s, device, mtu, pool, reterr);
 	if (r < 0) {
 		port_close(&s->base);
 		return r;
