@@ -47,6 +47,18 @@ static bool is_aborted(const struct dp_receiver_end *end)
 	return atomic_load_explicit(&end->is_abort, memory_order_relaxed);
 }
 
+/* Packets that worker i's queue had no room for. Returns their frames. */
+static uint32_t drop(struct dp_receiver *r, struct rte_mbuf **mbufs, uint16_t n)
+{
+	uint32_t n_frames = 0;
+
+	for (uint16_t i = 0; i < n; i++)
+		n_frames += ((const struct dp_pkt *)rte_mbuf_to_priv(mbufs[i]))->n_frames;
+	dp_count(&r->counters.outcomes[DP_OUTCOME_QUEUE_FULL], n_frames);
+	rte_pktmbuf_free_bulk(mbufs, n);
+	return n_frames;
+}
+
 /* Hand the collected packets to worker i. Live, what does not fit is lost and counted. */
 static void flush(struct dp_receiver *r, uint16_t i, const struct dp_receiver_end *end)
 {
@@ -59,11 +71,11 @@ static void flush(struct dp_receiver *r, uint16_t i, const struct dp_receiver_en
 			break;
 		(void)sched_yield();
 	}
-	if (sent < r->out[i].n) {
-		dp_count(&r->counters.outcomes[DP_OUTCOME_QUEUE_FULL], r->out[i].n - sent);
-		rte_pktmbuf_free_bulk(r->out[i].mbufs + sent, r->out[i].n - sent);
-	}
+	if (sent < r->out[i].n)
+		r->out[i].n_frames -= drop(r, r->out[i].mbufs + sent, r->out[i].n - sent);
+	dp_count(&r->counters.handed_on, r->out[i].n_frames);
 	r->out[i].n = 0;
+	r->out[i].n_frames = 0;
 }
 
 /* Tell every worker that ticks <= tick are complete. A mark is never lost: without it a tick would
@@ -122,6 +134,7 @@ static void hand_on(struct dp_receiver *r, struct rte_mbuf *m, const struct dp_r
 	const uint16_t i = (uint16_t)((uint64_t)p->hash * r->n_workers >> 32);
 
 	r->out[i].mbufs[r->out[i].n++] = m;
+	r->out[i].n_frames += p->n_frames;
 	if (r->out[i].n == DP_BURST)
 		flush(r, i, end);
 }

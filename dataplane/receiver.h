@@ -18,6 +18,7 @@ struct dp_receiver_counters {
 	dp_counter wire_bytes;
 	dp_counter outcomes
 		[DP_OUTCOME_COUNT]; // all but ACCOUNTED and NO_ROOM, which are the workers'; DUPLICATE is both's
+	dp_counter handed_on; // frames that workers got
 	dp_counter ip_bytes; // innermost, of packets handed on
 	dp_counter packets; // innermost, handed on
 	dp_counter up_packets; // of them sent by endpoints
@@ -40,6 +41,7 @@ struct dp_receiver {
 	struct {
 		struct rte_mbuf *mbufs[DP_BURST];
 		uint16_t n;
+		uint32_t n_frames; // of them all
 	} out[DP_WORKERS_MAX];
 	uint64_t tick; // open, once has_tick
 	bool has_tick;
