@@ -1,14 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "dataplane/path.h"
+#include "dataplane/path_state.h"
 
 #include "dataplane/eal.h"
 #include "dataplane/hash.h"
-#include "dataplane/receiver.h"
-#include "dataplane/source.h"
-#include "dataplane/worker.h"
 
 #include <errno.h>
-#include <rte_cycles.h>
 #include <rte_launch.h>
 #include <rte_lcore.h>
 #include <rte_mbuf.h>
@@ -23,27 +19,6 @@ enum {
 	HOSTS_PER_FLOWS = 16, // one name slot for so many flows
 	HOSTS_MIN = 1024,
 	PRIV_BYTES = RTE_ALIGN_CEIL(sizeof(struct dp_pkt), RTE_MBUF_PRIV_ALIGN),
-};
-
-struct dp_path {
-	struct dp_endpoint_nets nets; // receivers borrow it
-	uint64_t offset_ns; // of live event time
-	struct rte_mempool *pool;
-	struct dp_receiver *receivers[DP_RECEIVERS_MAX];
-	struct {
-		char name[64];
-		char down[512];
-		struct dp_receiver *receiver; // NULL while down
-	} ports[DP_RECEIVERS_MAX];
-	uint16_t n_ports;
-	uint16_t n_receivers;
-	struct dp_worker *workers[DP_WORKERS_MAX];
-	uint16_t n_workers;
-	_Atomic uint64_t drained; // ticks control has processed, the receivers read it
-	uint64_t drained_tick; // the last of them; control's thread only
-	struct dp_receiver_end end;
-	atomic_bool stop_workers;
-	bool is_started;
 };
 
 static size_t n_receivers_of(const struct dp_path_config *c)
@@ -86,6 +61,8 @@ static int add_worker(struct dp_path *path, const struct dp_path_config *c, stru
 		.waits = c->captures != NULL,
 		.wants_notes = c->wants_notes,
 		.yields = dp_eal_shares_cpus(),
+		.duplicates = c->duplicates,
+		.duplicate_window_ns = c->duplicate_window_ns,
 		.n_records = RECORDS_LEN,
 	};
 	const int r = dp_worker_new(&cfg, c->stages[i], &path->workers[i], reterr);
@@ -291,101 +268,6 @@ const char *dp_path_broken(const struct dp_path *path)
 			return r->source->err.text;
 	}
 	return NULL;
-}
-
-static void sum_receiver(const struct dp_receiver *r, struct dp_path_stats *s)
-{
-	struct dp_source_stats source;
-
-	r->source->ops->stats(r->source, &source);
-	s->frames += dp_counter_get(&r->counters.frames);
-	s->wire_bytes += dp_counter_get(&r->counters.wire_bytes);
-	s->ip_bytes += dp_counter_get(&r->counters.ip_bytes);
-	for (int e = 0; e < DP_ENCAP_COUNT; e++) {
-		s->encaps.opened[e] += dp_counter_get(&r->counters.encaps.opened[e]);
-		for (int i = 0; i < DP_REFUSAL_COUNT; i++)
-			s->encaps.refused[e][i] += dp_counter_get(
-				&r->counters.encaps.refused[e][i]);
-	}
-	s->lost += source.lost;
-	s->position += source.position;
-	s->size += source.size;
-	for (int i = 0; i < DP_OUTCOME_COUNT; i++)
-		s->outcomes[i] += dp_counter_get(&r->counters.outcomes[i]);
-}
-
-static uint64_t tsc_ns(uint64_t tsc)
-{
-	const uint64_t hz = rte_get_tsc_hz();
-
-	return tsc / hz * 1000000000 + tsc % hz * 1000000000 / hz;
-}
-
-static void sum_worker(const struct dp_worker_counters *c, struct dp_path_stats *s)
-{
-	s->accounted_bytes += dp_counter_get(&c->ip_bytes);
-	s->flows += dp_counter_get(&c->flows);
-	s->flows_evicted += dp_counter_get(&c->flows_evicted);
-	s->classified_packets += dp_counter_get(&c->classified_packets);
-	s->postponed += dp_counter_get(&c->postponed);
-	s->notes_dropped += dp_counter_get(&c->notes_dropped);
-	s->names_refused += dp_counter_get(&c->names_refused);
-	s->verdicts_cut += dp_counter_get(&c->verdicts_cut);
-	s->worker_busy_ns += tsc_ns(dp_counter_get(&c->busy_tsc));
-	for (int i = 0; i < DP_OUTCOME_COUNT; i++)
-		s->outcomes[i] += dp_counter_get(&c->outcomes[i]);
-}
-
-void dp_path_stats(const struct dp_path *path, struct dp_path_stats *ret_stats)
-{
-	*ret_stats = (struct dp_path_stats){0};
-	for (uint16_t i = 0; i < path->n_receivers; i++)
-		sum_receiver(path->receivers[i], ret_stats);
-	for (uint16_t i = 0; i < path->n_workers; i++)
-		sum_worker(dp_worker_counters(path->workers[i]), ret_stats);
-}
-
-void dp_path_worker_stats(
-	const struct dp_path *path, uint16_t worker, struct dp_worker_stats *ret_stats)
-{
-	const struct dp_worker_counters *c = dp_worker_counters(path->workers[worker]);
-
-	*ret_stats = (struct dp_worker_stats){
-		.packets = dp_counter_get(&c->outcomes[DP_OUTCOME_ACCOUNTED]),
-		.ip_bytes = dp_counter_get(&c->ip_bytes),
-		.flows = dp_counter_get(&c->flows),
-		.flows_evicted = dp_counter_get(&c->flows_evicted),
-		.classified_packets = dp_counter_get(&c->classified_packets),
-		.verdicts_cut = dp_counter_get(&c->verdicts_cut),
-		.names_refused = dp_counter_get(&c->names_refused),
-		.postponed = dp_counter_get(&c->postponed),
-		.busy_ns = tsc_ns(dp_counter_get(&c->busy_tsc)),
-	};
-}
-
-size_t dp_path_ports(const struct dp_path *path, struct dp_port_stats *ret_ports, size_t max)
-{
-	size_t n = 0;
-
-	for (; n < path->n_ports && n < max; n++) {
-		const struct dp_receiver *r = path->ports[n].receiver;
-		struct dp_port_stats *port = &ret_ports[n];
-		struct dp_source_stats source = {0};
-
-		*port = (struct dp_port_stats){0};
-		memcpy(port->name, path->ports[n].name, sizeof(port->name));
-		memcpy(port->down, path->ports[n].down, sizeof(port->down));
-		if (r == NULL)
-			continue;
-		r->source->ops->stats(r->source, &source);
-		port->received = source.received;
-		port->lost = source.lost;
-		port->frames = dp_counter_get(&r->counters.frames);
-		port->wire_bytes = dp_counter_get(&r->counters.wire_bytes);
-		port->position = source.position;
-		port->size = source.size;
-	}
-	return n;
 }
 
 void dp_path_grace_begin(const struct dp_path *path, struct dp_path_grace *ret_grace)

@@ -73,7 +73,9 @@ struct dp_path_stats {
 	struct dp_encap_stats encaps;
 	struct dp_datagram_stats datagrams;
 	uint64_t copies_looked, copies_seen; // packets looked at for copies; of them copies
-	uint64_t tcp_ended, tcp_one_way[2]; // TCP flows of some packets; of them up only, down only
+	uint64_t copies_forgotten; // packets remembered too short: voids byte-identical replay
+	// TCP flows that said something and ended; of them up only, down only.
+	uint64_t tcp_ended, tcp_one_way[2];
 	uint64_t flows, flows_evicted, classified_packets;
 	uint64_t postponed, notes_dropped, names_refused, verdicts_cut;
 	uint64_t lost; // before us, as sources report it
@@ -83,7 +85,8 @@ struct dp_path_stats {
 
 struct dp_worker_stats {
 	uint64_t outcomes[DP_OUTCOME_COUNT]; // frames
-	uint64_t packets, ip_bytes, flows, flows_evicted, classified_packets, verdicts_cut;
+	uint64_t packets, ip_bytes; // innermost, accounted
+	uint64_t flows, flows_evicted, classified_packets, verdicts_cut;
 	uint64_t names_refused, postponed, busy_ns;
 };
 

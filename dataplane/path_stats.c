@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "dataplane/path_state.h"
+
+#include <rte_cycles.h>
+
+/* What the receiver's reassembly counts. */
+static struct dp_datagram_stats datagrams_of(const struct dp_receiver *)
+{
+	return (struct dp_datagram_stats){0};
+}
+
+static void sum_outcomes(
+	uint64_t sum[DP_OUTCOME_COUNT], const dp_counter outcomes[DP_OUTCOME_COUNT])
+{
+	for (int i = 0; i < DP_OUTCOME_COUNT; i++)
+		sum[i] += dp_counter_get(&outcomes[i]);
+}
+
+static void sum_encaps(struct dp_encap_stats *sum, const struct dp_encap_counters *c)
+{
+	for (int e = 0; e < DP_ENCAP_COUNT; e++) {
+		sum->opened[e] += dp_counter_get(&c->opened[e]);
+		for (int i = 0; i < DP_REFUSAL_COUNT; i++)
+			sum->refused[e][i] += dp_counter_get(&c->refused[e][i]);
+	}
+}
+
+static void sum_datagrams(struct dp_datagram_stats *sum, const struct dp_datagram_stats *s)
+{
+	sum->fragments += s->fragments;
+	sum->rebuilt += s->rebuilt;
+	sum->overlapped += s->overlapped;
+	sum->expired += s->expired;
+	sum->evicted += s->evicted;
+	sum->crowded += s->crowded;
+	sum->repeated += s->repeated;
+	sum->held += s->held;
+}
+
+static void sum_receiver(struct dp_path_stats *sum, const struct dp_receiver *r)
+{
+	const struct dp_datagram_stats datagrams = datagrams_of(r);
+	struct dp_source_stats source;
+
+	r->source->ops->stats(r->source, &source);
+	sum->frames += dp_counter_get(&r->counters.frames);
+	sum->wire_bytes += dp_counter_get(&r->counters.wire_bytes);
+	sum->ip_bytes += dp_counter_get(&r->counters.ip_bytes);
+	sum->lost += source.lost;
+	sum->position += source.position;
+	sum->size += source.size;
+	sum_outcomes(sum->outcomes, r->counters.outcomes);
+	sum_encaps(&sum->encaps, &r->counters.encaps);
+	sum_datagrams(&sum->datagrams, &datagrams);
+}
+
+static uint64_t tsc_ns(uint64_t tsc)
+{
+	const uint64_t hz = rte_get_tsc_hz();
+
+	return tsc / hz * 1000000000 + tsc % hz * 1000000000 / hz;
+}
+
+static void sum_worker(struct dp_path_stats *sum, const struct dp_worker_counters *c)
+{
+	sum->accounted_bytes += dp_counter_get(&c->ip_bytes);
+	sum->flows += dp_counter_get(&c->flows);
+	sum->flows_evicted += dp_counter_get(&c->flows_evicted);
+	sum->classified_packets += dp_counter_get(&c->classified_packets);
+	sum->postponed += dp_counter_get(&c->postponed);
+	sum->notes_dropped += dp_counter_get(&c->notes_dropped);
+	sum->names_refused += dp_counter_get(&c->names_refused);
+	sum->copies_looked += dp_counter_get(&c->copies_looked);
+	sum->copies_seen += dp_counter_get(&c->copies_seen);
+	sum->copies_forgotten += dp_counter_get(&c->copies_forgotten);
+	sum->tcp_ended += dp_counter_get(&c->tcp_ended);
+	sum->tcp_one_way[0] += dp_counter_get(&c->tcp_one_way[0]);
+	sum->tcp_one_way[1] += dp_counter_get(&c->tcp_one_way[1]);
+	sum->verdicts_cut += dp_counter_get(&c->verdicts_cut);
+	sum->worker_busy_ns += tsc_ns(dp_counter_get(&c->busy_tsc));
+	sum_outcomes(sum->outcomes, c->outcomes);
+}
+
+void dp_path_stats(const struct dp_path *path, struct dp_path_stats *ret_stats)
+{
+	*ret_stats = (struct dp_path_stats){0};
+	for (uint16_t i = 0; i < path->n_receivers; i++)
+		sum_receiver(ret_stats, path->receivers[i]);
+	for (uint16_t i = 0; i < path->n_workers; i++)
+		sum_worker(ret_stats, dp_worker_counters(path->workers[i]));
+}
+
+void dp_path_worker_stats(
+	const struct dp_path *path, uint16_t worker, struct dp_worker_stats *ret_stats)
+{
+	const struct dp_worker_counters *c = dp_worker_counters(path->workers[worker]);
+
+	*ret_stats = (struct dp_worker_stats){
+		.packets = dp_counter_get(&c->packets),
+		.ip_bytes = dp_counter_get(&c->ip_bytes),
+		.flows = dp_counter_get(&c->flows),
+		.flows_evicted = dp_counter_get(&c->flows_evicted),
+		.classified_packets = dp_counter_get(&c->classified_packets),
+		.verdicts_cut = dp_counter_get(&c->verdicts_cut),
+		.names_refused = dp_counter_get(&c->names_refused),
+		.postponed = dp_counter_get(&c->postponed),
+		.busy_ns = tsc_ns(dp_counter_get(&c->busy_tsc)),
+	};
+	sum_outcomes(ret_stats->outcomes, c->outcomes);
+}
+
+static void port_stats(const struct dp_receiver *r, struct dp_port_stats *ret_port)
+{
+	struct dp_source_stats source;
+
+	r->source->ops->stats(r->source, &source);
+	ret_port->received = source.received;
+	ret_port->lost = source.lost;
+	ret_port->position = source.position;
+	ret_port->size = source.size;
+	ret_port->frames = dp_counter_get(&r->counters.frames);
+	ret_port->wire_bytes = dp_counter_get(&r->counters.wire_bytes);
+	ret_port->handed_on = dp_counter_get(&r->counters.handed_on);
+	ret_port->packets = dp_counter_get(&r->counters.packets);
+	ret_port->up_packets = dp_counter_get(&r->counters.up_packets);
+	ret_port->ip_bytes = dp_counter_get(&r->counters.ip_bytes);
+	ret_port->datagrams = datagrams_of(r);
+	sum_outcomes(ret_port->outcomes, r->counters.outcomes);
+}
+
+size_t dp_path_ports(const struct dp_path *path, struct dp_port_stats *ret_ports, size_t max)
+{
+	size_t n = 0;
+
+	for (; n < path->n_ports && n < max; n++) {
+		struct dp_port_stats *port = &ret_ports[n];
+
+		*port = (struct dp_port_stats){0};
+		memcpy(port->name, path->ports[n].name, sizeof(port->name));
+		memcpy(port->down, path->ports[n].down, sizeof(port->down));
+		if (path->ports[n].receiver != NULL)
+			port_stats(path->ports[n].receiver, port);
+	}
+	return n;
+}
