@@ -79,14 +79,39 @@ static int parse(int argc, char **argv, struct options *o)
 	return -1;
 }
 
+static void print_list(const char *what, char *const *list)
+{
+	for (size_t i = 0; list != NULL && list[i] != NULL; i++)
+		(void)printf("%s%s", i == 0 ? what : " ", list[i]);
+}
+
+static void print_port(const struct ctl_port *port)
+{
+	(void)printf("port      %s: %s, DPDK (this build has no other source)", port->name,
+		port->device);
+	if (port->mtu > 0)
+		(void)printf(", mtu %llu", (unsigned long long)port->mtu);
+	print_list(", ignores VLANs ", port->ignored_vlans);
+	print_list(", ignores networks ", port->ignored_networks);
+	(void)putchar('\n');
+}
+
 static void print_dry(const struct ctl_config *config)
 {
+	static const char *const duplicates[] = {
+		[DP_DUPLICATES_OFF] = "are not looked for",
+		[DP_DUPLICATES_WATCH] = "are counted for one endpoint in 64",
+		[DP_DUPLICATES_DROP] = "are dropped",
+	};
 	char *eal = ctl_pipeline_describe(config);
 
 	(void)printf("node      %s\n", config->node);
 	for (size_t i = 0; i < config->n_ports; i++)
-		(void)printf("port      %s: %s, DPDK (this build has no other source)\n",
-			config->ports[i].name, config->ports[i].device);
+		print_port(&config->ports[i]);
+	(void)printf("copies    %s", duplicates[config->duplicates]);
+	if (config->duplicates != DP_DUPLICATES_OFF)
+		(void)printf(", within %g ms", (double)config->duplicate_window_ns / 1e6);
+	(void)putchar('\n');
 	(void)printf("catalogue %s: %zu apps\n", config->apps_path,
 		cls_catalogue_count(config->catalogue));
 	(void)printf("rules     %zu\n", config->n_rules);

@@ -9,12 +9,15 @@
 #include "classifier/catalogue.h"
 #include "control/option.h"
 #include "dataplane/addr.h"
+#include "dataplane/duplicates.h"
+#include "dataplane/ignore.h"
 
 #include <glib.h>
 #include <stdint.h>
 
 struct ctl_detector;
 struct ctl_facts;
+struct dp_err;
 
 enum ctl_class { CTL_CLASS_UPSELL, CTL_CLASS_RETENTION, CTL_CLASS_SERVICE, CTL_CLASS_COUNT };
 extern const char *const ctl_class_names[]; // "upsell" ..., NULL-terminated
@@ -30,6 +33,9 @@ struct ctl_port {
 	char *name, *device, *driver; // driver: "auto", "dpdk" or "xdp"
 	int role; // always 0, "tap"
 	char **cpus; // CPU numbers as text, NULL-terminated; NULL = chosen
+	uint64_t mtu; // bytes; 0: what fits one mbuf
+	char **ignored_vlans, **ignored_networks; // as written, NULL-terminated; NULL = none
+	struct dp_ignore ignore; // what they say
 };
 
 /* One entry of rules:. Common keys first; params is what the detector's option table fills. */
@@ -102,6 +108,8 @@ struct ctl_config {
 	uint64_t n_workers; // from the command line; 0 = as many as worker_cpus, or chosen
 	uint64_t n_flows; // over all workers
 	uint64_t n_endpoints; // over all workers
+	int duplicates; // enum dp_duplicates_mode
+	uint64_t duplicate_window_ns;
 	char **eal_extra;
 	struct dp_endpoint_nets nets;
 	char *apps_path; // the catalogue that was read; the shipped one when the file names none
@@ -149,6 +157,11 @@ void ctl_config_free(struct ctl_config *config);
 [[nodiscard]] int ctl_config_load_store(const char *path, const char *folder, ctl_mistake_fn *fn,
 	void *ctx, struct ctl_store_options *ret_store);
 void ctl_store_options_fini(struct ctl_store_options *store);
+
+/* What any of the ports ignores, for captures, which have no port. Returns 0, or -E2BIG with a sentence
+ * when they ignore more prefixes together than one of them may. */
+[[nodiscard]] int ctl_config_ignored(
+	const struct ctl_config *config, struct dp_ignore *ret_ignore, struct dp_err *reterr);
 
 /* Does b differ from a in anything that is read at the start only? ret_key: the first such key,
  * "redis.prefix". Everything else takes effect by a reload. */

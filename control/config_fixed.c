@@ -40,7 +40,8 @@ struct section {
 
 static const char *const fixed_top[] = {"node", "tick", NULL};
 // endpoints bounds what control remembers, which may change at any time
-static const char *const fixed_workers[] = {"cpus", "flows", "eal_extra", NULL};
+static const char *const fixed_workers[] = {
+	"cpus", "flows", "duplicates", "duplicate_window", "eal_extra", NULL};
 static const char *const fixed_store[] = {"enabled", "path", "key_file", NULL};
 
 static const struct section sections[] = {
@@ -65,15 +66,27 @@ static const struct ctl_option *first_change(
 static bool ports_changed(
 	const struct ctl_config *a, const struct ctl_config *b, char ret_key[CTL_FIXED_KEY_MAX])
 {
-	const struct ctl_option *change = NULL;
+	static const struct {
+		const char *prefix;
+		const struct ctl_option *options;
+	} tables[] = {{"ports", ctl_port_options}, {"ports.ignore", ctl_port_ignore_options}};
 
-	for (size_t i = 0; i < MIN(a->n_ports, b->n_ports) && change == NULL; i++)
-		change = first_change(ctl_port_options, NULL, &a->ports[i], &b->ports[i]);
-	if (change != NULL)
-		(void)g_snprintf(ret_key, CTL_FIXED_KEY_MAX, "ports.%s", change->name);
-	else if (a->n_ports != b->n_ports)
-		(void)g_strlcpy(ret_key, "ports", CTL_FIXED_KEY_MAX);
-	return change != NULL || a->n_ports != b->n_ports;
+	for (size_t i = 0; i < MIN(a->n_ports, b->n_ports); i++) {
+		for (size_t t = 0; t < G_N_ELEMENTS(tables); t++) {
+			const struct ctl_option *change = first_change(
+				tables[t].options, NULL, &a->ports[i], &b->ports[i]);
+
+			if (change == NULL)
+				continue;
+			(void)g_snprintf(ret_key, CTL_FIXED_KEY_MAX, "%s.%s", tables[t].prefix,
+				change->name);
+			return true;
+		}
+	}
+	if (a->n_ports == b->n_ports)
+		return false;
+	(void)g_strlcpy(ret_key, "ports", CTL_FIXED_KEY_MAX);
+	return true;
 }
 
 bool ctl_config_needs_restart(

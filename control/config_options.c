@@ -16,57 +16,6 @@ static const char *check_socket(const char *text)
 	return strlen(text) <= 107 ? NULL : "expected a socket path of at most 107 bytes";
 }
 
-static const char *check_cpu(const char *text)
-{
-	const size_t len = strlen(text);
-
-	if (len <= 4 && strspn(text, "0123456789") == len)
-		return NULL;
-	return "expected the number of a CPU such as 2";
-}
-
-static bool is_pci(const char *text)
-{
-	static const char shape[] = "xx:xx.d";
-
-	if (strlen(text) > 5 && text[4] == ':') // domain
-		text += 5;
-	for (size_t i = 0; shape[i] != '\0'; i++) {
-		if (shape[i] == 'x'		  ? !g_ascii_isxdigit(text[i])
-				: shape[i] == 'd' ? !g_ascii_isdigit(text[i])
-						  : text[i] != shape[i])
-			return false;
-	}
-	text += sizeof(shape) - 1;
-	return *text == '\0' || *text == ',';
-}
-
-/* DPDK 22.11 guide, "Device Arguments": PCI address, BUS:NAME, or the name of a virtual device. */
-static const char *check_device(const char *text)
-{
-	static const char *const prefixes[] = {"net_", "eth_",
-		"pci:", "vdev:", "auxiliary:", "vmbus:", "fslmc:", "dpaa:", "ifpga:"};
-
-	if (strlen(text) > 255 || text[strcspn(text, " \t\n\r")] != '\0')
-		return "expected a device without spaces, at most 255 characters";
-	if (is_pci(text))
-		return NULL;
-	for (size_t i = 0; i < G_N_ELEMENTS(prefixes); i++)
-		if (g_str_has_prefix(text, prefixes[i]) && strlen(text) > strlen(prefixes[i]))
-			return NULL;
-	return "expected a PCI address such as 0000:3b:00.0 or a virtual device such as "
-	       "\"net_af_packet,iface=eth1\"";
-}
-
-static const char *check_driver(const char *text)
-{
-	if (strcmp(text, "auto") == 0 || strcmp(text, "dpdk") == 0)
-		return NULL;
-	if (strcmp(text, "xdp") == 0)
-		return "expected auto or dpdk (this build has no XDP source)";
-	return "expected auto, dpdk or xdp";
-}
-
 static const char *check_redis_prefix(const char *text)
 {
 	const size_t len = strlen(text);
@@ -111,68 +60,6 @@ const struct ctl_option ctl_config_raw_options[] = {
 		.type = CTL_OPTION_STRING,
 		.off = offsetof(struct ctl_config_raw, apps),
 		.help = "File of the app catalogue; the shipped one when absent."},
-	{.name = NULL},
-};
-
-static const char *const role_names[] = {"tap", NULL};
-
-const struct ctl_option ctl_port_options[] = {
-	{.name = "name",
-		.type = CTL_OPTION_STRING,
-		.off = offsetof(struct ctl_port, name),
-		.required = true,
-		.check = ctl_check_name,
-		.help = "Name in reports and counters; unique."},
-	{.name = "device",
-		.type = CTL_OPTION_STRING,
-		.off = offsetof(struct ctl_port, device),
-		.required = true,
-		.check = check_device,
-		.help = "PCI address or virtual device of DPDK, with its arguments."},
-	{.name = "role",
-		.type = CTL_OPTION_ENUM,
-		.off = offsetof(struct ctl_port, role),
-		.def = "tap",
-		.values = role_names,
-		.help = "A copy of the traffic comes in; nothing is ever sent."},
-	{.name = "driver",
-		.type = CTL_OPTION_STRING,
-		.off = offsetof(struct ctl_port, driver),
-		.def = "auto",
-		.check = check_driver,
-		.help = "`auto` or `dpdk`."},
-	{.name = "cpus",
-		.type = CTL_OPTION_STRINGS,
-		.off = offsetof(struct ctl_port, cpus),
-		.check = check_cpu,
-		.help = "CPU that receives from this port (of several the first); chosen when absent."},
-	{.name = NULL},
-};
-
-const struct ctl_option ctl_workers_options[] = {
-	{.name = "cpus",
-		.type = CTL_OPTION_STRINGS,
-		.off = offsetof(struct ctl_config, worker_cpus),
-		.check = check_cpu,
-		.help = "CPUs of the workers, one each; chosen when absent."},
-	{.name = "flows",
-		.type = CTL_OPTION_COUNT,
-		.off = offsetof(struct ctl_config, n_flows),
-		.def = "1M",
-		.min = "1k",
-		.max = "256M",
-		.help = "Flows that are tracked at once, over all workers; memory is taken at start."},
-	{.name = "endpoints",
-		.type = CTL_OPTION_COUNT,
-		.off = offsetof(struct ctl_config, n_endpoints),
-		.def = "256k",
-		.min = "1k",
-		.max = "64M",
-		.help = "Endpoints that are counted at once, over all workers."},
-	{.name = "eal_extra",
-		.type = CTL_OPTION_STRINGS,
-		.off = offsetof(struct ctl_config, eal_extra),
-		.help = "Arguments for DPDK's EAL, after those that are derived."},
 	{.name = NULL},
 };
 

@@ -29,6 +29,7 @@ struct ctl_config_reader {
 extern const struct ctl_option ctl_config_options[]; // top level, over struct ctl_config
 extern const struct ctl_option ctl_config_raw_options[]; // top level, over struct ctl_config_raw
 extern const struct ctl_option ctl_port_options[];
+extern const struct ctl_option ctl_port_ignore_options[]; // over struct ctl_port, too
 extern const struct ctl_option ctl_workers_options[];
 extern const struct ctl_option ctl_endpoints_options[];
 extern const struct ctl_option ctl_told_files_options[];
@@ -53,6 +54,13 @@ void ctl_config_read_privacy(struct ctl_config_reader *r, const struct ctl_yaml_
 
 /* What a rule says of apps, once the catalogue is known. */
 void ctl_config_check_rules(struct ctl_config_reader *r, const struct ctl_yaml_node *rules);
+
+/* Report scalars of the list (NULL: none) that an earlier one equals, or likewise for one key of a
+ * list of mappings: "'word', expected each WHAT once; it is also at FILE:1:2". */
+void ctl_config_check_unique(
+	const struct ctl_yaml *doc, const struct ctl_yaml_node *list, const char *what);
+void ctl_config_check_key_unique(const struct ctl_yaml *doc, const struct ctl_yaml_node *list,
+	const char *key, const char *what);
 
 void ctl_port_clear(struct ctl_port *port);
 void ctl_rule_clear(struct ctl_rule *rule);

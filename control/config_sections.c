@@ -19,8 +19,7 @@ static void report_twice(const struct ctl_yaml *doc, const struct ctl_yaml_node 
 		ctl_yaml_found(doc, node, found), what, doc->path, first->line, first->column);
 }
 
-/* Report scalars that an earlier one of the list equals. */
-static void check_list_unique(
+void ctl_config_check_unique(
 	const struct ctl_yaml *doc, const struct ctl_yaml_node *list, const char *what)
 {
 	g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
@@ -40,8 +39,7 @@ static void check_list_unique(
 	}
 }
 
-/* Likewise for one key of a list of mappings. */
-static void check_key_unique(const struct ctl_yaml *doc, const struct ctl_yaml_node *list,
+void ctl_config_check_key_unique(const struct ctl_yaml *doc, const struct ctl_yaml_node *list,
 	const char *key, const char *what)
 {
 	g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
@@ -57,30 +55,6 @@ static void check_key_unique(const struct ctl_yaml *doc, const struct ctl_yaml_n
 		else
 			g_hash_table_insert(seen, (void *)node->text, (void *)node);
 	}
-}
-
-void ctl_port_clear(struct ctl_port *port)
-{
-	ctl_options_fini(ctl_port_options, port);
-}
-
-void ctl_config_read_ports(struct ctl_config_reader *r, const struct ctl_yaml_node *ports)
-{
-	struct ctl_config *config = r->config;
-
-	if (!ctl_yaml_is(r->doc, ports, CTL_YAML_LIST, "expected a list of ports"))
-		return;
-	config->ports = g_new0(struct ctl_port, ctl_yaml_count(ports));
-	for (CTL_YAML_EACH(map, ports)) {
-		struct ctl_port *port = &config->ports[config->n_ports++];
-
-		ctl_options_init(ctl_port_options, port);
-		ctl_yaml_options(
-			r->doc, map, &(struct ctl_yaml_part){ctl_port_options, port}, 1, NULL);
-		check_list_unique(r->doc, ctl_yaml_get(map, "cpus"), "CPU of a port");
-	}
-	check_key_unique(r->doc, ports, "name", "port name");
-	check_key_unique(r->doc, ports, "device", "device");
 }
 
 /* Of two prefixes one inside the other, the later one is the mistake. */
@@ -205,7 +179,7 @@ void ctl_config_read_told(struct ctl_config_reader *r, const struct ctl_yaml_nod
 		return;
 	ctl_yaml_options(
 		r->doc, told, &(struct ctl_yaml_part){ctl_told_files_options, &r->raw}, 1, NULL);
-	check_list_unique(r->doc, ctl_yaml_get(told, "files"), "file");
+	ctl_config_check_unique(r->doc, ctl_yaml_get(told, "files"), "file");
 	for (char **file = r->raw.told_files; file != NULL && *file != NULL; file++)
 		add_told_path(r, *file);
 }

@@ -7,16 +7,16 @@
 #include "control/flowlog.h"
 #include "control/keeper.h"
 #include "control/log.h"
+#include "control/plan.h"
 #include "control/totals.h"
 #include "control/utc.h"
-#include "dataplane/eal.h"
 
 #include <errno.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { WORKERS_MAX = 64, FINISH_TICKS = 2 };
+enum { FINISH_TICKS = 2 };
 static const uint64_t FINISH_NS = 5ULL * 1000000000;
 static const uint64_t KEEP_NS = 20ULL * 1000000000; // of a disk that is slow at the end
 static const uint64_t CLOCK_AHEAD_NS = 10ULL * 1000000000; // that nobody need hear of
@@ -27,7 +27,9 @@ struct ctl_pipeline {
 	struct ctl_config *retired; // until no worker reads its catalogue
 	struct dp_path_grace grace;
 	uint16_t n_workers;
-	struct dp_stage stages[WORKERS_MAX]; // belong to the path; kept to switch their catalogue
+	struct dp_stage
+		stages[CTL_WORKERS_MAX]; // belong to the path; kept to switch their catalogue
+	struct dp_ignore captures_ignore; // the path borrows it
 	struct dp_path *path;
 	struct ctl_collect *collect;
 	struct ctl_engine *engine;
@@ -39,120 +41,6 @@ struct ctl_pipeline {
 	bool is_live;
 	bool is_eal_started;
 };
-
-static size_t count(char *const *list)
-{
-	return list != NULL ? g_strv_length((char **)list) : 0;
-}
-
-/* One for each CPU that ports and control leave, or what was asked for. */
-static uint16_t workers_of(const struct ctl_config *config, bool is_live)
-{
-	cpu_set_t set;
-	size_t n = config->n_workers > 0 ? config->n_workers : count(config->worker_cpus);
-
-	if (n == 0 && sched_getaffinity(0, sizeof(set), &set) == 0) {
-		const size_t taken = is_live ? config->n_ports + 1 : 2;
-		const size_t cpus = (size_t)CPU_COUNT(&set);
-
-		n = cpus > taken ? cpus - taken : 1;
-	}
-	return (uint16_t)(n < 1 ? 1 : n > WORKERS_MAX ? WORKERS_MAX : n);
-}
-
-/* "net_tap,iface=x" is not unique among several: the EAL wants "net_tap0". */
-static char *device_of(const struct ctl_port *port, size_t index)
-{
-	const size_t len = strcspn(port->device, ",");
-
-	if (strncmp(port->device, "net_", 4) != 0 || g_ascii_isdigit(port->device[len - 1]))
-		return g_strdup(port->device);
-	return g_strdup_printf("%.*s%zu%s", (int)len, port->device, index, port->device + len);
-}
-
-static char **devices_of(const struct ctl_config *config)
-{
-	char **devices = g_new0(char *, config->n_ports + 1);
-
-	for (size_t i = 0; i < config->n_ports; i++)
-		devices[i] = device_of(&config->ports[i], i);
-	return devices;
-}
-
-/* Main's CPU, then the ports', then the workers'; "" where the user chose none. */
-static char **cpus_of(const struct ctl_config *config, uint16_t n_workers)
-{
-	const bool fits = count(config->worker_cpus) == n_workers;
-	GPtrArray *cpus = g_ptr_array_new();
-
-	g_ptr_array_add(cpus, g_strdup(""));
-	for (size_t i = 0; i < config->n_ports; i++)
-		g_ptr_array_add(cpus,
-			g_strdup(count(config->ports[i].cpus) > 0 ? config->ports[i].cpus[0] : ""));
-	for (uint16_t i = 0; i < n_workers; i++)
-		g_ptr_array_add(cpus, g_strdup(fits ? config->worker_cpus[i] : ""));
-	g_ptr_array_add(cpus, NULL);
-	return (char **)g_ptr_array_free(cpus, FALSE);
-}
-
-/* What the EAL and the path are started with; the lists are owned. */
-struct plan {
-	char **devices;
-	char **cpus;
-	struct dp_path_port *ports;
-	struct dp_path_config path;
-	struct dp_eal_config eal;
-};
-
-static void plan_make(struct plan *plan, const struct ctl_config *config,
-	const char *const *captures, size_t n_captures, uint16_t n_workers)
-{
-	const bool is_live = captures == NULL;
-
-	*plan = (struct plan){0};
-	plan->devices = is_live ? devices_of(config) : NULL;
-	plan->cpus = is_live ? cpus_of(config, n_workers) : NULL;
-	plan->ports = g_new0(struct dp_path_port, config->n_ports);
-	for (size_t i = 0; is_live && i < config->n_ports; i++)
-		plan->ports[i].device = plan->devices[i];
-	plan->path = (struct dp_path_config){
-		.n_workers = n_workers,
-		.tick_ns = config->tick_ns,
-		.nets = config->nets,
-		.n_flows = config->n_flows,
-		.wants_notes = !is_live,
-		.captures = captures,
-		.n_captures = n_captures,
-		.ports = plan->ports,
-		.n_ports = is_live ? config->n_ports : 0,
-	};
-	plan->eal = (struct dp_eal_config){
-		.n_lcores = dp_path_lcores(&plan->path),
-		.cpus = (const char *const *)plan->cpus,
-		.devices = (const char *const *)plan->devices,
-		.extra = is_live ? (const char *const *)config->eal_extra : NULL,
-		.pool_bytes = dp_path_pool_bytes(&plan->path),
-	};
-}
-
-static void plan_free(struct plan *plan)
-{
-	g_strfreev(plan->devices);
-	g_strfreev(plan->cpus);
-	g_free(plan->ports);
-}
-
-char *ctl_pipeline_describe(const struct ctl_config *config)
-{
-	struct plan plan;
-
-	plan_make(&plan, config, NULL, 0, workers_of(config, true));
-
-	char *line = dp_eal_describe(&plan.eal);
-
-	plan_free(&plan);
-	return line;
-}
 
 /* Loss of the sources since the last tick, 0..1. */
 static double capture_loss(struct ctl_pipeline *p)
@@ -216,15 +104,19 @@ static int open_stages(struct ctl_pipeline *p, struct dp_err *reterr)
 static int open_path(
 	struct ctl_pipeline *p, const struct ctl_pipeline_config *c, struct dp_err *reterr)
 {
-	struct dp_stage given[WORKERS_MAX];
-	struct plan plan;
+	struct dp_stage given[CTL_WORKERS_MAX];
+	struct ctl_plan plan;
 	int r;
 
-	plan_make(&plan, p->config, c->captures, c->n_captures, p->n_workers);
+	ctl_plan_make(&plan, p->config, c->captures, c->n_captures, p->n_workers);
 	plan.path.is_exact = c->is_exact;
+	plan.path.captures_ignore = &p->captures_ignore;
 	plan.path.not_before_ns = p->keeper != NULL ? ctl_keeper_watermark(p->keeper) : 0;
-	r = dp_eal_start(&plan.eal, reterr);
-	p->is_eal_started = true;
+	r = p->is_live ? 0 : ctl_config_ignored(p->config, &p->captures_ignore, reterr);
+	if (r == 0) {
+		r = dp_eal_start(&plan.eal, reterr);
+		p->is_eal_started = true;
+	}
 	if (r == 0)
 		r = open_stages(p, reterr);
 	if (r == 0) {
@@ -232,7 +124,7 @@ static int open_path(
 		plan.path.stages = given;
 		r = dp_path_open(&plan.path, &p->path, reterr);
 	}
-	plan_free(&plan);
+	ctl_plan_fini(&plan);
 	return r;
 }
 
@@ -260,6 +152,17 @@ static int open_control(
 	return r;
 }
 
+char *ctl_pipeline_describe(const struct ctl_config *config)
+{
+	struct ctl_plan plan;
+	char *line;
+
+	ctl_plan_make(&plan, config, NULL, 0, ctl_plan_workers(config, true));
+	line = dp_eal_describe(&plan.eal);
+	ctl_plan_fini(&plan);
+	return line;
+}
+
 int ctl_pipeline_open(const struct ctl_pipeline_config *c, struct ctl_pipeline **ret_pipeline,
 	struct dp_err *reterr)
 {
@@ -271,7 +174,7 @@ int ctl_pipeline_open(const struct ctl_pipeline_config *c, struct ctl_pipeline *
 	p->config = c->config;
 	p->first = c->config;
 	p->is_live = c->captures == NULL;
-	p->n_workers = workers_of(p->config, p->is_live);
+	p->n_workers = ctl_plan_workers(p->config, p->is_live);
 	p->totals = ctl_totals_new();
 	p->flowlog = p->is_live ? NULL : ctl_flowlog_new();
 	r = open_control(p, c, reterr);

@@ -16,7 +16,14 @@ static const struct section wirecue_sections[] = {
 		"Further keys, each a section below: `ports`, `workers`, `endpoints`, `binding`, "
 		"`told`, `rules`, `redis`, `store`, `control`, `privacy`.",
 		{ctl_config_options, ctl_config_raw_options}},
-	{"`ports`", "A list of mappings.", {ctl_port_options}},
+	{"`ports`",
+		"A list of mappings. Further key: `ignore`, a mapping as below; without it nothing is "
+		"ignored.",
+		{ctl_port_options}},
+	{"`ports[].ignore`",
+		"What of the port is not to be looked at. It ends as `ignored` in the ledger. A replay "
+		"ignores what any port ignores.",
+		{ctl_port_ignore_options}},
 	{"`workers`", NULL, {ctl_workers_options}},
 	{"`endpoints`", NULL, {ctl_endpoints_options}},
 	{"`binding`",

@@ -25,6 +25,11 @@ write_config "$(tap vb)" </dev/null
 
 check "run --dry says what would be started" quiet "$WIRECUE" run -c "$config" --dry
 check "with the arguments of the EAL" grep -Eq '^eal +--lcores=.* --vdev net_af_packet0,iface=vb' "$dir/out"
+sed 's/name: port1,/name: port1, mtu: 9000, ignore: {vlans: [7, 9-12], networks: [192.0.2.0\/24]},/
+	s/flows: 64k/flows: 64k, duplicates: drop, duplicate_window: 1ms/' "$config" >"$dir/dry.yaml"
+check "and what a port ignores" eval '"$WIRECUE" run -c "$dir/dry.yaml" --dry | tee "$dir/out" |
+	grep -Eq "^port +port1: .*, mtu 9000, ignores VLANs 7 9-12, ignores networks 192.0.2.0/24$"'
+check "and what becomes of copies" grep -Eq '^copies +are dropped, within 1 ms$' "$dir/out"
 check "and starts nothing" test ! -e /run/wirecue/control.sock
 works "it works with what /sys says of hugepages"
 mount -t tmpfs none /sys/kernel/mm/hugepages

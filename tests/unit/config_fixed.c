@@ -48,6 +48,9 @@ static const struct {
 	{"workers: {cpus: [1]}\n", "workers: {cpus: [2]}\n", "workers.cpus"},
 	{"", "workers: {flows: 2M}\n", "workers.flows"},
 	{"", "workers: {endpoints: 2M}\n", NULL},
+	{"", "workers: {duplicates: drop}\n", "workers.duplicates"},
+	{"", "workers: {duplicates: watch}\n", NULL}, // as before
+	{"", "workers: {duplicate_window: 1ms}\n", "workers.duplicate_window"},
 	{"", "workers: {eal_extra: [--syslog]}\n", "workers.eal_extra"},
 	{"", "endpoints: {ipv6_prefix: 56}\n", "endpoints"},
 	{"", "endpoints: {networks: [10.0.0.0/8]}\n", "endpoints"},
@@ -67,6 +70,14 @@ static const struct {
 		"ports.name"},
 	{"ports: [{name: a, device: net_tap0}]\n",
 		"ports: [{name: a, device: net_tap0, cpus: [1]}]\n", "ports.cpus"},
+	{"ports: [{name: a, device: net_tap0}]\n",
+		"ports: [{name: a, device: net_tap0, mtu: 9000}]\n", "ports.mtu"},
+	{"ports: [{name: a, device: net_tap0, ignore: {vlans: [1]}}]\n",
+		"ports: [{name: a, device: net_tap0, ignore: {vlans: [1, 2]}}]\n",
+		"ports.ignore.vlans"},
+	{"ports: [{name: a, device: net_tap0}]\n",
+		"ports: [{name: a, device: net_tap0, ignore: {networks: [192.0.2.0/24]}}]\n",
+		"ports.ignore.networks"},
 };
 
 static void what_a_start_fixes_is_told_from_what_a_reload_takes(void **)

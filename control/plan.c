@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "control/plan.h"
+
+#include <glib.h>
+#include <sched.h>
+#include <string.h>
+
+static size_t count(char *const *list)
+{
+	return list != NULL ? g_strv_length((char **)list) : 0;
+}
+
+uint16_t ctl_plan_workers(const struct ctl_config *config, bool is_live)
+{
+	cpu_set_t set;
+	size_t n = config->n_workers > 0 ? config->n_workers : count(config->worker_cpus);
+
+	if (n == 0 && sched_getaffinity(0, sizeof(set), &set) == 0) {
+		const size_t taken = is_live ? config->n_ports + 1 : 2;
+		const size_t cpus = (size_t)CPU_COUNT(&set);
+
+		n = cpus > taken ? cpus - taken : 1;
+	}
+	return (uint16_t)(n < 1 ? 1 : n > CTL_WORKERS_MAX ? CTL_WORKERS_MAX : n);
+}
+
+/* "net_tap,iface=x" is not unique among several: the EAL wants "net_tap0". */
+static char *device_of(const struct ctl_port *port, size_t index)
+{
+	const size_t len = strcspn(port->device, ",");
+
+	if (strncmp(port->device, "net_", 4) != 0 || g_ascii_isdigit(port->device[len - 1]))
+		return g_strdup(port->device);
+	return g_strdup_printf("%.*s%zu%s", (int)len, port->device, index, port->device + len);
+}
+
+static char **devices_of(const struct ctl_config *config)
+{
+	char **devices = g_new0(char *, config->n_ports + 1);
+
+	for (size_t i = 0; i < config->n_ports; i++)
+		devices[i] = device_of(&config->ports[i], i);
+	return devices;
+}
+
+/* Main's CPU, then the ports', then the workers'; "" where the user chose none. */
+static char **cpus_of(const struct ctl_config *config, uint16_t n_workers)
+{
+	const bool fits = count(config->worker_cpus) == n_workers;
+	GPtrArray *cpus = g_ptr_array_new();
+
+	g_ptr_array_add(cpus, g_strdup(""));
+	for (size_t i = 0; i < config->n_ports; i++)
+		g_ptr_array_add(cpus,
+			g_strdup(count(config->ports[i].cpus) > 0 ? config->ports[i].cpus[0] : ""));
+	for (uint16_t i = 0; i < n_workers; i++)
+		g_ptr_array_add(cpus, g_strdup(fits ? config->worker_cpus[i] : ""));
+	g_ptr_array_add(cpus, NULL);
+	return (char **)g_ptr_array_free(cpus, FALSE);
+}
+
+static const char *const *strings(char **list)
+{
+	return (const char *const *)list;
+}
+
+static struct dp_path_port *ports_of(const struct ctl_config *config, char *const *devices)
+{
+	struct dp_path_port *ports = g_new0(struct dp_path_port, config->n_ports);
+
+	for (size_t i = 0; i < config->n_ports; i++)
+		ports[i] = (struct dp_path_port){.device = devices[i],
+			.mtu = (uint16_t)config->ports[i].mtu,
+			.ignore = &config->ports[i].ignore};
+	return ports;
+}
+
+void ctl_plan_make(struct ctl_plan *ret_plan, const struct ctl_config *config,
+	const char *const *captures, size_t n_captures, uint16_t n_workers)
+{
+	const bool is_live = captures == NULL;
+	struct ctl_plan *plan = ret_plan;
+
+	*plan = (struct ctl_plan){0};
+	plan->devices = is_live ? devices_of(config) : NULL;
+	plan->cpus = is_live ? cpus_of(config, n_workers) : NULL;
+	plan->ports = is_live ? ports_of(config, plan->devices) : NULL;
+	plan->path = (struct dp_path_config){
+		.n_workers = n_workers,
+		.tick_ns = config->tick_ns,
+		.nets = config->nets,
+		.n_flows = config->n_flows,
+		.wants_notes = !is_live,
+		.captures = captures,
+		.n_captures = n_captures,
+		.ports = plan->ports,
+		.n_ports = is_live ? config->n_ports : 0,
+		.duplicates = (enum dp_duplicates_mode)config->duplicates,
+		.duplicate_window_ns = config->duplicate_window_ns,
+	};
+	plan->eal = (struct dp_eal_config){
+		.n_lcores = dp_path_lcores(&plan->path),
+		.cpus = strings(plan->cpus),
+		.devices = strings(plan->devices),
+		.extra = is_live ? strings(config->eal_extra) : NULL,
+		.pool_bytes = dp_path_pool_bytes(&plan->path),
+	};
+}
+
+void ctl_plan_fini(struct ctl_plan *plan)
+{
+	g_strfreev(plan->devices);
+	g_strfreev(plan->cpus);
+	g_free(plan->ports);
+}
