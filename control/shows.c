@@ -4,6 +4,8 @@
 #include "control/engine.h"
 #include "control/event.h"
 #include "control/keeper.h"
+#include "control/ledger.h"
+#include "control/shows_ledger.h"
 #include "control/utc.h"
 
 #include <stdlib.h>
@@ -15,6 +17,12 @@ static json_t *integer(uint64_t v)
 	return json_integer((json_int_t)v);
 }
 
+/* The two counters are not of one moment. */
+static json_int_t down_packets(const struct dp_port_stats *port)
+{
+	return (json_int_t)(port->packets - MIN(port->packets, port->up_packets));
+}
+
 static json_t *ports(const struct ctl_shows *s)
 {
 	const struct ctl_config *config = ctl_pipeline_config_of(s->pipeline);
@@ -24,12 +32,14 @@ static json_t *ports(const struct ctl_shows *s)
 
 	for (size_t i = 0; i < n; i++)
 		(void)json_array_append_new(rows,
-			json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:s}", "port",
+			json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:s}", "port",
 				i < config->n_ports ? config->ports[i].name : "?", "device",
 				ports[i].name, "state", ports[i].down[0] == '\0' ? "up" : "down",
 				"frames", (json_int_t)ports[i].frames, "bytes",
-				(json_int_t)ports[i].wire_bytes, "lost", (json_int_t)ports[i].lost,
-				"cause", ports[i].down));
+				(json_int_t)ports[i].wire_bytes, "up_packets",
+				(json_int_t)ports[i].up_packets, "down_packets",
+				down_packets(&ports[i]), "lost", (json_int_t)ports[i].lost, "cause",
+				ports[i].down));
 	return rows;
 }
 
@@ -51,26 +61,6 @@ static json_t *workers(const struct ctl_shows *s)
 				(json_int_t)w.names_refused, "postponed", (json_int_t)w.postponed,
 				"busy_ms", (json_int_t)(w.busy_ns / 1000000)));
 	}
-	return rows;
-}
-
-static void ledger_row(json_t *rows, const char *outcome, uint64_t frames, const char *meaning)
-{
-	(void)json_array_append_new(rows,
-		json_pack("{s:s, s:I, s:s}", "outcome", outcome, "frames", (json_int_t)frames,
-			"meaning", meaning));
-}
-
-static json_t *ledger(const struct ctl_shows *s)
-{
-	struct dp_path_stats st;
-	json_t *rows = json_array();
-
-	dp_path_stats(ctl_pipeline_path(s->pipeline), &st);
-	ledger_row(rows, "received", st.frames, "handed over by the sources");
-	for (int i = 0; i < DP_OUTCOME_COUNT; i++)
-		ledger_row(rows, dp_outcome_names[i], st.outcomes[i], dp_outcome_help[i]);
-	ledger_row(rows, "lost", st.lost, "dropped before us, as the sources report it");
 	return rows;
 }
 
@@ -169,7 +159,18 @@ static void show_workers(void *ctx, const json_t *args, struct ctl_reply *reply)
 
 static void show_ledger(void *ctx, const json_t *args, struct ctl_reply *reply)
 {
-	answer(args, reply, ledger(ctx));
+	const struct ctl_shows *s = ctx;
+	const char *part = ctl_args_text(args, "arg");
+	json_t *rows = ctl_ledger_json(s->pipeline, part);
+
+	if (part != NULL && json_array_size(rows) == 0 && !ctl_ledger_is_part(part)) {
+		json_decref(rows);
+		ctl_reply_fail(reply, true,
+			"ledger: nothing of that name, expected total, port, worker, encapsulation, "
+			"fragments, copies, tcp, or a part as it stands there");
+		return;
+	}
+	answer(args, reply, rows);
 }
 
 static void show_apps(void *ctx, const json_t *args, struct ctl_reply *reply)
@@ -252,7 +253,7 @@ static void show_subscriber(void *ctx, const json_t *args, struct ctl_reply *rep
 const struct ctl_show ctl_show_table[] = {
 	{"ports", "", "capture ports: state, frames, loss", show_ports},
 	{"workers", "", "workers: packets, flows, time", show_workers},
-	{"ledger", "", "what became of each frame", show_ledger},
+	{"ledger", "[PART]", "what became of each frame, tunnel, fragment and copy", show_ledger},
 	{"apps", "", "bytes, packets and flows per app since the start", show_apps},
 	{"triggers", "", "triggers decided per type, withheld per rule and reason", show_triggers},
 	{"redis", "", "delivery: state, backlog, what was published", show_redis},
@@ -308,8 +309,7 @@ void ctl_shows_heartbeat(const struct ctl_shows *s, json_t *object)
 	(void)json_object_set_new(
 		object, "watermark", watermark_ns > 0 ? json_string(watermark) : json_null());
 	(void)json_object_set_new(object, "frames", integer(st.frames));
-	(void)json_object_set_new(
-		object, "lost", integer(st.lost + st.outcomes[DP_OUTCOME_QUEUE_FULL]));
+	(void)json_object_set_new(object, "lost", integer(ctl_ledger_lost(&st)));
 	heartbeat_shares(s, object);
 	heartbeat_store(s, object);
 }

@@ -365,7 +365,7 @@ show()
 # frames OUTCOME: as the daemon's ledger says.
 frames()
 {
-	show ledger --json | fields outcome frames | awk -v outcome="$1" '$1 == outcome { print $2 }'
+	show ledger total --json | fields what count | awk -v outcome="$1" '$1 == outcome { print $2 }'
 }
 
 has_received()
@@ -376,10 +376,10 @@ has_received()
 # Frames on their way to a worker are received and have no outcome yet: wait for it.
 ledger_adds_up()
 {
-	show ledger --json | fields outcome frames | awk '
-		$1 == "received" { received = $2; next }
-		$1 != "lost" { sum += $2 }
-		END { exit received == 0 || sum != received }'
+	show ledger total --json | fields what count | awk '
+		{ n[$1] = $2 }
+		$1 !~ /^(received|held|in_flight|balance|lost)$/ { sum += $2 }
+		END { exit n["received"] == 0 || sum != n["received"] || n["held"] + n["in_flight"] + n["balance"] != 0 }'
 }
 
 # app NAME FIELD: 0 when nothing of it was seen.

@@ -15,6 +15,9 @@ stop
 start # so that there is a gap
 send va "$pcaps/evening.pcap" --limit=8000
 send va "$pcaps/recorded/tls-switch.pcap"
+n_before=$n_sent
+send va "$pcaps/qinq.pcap"
+n_vlan=$((n_sent - n_before))
 wait_for has_received
 wait_for ledger_adds_up
 wait_for has competitor.interest
@@ -29,6 +32,18 @@ for what in $(show --json | fields name); do
 done
 equal "the port has the name that it was given" "$(show ports --json | fields port state)" "port1 up"
 equal "worker and ledger agree" "$(show workers --json | fields packets)" "$(frames accounted)"
+equal "the ledger adds up in one line" \
+	"$(show ledger total --json | fields what count meaning | grep ^balance)" \
+	"balance 0 it adds up: received = outcomes + held + in_flight"
+equal "a part of it can be asked for" "$(show ledger fragments --json | fields part | sort -u)" fragments
+equal "or one port's" "$(show ledger port:port1 --json | fields part what count | grep received)" \
+	"port:port1 received $n_sent"
+equal "each worker's share of it" "$(show ledger worker --json | fields part what | grep accounted)" \
+	"$(show workers --json | fields worker | sed 's/.*/worker:& accounted/')"
+check "what was opened is named" eval '[ "$(show ledger encapsulation:vlan --json | fields what count)" = "opened $n_vlan" ]'
+equal "text and JSON have the same rows" "$(show ledger | wc -l)" "$(($(show ledger --json | wc -l) + 1))"
+check "and the same columns" eval 'show ledger | head -n 1 | grep -Eq "^part +what +count +unit +meaning$"'
+ends "a part that there is not is a usage error" 2 'ledger: nothing of that name' "$WIRECUE" show ledger fragment
 equal "the trigger is decided" "$(show triggers --json | fields state name count | head -n 1)" \
 	"decided wirecue.competitor.interest.v1 1"
 equal "and published" "$(redis_says published) $(redis_says waiting)" "1 0"
