@@ -2,6 +2,7 @@
 #include "control/commands.h"
 #include "control/flowlog.h"
 #include "control/keeper.h"
+#include "control/ledger.h"
 #include "control/log.h"
 #include "control/pipeline.h"
 #include "control/progress.h"
@@ -72,8 +73,8 @@ static const char help_text[] =
 	"      --exact-frames    each frame in a heap block of its own size, for memory checkers\n"
 	"  -h, --help            this text\n"
 	"\n"
-	"Exit codes: 0 success; 1 a capture cannot be read or breaks off, or triggers could not be\n"
-	"delivered; 2 usage or configuration error.\n";
+	"Exit codes: 0 success; 1 a capture cannot be read or breaks off, triggers could not be\n"
+	"delivered, or a frame is missing from the ledger; 2 usage or configuration error.\n";
 
 enum {
 	OPT_SOURCE = 256,
@@ -390,6 +391,18 @@ static int keep(struct replay *r)
 		ctl_pipeline_config_of(r->pipeline)->store.path);
 }
 
+/* Frames that are nowhere would be usage that nobody misses: so each replay looks. */
+static int check_ledger(struct replay *r)
+{
+	struct dp_path_stats s;
+	struct dp_err err;
+
+	dp_path_stats(ctl_pipeline_path(r->pipeline), &s);
+	if (ctl_ledger_check_end(&s, &err) < 0)
+		return ctl_complain(CTL_EXIT_FAILURE, "%s", err.text);
+	return CTL_EXIT_OK;
+}
+
 /* Everything at the end is tried, so that one failure does not hide the rest. */
 static int finish(struct replay *r)
 {
@@ -406,6 +419,7 @@ static int finish(struct replay *r)
 		status |= ctl_complain(CTL_EXIT_FAILURE, "%s", err.text);
 	r->trigger_file = NULL;
 	status |= print_report(r);
+	status |= check_ledger(r);
 	if (broken != NULL)
 		status |= ctl_complain(CTL_EXIT_FAILURE, "%s", broken);
 	return status;

@@ -17,6 +17,45 @@ static json_t *outcomes_json(const struct dp_path_stats *s)
 	return outcomes;
 }
 
+/* Only what was met: a capture with two of the encapsulations has two keys. */
+static json_t *encaps_json(const struct dp_encap_stats *s)
+{
+	json_t *encaps = json_object();
+
+	for (int e = 0; e < DP_ENCAP_COUNT; e++) {
+		json_t *refused = json_object();
+
+		for (int i = 0; i < DP_REFUSAL_COUNT; i++)
+			if (s->refused[e][i] > 0)
+				(void)json_object_set_new(refused, dp_refusal_names[i],
+					json_integer((json_int_t)s->refused[e][i]));
+		if (s->opened[e] > 0 || json_object_size(refused) > 0)
+			(void)json_object_set_new(encaps, dp_encap_names[e],
+				json_pack("{s:I, s:O}", "opened", (json_int_t)s->opened[e],
+					"refused", refused));
+		json_decref(refused);
+	}
+	return encaps;
+}
+
+static json_t *fragments_json(const struct dp_datagram_stats *s)
+{
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "seen", (json_int_t)s->fragments,
+		"rebuilt", (json_int_t)s->rebuilt, "overlapped", (json_int_t)s->overlapped,
+		"expired", (json_int_t)s->expired, "evicted", (json_int_t)s->evicted, "crowded",
+		(json_int_t)s->crowded, "repeated", (json_int_t)s->repeated);
+}
+
+static void set_mirror(json_t *report, const struct dp_path_stats *s)
+{
+	(void)json_object_set_new(report, "copies",
+		json_pack("{s:I, s:I}", "looked_at", (json_int_t)s->copies_looked, "seen",
+			(json_int_t)s->copies_seen));
+	(void)json_object_set_new(report, "one_way",
+		json_pack("{s:I, s:I, s:I}", "ended", (json_int_t)s->tcp_ended, "up",
+			(json_int_t)s->tcp_one_way[0], "down", (json_int_t)s->tcp_one_way[1]));
+}
+
 static void set_if_any(json_t *report, const char *key, uint64_t n)
 {
 	if (n > 0)
@@ -38,6 +77,9 @@ json_t *ctl_report_json(struct ctl_pipeline *p, const struct ctl_timing *timing)
 		ctl_engine_triggers_json(ctl_pipeline_engine(p)), "suppressed",
 		ctl_engine_suppressed_json(ctl_pipeline_engine(p)));
 
+	(void)json_object_set_new(report, "encapsulations", encaps_json(&s.encaps));
+	(void)json_object_set_new(report, "fragments", fragments_json(&s.datagrams));
+	set_mirror(report, &s);
 	// Each voids the promise of byte-identical output, so say it.
 	set_if_any(report, "flows_evicted", s.flows_evicted);
 	set_if_any(report, "verdicts_cut", s.verdicts_cut);
@@ -82,6 +124,52 @@ static void print_outcomes(const json_t *report, FILE *out)
 		if (json_integer_value(n) > 0)
 			(void)fprintf(out, "outcome     %-14s %12lld frames\n", name,
 				(long long)json_integer_value(n));
+	}
+}
+
+static void print_encaps(const json_t *report, FILE *out)
+{
+	const char *name, *reason;
+	json_t *encap, *n;
+
+	json_object_foreach(
+		(json_t *)(uintptr_t)json_object_get(report, "encapsulations"), name, encap)
+	{
+		if (integer(encap, "opened") > 0)
+			(void)fprintf(out, "tunnel      %-14s %12lld frames opened\n", name,
+				(long long)integer(encap, "opened"));
+		json_object_foreach(json_object_get(encap, "refused"), reason, n)
+		{
+			(void)fprintf(out, "tunnel      %-14s %12lld frames not opened: %s\n", name,
+				(long long)json_integer_value(n), reason);
+		}
+	}
+}
+
+/* What a network or its mirror does to packets, where it does. */
+static void print_mirror(const json_t *report, FILE *out)
+{
+	static const struct {
+		const char *object, *key, *unit;
+	} rows[] = {
+		{"fragments", "seen", "frames"},
+		{"fragments", "rebuilt", "datagrams"},
+		{"fragments", "overlapped", "datagrams"},
+		{"fragments", "expired", "datagrams"},
+		{"fragments", "evicted", "datagrams"},
+		{"fragments", "crowded", "datagrams"},
+		{"fragments", "repeated", "frames"},
+		{"copies", "seen", "packets"},
+		{"one_way", "up", "TCP flows"},
+		{"one_way", "down", "TCP flows"},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const long long n = integer(json_object_get(report, rows[i].object), rows[i].key);
+
+		if (n > 0)
+			(void)fprintf(out, "%-11s %-14s %12lld %s\n", rows[i].object, rows[i].key,
+				n, rows[i].unit);
 	}
 }
 
@@ -161,6 +249,8 @@ int ctl_report_print(const json_t *report, FILE *out)
 		(long long)integer(report, "packets"), human(integer(report, "bytes"), buf),
 		(long long)integer(report, "flows"));
 	print_outcomes(report, out);
+	print_encaps(report, out);
+	print_mirror(report, out);
 	print_limits(report, out);
 	print_apps(report, out);
 	print_usage(report, out);

@@ -30,7 +30,7 @@ NUMBERS = frozenset("""pct step_pct confidence capture_loss unclassified unbound
     slope_pct_per_cycle""".split())  # may have a fraction
 SIGNED = frozenset(("slope_pct_per_cycle",))
 FREE_TEXT = frozenset("bucket would_fit proto host".split())
-MAPS = frozenset("outcomes triggers suppressed".split())  # keys are data
+MAPS = frozenset("outcomes triggers suppressed encapsulations refused".split())  # keys are data
 COUNTED_FROM_ONE = frozenset("cap_bytes visits version day_reached step_pct".split())
 
 # (type, path below the event, value): what a generic mutation cannot know to be wrong.
@@ -224,7 +224,7 @@ def mutations(value, key="", path=()):
         for wrong in wrong_values(key, value):
             yield path, f"is {json.dumps(wrong)[:40]}", wrong
     if isinstance(value, dict):
-        is_map = key in MAPS or len(path) > 1 and path[-2] in MAPS
+        is_map = path[-1:] and path[-1] in MAPS or path[-2:-1] == ("suppressed",)  # that one by rule and reason
         yield path + ("Not A Name!",), "is added", 1
         for name, child in value.items():
             if not is_map and name not in OPTIONAL:
