@@ -274,6 +274,7 @@ static void give_tick(struct ctl_keeper *keeper, uint64_t end_ns, bool everythin
 
 	ctl_engine_journal(keeper->engine, end_ns, keeper->seal, batch);
 	ctl_outbox_seal(keeper->outbox, batch);
+	ctl_gaps_save(keeper->gaps, batch);
 	if (everything && keeper->stopped_ns != 0)
 		ctl_gaps_add(keeper->gaps,
 			&(struct ctl_gap){.from_ns = keeper->stopped_ns,
@@ -325,7 +326,7 @@ bool ctl_keeper_flush(struct ctl_keeper *keeper, uint64_t timeout_ns)
 	return true;
 }
 
-const struct ctl_gaps *ctl_keeper_gaps(const struct ctl_keeper *keeper)
+struct ctl_gaps *ctl_keeper_gaps(const struct ctl_keeper *keeper)
 {
 	return keeper->gaps;
 }

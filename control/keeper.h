@@ -63,4 +63,5 @@ void ctl_keeper_tend(struct ctl_keeper *keeper);
  * when it did not take it within timeout_ns. */
 [[nodiscard]] bool ctl_keeper_flush(struct ctl_keeper *keeper, uint64_t timeout_ns);
 
-const struct ctl_gaps *ctl_keeper_gaps(const struct ctl_keeper *keeper);
+/* What is begun or changed there goes with the next tick. */
+struct ctl_gaps *ctl_keeper_gaps(const struct ctl_keeper *keeper);

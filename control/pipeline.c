@@ -10,13 +10,14 @@
 #include "control/plan.h"
 #include "control/totals.h"
 #include "control/utc.h"
+#include "control/watch_sources.h"
 
 #include <errno.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { FINISH_TICKS = 2 };
+enum { FINISH_TICKS = 2, PORTS_MAX = 16 };
 static const uint64_t FINISH_NS = 5ULL * 1000000000;
 static const uint64_t KEEP_NS = 20ULL * 1000000000; // of a disk that is slow at the end
 static const uint64_t CLOCK_AHEAD_NS = 10ULL * 1000000000; // that nobody need hear of
@@ -37,32 +38,26 @@ struct ctl_pipeline {
 	struct ctl_keeper *keeper; // NULL: a restart forgets
 	struct ctl_flowlog *flowlog;
 	struct ctl_totals *totals;
-	uint64_t lost, received; // of the sources, at the last tick
+	struct ctl_gaps *gaps; // the keeper's, or ours without one
+	struct ctl_source_watch *sources; // NULL in replay
+	uint64_t seen_ns; // end of the last tick
 	bool is_live;
 	bool is_eal_started;
 };
 
-/* Loss of the sources since the last tick, 0..1. */
-static double capture_loss(struct ctl_pipeline *p)
+/* Share of the tick that no flow has seen, 0..1. */
+static double capture_loss(struct ctl_pipeline *p, uint64_t end_ns)
 {
-	struct dp_path_stats s;
+	const uint64_t from_ns = p->seen_ns != 0 ? p->seen_ns : end_ns - p->config->tick_ns;
+	struct dp_port_stats ports[PORTS_MAX];
+	struct dp_path_stats path;
 
 	if (!p->is_live)
 		return 0;
-	dp_path_stats(p->path, &s);
-
-	const uint64_t lost = s.lost + s.outcomes[DP_OUTCOME_QUEUE_FULL];
-	const uint64_t received = s.frames + s.lost;
-
-	// A driver that does not answer now makes up for it with the next tick.
-	if (lost < p->lost || received <= p->received)
-		return 0;
-
-	const double share = (double)(lost - p->lost) / (double)(received - p->received);
-
-	p->lost = lost;
-	p->received = received;
-	return share;
+	p->seen_ns = end_ns;
+	dp_path_stats(p->path, &path);
+	(void)dp_path_ports(p->path, ports, PORTS_MAX);
+	return ctl_source_watch_tick(p->sources, from_ns, end_ns, &path, ports);
 }
 
 static void on_tick(void *ctx, uint64_t end_ns, const struct dp_record *records, size_t n)
@@ -73,7 +68,7 @@ static void on_tick(void *ctx, uint64_t end_ns, const struct dp_record *records,
 	// A replay that goes on after a kill reads its captures again: this was worked then.
 	if (p->keeper != NULL && end_ns <= ctl_keeper_watermark(p->keeper))
 		return;
-	ctl_engine_tick(p->engine, end_ns, records, n, capture_loss(p));
+	ctl_engine_tick(p->engine, end_ns, records, n, capture_loss(p, end_ns));
 	if (p->keeper != NULL)
 		ctl_keeper_tick(p->keeper, end_ns);
 	else
@@ -145,6 +140,8 @@ static int open_control(
 		return r;
 	if (p->keeper != NULL)
 		oc.store = ctl_keeper_store(p->keeper);
+	p->gaps = p->keeper != NULL ? ctl_keeper_gaps(p->keeper) : ctl_gaps_new();
+	p->sources = p->is_live ? ctl_source_watch_new(p->config, p->gaps) : NULL;
 	p->outbox = ctl_outbox_new(&oc);
 	r = ctl_engine_new(p->config, ctl_outbox_push, p->outbox, &p->engine, reterr);
 	if (r == 0 && p->keeper != NULL)
@@ -198,6 +195,9 @@ void ctl_pipeline_close(struct ctl_pipeline *p)
 	ctl_collect_free(p->collect);
 	ctl_engine_free(p->engine);
 	ctl_outbox_free(p->outbox);
+	ctl_source_watch_free(p->sources);
+	if (p->keeper == NULL)
+		ctl_gaps_free(p->gaps);
 	ctl_keeper_close(p->keeper);
 	ctl_flowlog_free(p->flowlog);
 	ctl_totals_free(p->totals);
@@ -280,6 +280,7 @@ bool ctl_pipeline_finish(struct ctl_pipeline *p)
 	const uint64_t begin_ns = dp_path_now_ns(p->path);
 	const uint64_t tick = begin_ns / p->config->tick_ns + FINISH_TICKS;
 
+	ctl_source_watch_end(p->sources, begin_ns);
 	if (p->keeper != NULL)
 		ctl_keeper_stopping(p->keeper, begin_ns);
 	dp_path_finish(p->path, tick);
@@ -327,6 +328,11 @@ struct dp_path *ctl_pipeline_path(struct ctl_pipeline *p)
 struct ctl_keeper *ctl_pipeline_keeper(struct ctl_pipeline *p)
 {
 	return p->keeper;
+}
+
+const struct ctl_gaps *ctl_pipeline_gaps(const struct ctl_pipeline *p)
+{
+	return p->gaps;
 }
 
 struct ctl_engine *ctl_pipeline_engine(struct ctl_pipeline *p)

@@ -7,6 +7,7 @@
  * only. */
 
 #include "control/config.h"
+#include "control/gaps.h"
 #include "control/outbox.h"
 #include "dataplane/path.h"
 
@@ -60,6 +61,7 @@ struct ctl_outbox *ctl_pipeline_outbox(struct ctl_pipeline *p);
 struct dp_path *ctl_pipeline_path(struct ctl_pipeline *p);
 struct ctl_engine *ctl_pipeline_engine(struct ctl_pipeline *p);
 struct ctl_keeper *ctl_pipeline_keeper(struct ctl_pipeline *p); // NULL without a store
+const struct ctl_gaps *ctl_pipeline_gaps(const struct ctl_pipeline *p);
 struct ctl_flowlog *ctl_pipeline_flowlog(struct ctl_pipeline *p); // NULL when live
 uint16_t ctl_pipeline_workers(const struct ctl_pipeline *p);
 uint64_t ctl_pipeline_watermark(const struct ctl_pipeline *p);

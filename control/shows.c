@@ -115,9 +115,7 @@ static json_t *store(const struct ctl_shows *s)
 
 static json_t *gaps(const struct ctl_shows *s)
 {
-	const struct ctl_keeper *keeper = ctl_pipeline_keeper(s->pipeline);
-
-	return keeper != NULL ? ctl_gaps_json(ctl_keeper_gaps(keeper)) : json_array();
+	return ctl_gaps_json(ctl_pipeline_gaps(s->pipeline));
 }
 
 static json_t *redis(const struct ctl_shows *s)
@@ -258,7 +256,7 @@ const struct ctl_show ctl_show_table[] = {
 	{"triggers", "", "triggers decided per type, withheld per rule and reason", show_triggers},
 	{"redis", "", "delivery: state, backlog, what was published", show_redis},
 	{"store", "", "what outlives the process: state, backlog, size", show_store},
-	{"gaps", "", "when nothing was seen because wirecue did not run", show_gaps},
+	{"gaps", "", "when wirecue, or a port of it, saw nothing or not all", show_gaps},
 	{"stream", "", "how the stream in Redis and the outbox stand", show_stream},
 	{"stream", "resend|continue", "choose, when they do not fit", do_stream, .acts = true},
 	{"subscriber", "ID", "what is known of one subscriber", show_subscriber},

@@ -68,6 +68,9 @@ n_sent=0
 send va "$pcaps/quic.pcap"
 wait_for eval '[ $(($(frames received) + $(frames lost))) = "$n_sent" ]'
 ok "net_pcap: received and lost are all that was sent"
+# How many is up to the CPU; what was lost is a gap, with the sum.
+check "a loss is a gap of the port, none is none" eval '
+	[ "$(frames lost)" = 0 ] || wait_for eval "show gaps | grep -q \"port port1 lost $(frames lost) of\""'
 stop
 
 # Each direction on a link of its own: one flow all the same.
@@ -98,6 +101,21 @@ n_sent=0
 send va "$pcaps/quic.pcap"
 wait_for has_received
 ok "and the others work without it"
+wait_for eval '[ "$(show gaps | wc -l)" = 3 ]'
+equal "each that is down is a gap" "$(show gaps --json | fields cause)" \
+	"$(printf 'port port1 down\nport port3 down')"
+check "that is logged" says source_gap 'source="port port1" cause=down'
+stop
+check "it ends with the daemon" says source_gap_over 'cause="port port3 down"'
+
+write_config net_af_packet,iface=nowhere "$(tap vb)" <<<"store: {path: $dir/store}"
+start
+wait_for eval 'show gaps | grep -q "port port1 down"'
+stop
+start
+wait_for eval '[ "$(show gaps --json | fields cause | sort)" = "$(
+	printf "port port1 down\nport port1 down\nwirecue was stopped")" ]'
+ok "a gap of a port outlives the process, and begins again"
 stop
 
 write_config net_af_packet,iface=nowhere 0000:ff:1f.7 </dev/null

@@ -114,11 +114,61 @@ static void two_starts_without_a_tick_between_them_are_one_gap(void **)
 	ctl_gaps_free(gaps);
 }
 
+static void a_gap_that_lasts_is_saved_as_far_as_it_came(void **)
+{
+	struct ctl_gaps *gaps = ctl_gaps_new(), *again = ctl_gaps_new();
+	struct ctl_gap one = gap_at(10), other = gap_at(10);
+	size_t n_cuts = 0;
+
+	ctl_gaps_begin(gaps, &one);
+	ctl_gaps_begin(gaps, &other); // of another port: at the same time, and another one
+	assert_int_equal(other.from_ns, one.from_ns + 1);
+	for (uint64_t s = 12; s < 15; s++) {
+		struct ctl_batch *batch = ctl_batch_new(s, 0);
+
+		one.to_ns = s * SECOND;
+		assert_true(ctl_gaps_change(gaps, &one));
+		ctl_gaps_save(gaps, batch);
+		assert_int_equal(ctl_batch_n_ops(batch), s == 12 ? 2 : 1); // what has changed
+		replay(batch, again, &n_cuts);
+		ctl_batch_free(batch);
+		assert_int_equal(ctl_gaps_count(again), 2);
+		assert_int_equal(ctl_gaps_at(again, 0)->to_ns, s * SECOND);
+		assert_int_equal(ctl_gaps_at(again, 1)->to_ns, 11 * SECOND);
+	}
+	assert_int_equal(n_cuts, 0);
+	ctl_gaps_free(gaps);
+	ctl_gaps_free(again);
+}
+
+static void a_gap_that_was_pushed_out_cannot_change(void **)
+{
+	struct ctl_gaps *gaps = ctl_gaps_new();
+	struct ctl_batch *batch = ctl_batch_new(1, 0);
+	struct ctl_gap first = gap_at(1);
+
+	ctl_gaps_begin(gaps, &first);
+	for (uint64_t s = 2; s < CTL_GAPS_MAX + 2; s++) {
+		struct ctl_gap gap = gap_at(s);
+
+		ctl_gaps_begin(gaps, &gap);
+	}
+	assert_false(ctl_gaps_change(gaps, &first));
+	ctl_gaps_save(gaps, batch);
+	assert_int_equal(ctl_batch_n_ops(batch), CTL_GAPS_MAX + 1);
+	assert_int_equal(ctl_batch_op(batch, CTL_GAPS_MAX).kind, CTL_OP_CUT);
+	assert_int_equal(ctl_batch_op(batch, CTL_GAPS_MAX).key, 1 * SECOND);
+	ctl_batch_free(batch);
+	ctl_gaps_free(gaps);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_newest_are_kept),
 		cmocka_unit_test(two_starts_without_a_tick_between_them_are_one_gap),
+		cmocka_unit_test(a_gap_that_lasts_is_saved_as_far_as_it_came),
+		cmocka_unit_test(a_gap_that_was_pushed_out_cannot_change),
 		cmocka_unit_test(what_is_no_gap_is_refused),
 		cmocka_unit_test(gaps_are_shown_with_their_length),
 	};
