@@ -16,7 +16,15 @@
  *
  * What does not become whole in time, or has an overlap, or is too long, is credited to the flow that
  * carries it, fragment by fragment, without ports where the first one never came. The same bytes once
- * more at the same place are a repetition, no overlap.
+ * more at the same place are a repetition, no overlap. A fragment without payload, one that ends
+ * behind byte 65535 or behind the last one, one with more behind it that does not end on a boundary
+ * of 8, and one that claims more than its frame had are given up like an overlap: no two receivers
+ * agree about them.
+ *
+ * A datagram that became whole is remembered until its timeout. Repetitions of its fragments are
+ * known then; anything else of the same key begins another datagram, whose number came round
+ * (RFC 4963). Where repetitions are not dropped, those of a plain datagram are credited to its flow,
+ * and those of a tunnel begin it once more.
  *
  * Memory is had at start: n_datagrams entries that remember ranges, n_buffers of them with bytes
  * (the first DP_DATAGRAM_BYTES of a datagram's payload; longer ones are whole, but cut). When an
@@ -45,15 +53,17 @@ struct dp_datagram_config {
 	bool drops_repeated; // a repetition ends as DP_OUTCOME_DUPLICATE instead of being credited
 };
 
-/* Written by the receiver, read by any thread. */
+/* Written by the receiver, read by any thread. A datagram that is over was counted in one of rebuilt,
+ * overlapped, expired, evicted and crowded. */
 struct dp_datagram_counters {
 	dp_counter fragments; // seen; those of rebuilt tunnels included
 	dp_counter rebuilt; // datagrams that became whole
-	dp_counter overlapped; // datagrams given up for an overlap
+	dp_counter overlapped; // datagrams given up for an overlap or impossible lengths
 	dp_counter expired; // datagrams that did not become whole in time
 	dp_counter evicted; // datagrams that gave their place early
-	dp_counter
-		crowded; // datagrams not rebuilt: no buffer, or more fragments than are kept apart
+	// Not rebuilt: no buffer, more fragments or a longer header than are kept, a header that was
+	// not captured.
+	dp_counter crowded;
 	dp_counter repeated; // fragments that came once more
 	dp_counter held; // frames that wait now: of no outcome yet
 };
@@ -62,7 +72,7 @@ enum dp_datagram {
 	DP_DATAGRAM_HELD, // it waits; the ledger will hear of it later
 	DP_DATAGRAM_REPEATED, // drop it as DP_OUTCOME_DUPLICATE
 	DP_DATAGRAM_CREDIT, // *ret_pkt says what to credit, with or without those that waited
-	DP_DATAGRAM_WHOLE, // *ret_whole is the datagram; see there
+	DP_DATAGRAM_WHOLE, // *ret_whole is the datagram
 };
 
 /* A datagram that became whole. packet is borrowed until the next call. */
@@ -89,13 +99,25 @@ void dp_datagrams_free(struct dp_datagrams *d); // NULL is fine
  * ret_pkt    written on CREDIT
  * ret_whole  written on WHOLE
  *
- * Whoever calls has emptied dp_datagrams_next() before, so that there is a free entry. */
+ * Whoever calls has emptied dp_datagrams_next() before, so that there are free entries: for this one
+ * and DP_DATAGRAM_NESTING_MAX - 1 that lie in it. */
 enum dp_datagram dp_datagrams_add(struct dp_datagrams *d, const struct dp_walk *w,
 	const struct dp_pkt *frag, struct dp_pkt *ret_pkt, struct dp_datagram_whole *ret_whole);
 
+/* As dp_datagrams_add(), and on into the datagram: what is to be handed on, fragments in fragments
+ * included.
+ *
+ * w, pkt     in: where the frame's walk ended, and what dp_packet_of() says of it; out, on CREDIT and
+ *            WHOLE: the packet to hand on, and its walk (frame is not valid any more)
+ *
+ * On CREDIT the packet is for no classifier: DP_PKT_FRAGMENT is set. Its bytes stand in the frame, or
+ * are gone when l3_len is 0. On WHOLE l3_off counts from ret_whole->packet. */
+enum dp_datagram dp_datagrams_open(struct dp_datagrams *d, struct dp_walk *w, struct dp_pkt *pkt,
+	struct dp_datagram_whole *ret_whole);
+
 /* What waited long enough, or has to make room for one more: one credit a call, oldest first, until
  * it returns false. Its time is now_ns, its fragments' bytes are gone (l3_len 0). now_ns of
- * UINT64_MAX: the source has ended, everything. */
+ * UINT64_MAX: the source has ended, everything; its time is that of the last packet. */
 bool dp_datagrams_next(struct dp_datagrams *d, uint64_t now_ns, struct dp_pkt *ret_pkt);
 
 const struct dp_datagram_counters *dp_datagrams_counters(const struct dp_datagrams *d);
