@@ -18,6 +18,14 @@ struct dp_ignore {
 
 void dp_ignore_vlan(struct dp_ignore *ignore, uint16_t vlan_id);
 
-/* Whether one of the frame's first VLAN ids (DP_WALK_VLANS_MAX) is listed, or an address of its
- * innermost packet lies in a listed prefix. Pure. */
+/* Whether one of the frame's first VLAN ids (DP_WALK_VLANS_MAX) is listed; also of a frame without
+ * an IP packet. Pure. */
+bool dp_ignore_has_vlan(const struct dp_ignore *ignore, const struct dp_walk *w);
+
+/* Whether one of the addresses lies in a listed prefix. Pure. */
+bool dp_ignore_has_addr(
+	const struct dp_ignore *ignore, const struct dp_addr *src, const struct dp_addr *dst);
+
+/* Either of them, by the addresses of the frame's innermost packet. (That of a fragment may carry a
+ * tunnel: then its addresses are asked about once it is known whom it is credited to.) Pure. */
 bool dp_ignore_matches(const struct dp_ignore *ignore, const struct dp_walk *w);
