@@ -16,6 +16,15 @@ enum {
 	RECORDS_LEN = 16384, // records between a worker and control; start value
 	POOL_CACHE = 256, // frames a thread may keep; the pool lets it have half as many again
 	POOL_SPARE = 4096,
+	// Wide mbufs: of each receiver a quarter of a queue, so that one that is full of them leaves
+	// something to others. Rebuilt datagrams of up to 2 KB travel in their last frame's.
+	WIDE_PER_RECEIVER = 1024, // start value
+	WIDE_CACHE = 32,
+	WIDE_ROOM = DP_WIDE_BYTES + RTE_PKTMBUF_HEADROOM,
+	DATAGRAMS = 4096, // being rebuilt or remembered, of one receiver; start value
+	DATAGRAM_BUFFERS = 512, // start value: 5 MB
+	DATAGRAM_TIMEOUT_S =
+		5, // start value; hosts wait 30 s to 60 s, mirrors do not reorder that much
 	HOSTS_PER_FLOWS = 16, // one name slot for so many flows
 	HOSTS_MIN = 1024,
 	PRIV_BYTES = RTE_ALIGN_CEIL(sizeof(struct dp_pkt), RTE_MBUF_PRIV_ALIGN),
@@ -38,10 +47,22 @@ static unsigned int n_mbufs(const struct dp_path_config *c)
 	return (unsigned int)(n_receivers * of_receiver + in_caches + POOL_SPARE);
 }
 
+static unsigned int n_wide(const struct dp_path_config *c)
+{
+	const size_t n_receivers = n_receivers_of(c);
+	const size_t in_caches = (n_receivers + c->n_workers) * WIDE_CACHE * 3 / 2;
+
+	return (unsigned int)(n_receivers * WIDE_PER_RECEIVER + in_caches);
+}
+
+static size_t pool_bytes(unsigned int n, size_t room)
+{
+	return n * (sizeof(struct rte_mbuf) + PRIV_BYTES + room + 128);
+}
+
 size_t dp_path_pool_bytes(const struct dp_path_config *c)
 {
-	return (size_t)n_mbufs(c) *
-		(sizeof(struct rte_mbuf) + PRIV_BYTES + RTE_MBUF_DEFAULT_BUF_SIZE + 128);
+	return pool_bytes(n_mbufs(c), RTE_MBUF_DEFAULT_BUF_SIZE) + pool_bytes(n_wide(c), WIDE_ROOM);
 }
 
 unsigned int dp_path_lcores(const struct dp_path_config *c)
@@ -77,6 +98,12 @@ static int add_receiver(struct dp_path *path, const struct dp_path_config *c,
 	struct dp_source *source, const char *name, const struct dp_ignore *ignore,
 	struct dp_err *reterr)
 {
+	const struct dp_datagram_config datagrams = {
+		.n_datagrams = DATAGRAMS,
+		.n_buffers = DATAGRAM_BUFFERS,
+		.timeout_ns = DATAGRAM_TIMEOUT_S * UINT64_C(1000000000),
+		.drops_repeated = c->duplicates == DP_DUPLICATES_DROP,
+	};
 	struct dp_receiver *r = aligned_alloc(64, RTE_ALIGN_CEIL(sizeof(*r), 64));
 	char ring_name[RTE_RING_NAMESIZE];
 
@@ -88,11 +115,15 @@ static int add_receiver(struct dp_path *path, const struct dp_path_config *c,
 		.cfg = {.tick_ns = c->tick_ns,
 			.nets = &path->nets,
 			.ignore = ignore,
+			.frames = path->pool,
+			.wide = path->wide,
 			.waits = c->captures != NULL,
 			.yields = dp_eal_shares_cpus()},
 		.offset_ns = path->offset_ns,
 		.drained = &path->drained};
 	path->receivers[path->n_receivers++] = r;
+	if (dp_datagrams_new(&datagrams, &path->nets, &r->datagrams) < 0)
+		return dp_fail(reterr, ENOMEM, "cannot set up the receiver of '%s': %m", name);
 	for (uint16_t i = 0; i < path->n_workers; i++) {
 		(void)snprintf(ring_name, sizeof(ring_name), "in_%u_%u", path->n_receivers, i);
 		r->queues[i] = rte_ring_create(
@@ -168,7 +199,9 @@ static int build(struct dp_path *path, const struct dp_path_config *c, struct dp
 	path->offset_ns = dp_event_offset_ns(c->not_before_ns);
 	path->pool = rte_pktmbuf_pool_create("frames", n_mbufs(c), POOL_CACHE, PRIV_BYTES,
 		RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
-	if (path->pool == NULL)
+	path->wide = rte_pktmbuf_pool_create(
+		"wide", n_wide(c), WIDE_CACHE, PRIV_BYTES, WIDE_ROOM, SOCKET_ID_ANY);
+	if (path->pool == NULL || path->wide == NULL)
 		return dp_fail(reterr, ENOMEM, "cannot get %zu MB for frames: %m",
 			dp_path_pool_bytes(c) / 1000000);
 	while (path->n_workers < c->n_workers) {
@@ -336,10 +369,12 @@ void dp_path_close(struct dp_path *path)
 			empty_queue(r->queues[w]);
 			rte_ring_free(r->queues[w]);
 		}
+		dp_datagrams_free(r->datagrams);
 		free(r);
 	}
 	for (uint16_t i = 0; i < path->n_workers; i++)
 		dp_worker_free(path->workers[i]);
 	rte_mempool_free(path->pool);
+	rte_mempool_free(path->wide);
 	free(path);
 }

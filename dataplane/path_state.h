@@ -14,7 +14,7 @@
 struct dp_path {
 	struct dp_endpoint_nets nets; // receivers borrow it
 	uint64_t offset_ns; // of live event time
-	struct rte_mempool *pool;
+	struct rte_mempool *pool, *wide;
 	struct dp_receiver *receivers[DP_RECEIVERS_MAX];
 	struct {
 		char name[64];

@@ -3,10 +3,20 @@
 
 #include <rte_cycles.h>
 
-/* What the receiver's reassembly counts. */
-static struct dp_datagram_stats datagrams_of(const struct dp_receiver *)
+/* What the receiver's reassembly counts; a datagram for which no wide mbuf was free was not rebuilt
+ * either. */
+static struct dp_datagram_stats datagrams_of(const struct dp_receiver *r)
 {
-	return (struct dp_datagram_stats){0};
+	const struct dp_datagram_counters *c = dp_datagrams_counters(r->datagrams);
+
+	return (struct dp_datagram_stats){.fragments = dp_counter_get(&c->fragments),
+		.rebuilt = dp_counter_get(&c->rebuilt),
+		.overlapped = dp_counter_get(&c->overlapped),
+		.expired = dp_counter_get(&c->expired),
+		.evicted = dp_counter_get(&c->evicted),
+		.crowded = dp_counter_get(&c->crowded) + dp_counter_get(&r->counters.crowded),
+		.repeated = dp_counter_get(&c->repeated),
+		.held = dp_counter_get(&c->held)};
 }
 
 static void sum_outcomes(

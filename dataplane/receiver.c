@@ -47,21 +47,25 @@ static bool is_aborted(const struct dp_receiver_end *end)
 	return atomic_load_explicit(&end->is_abort, memory_order_relaxed);
 }
 
-/* Packets that worker i's queue had no room for. Returns their frames. */
-static uint32_t drop(struct dp_receiver *r, struct rte_mbuf **mbufs, uint16_t n)
-{
-	uint32_t n_frames = 0;
+/* --- to the workers -------------------------------------------------------------------------- */
 
-	for (uint16_t i = 0; i < n; i++)
-		n_frames += ((const struct dp_pkt *)rte_mbuf_to_priv(mbufs[i]))->n_frames;
-	dp_count(&r->counters.outcomes[DP_OUTCOME_QUEUE_FULL], n_frames);
-	rte_pktmbuf_free_bulk(mbufs, n);
+static uint64_t frames_of(struct rte_mbuf *const *mbufs, uint16_t n)
+{
+	uint64_t n_frames = 0;
+
+	for (uint16_t i = 0; i < n; i++) {
+		const struct dp_pkt *p = rte_mbuf_to_priv(mbufs[i]);
+
+		n_frames += p->n_frames;
+	}
 	return n_frames;
 }
 
 /* Hand the collected packets to worker i. Live, what does not fit is lost and counted. */
 static void flush(struct dp_receiver *r, uint16_t i, const struct dp_receiver_end *end)
 {
+	const uint64_t n_frames = frames_of(r->out[i].mbufs, r->out[i].n); // while they are ours
+	uint64_t n_lost = 0;
 	uint16_t sent = 0;
 
 	while (sent < r->out[i].n) {
@@ -71,11 +75,19 @@ static void flush(struct dp_receiver *r, uint16_t i, const struct dp_receiver_en
 			break;
 		(void)sched_yield();
 	}
-	if (sent < r->out[i].n)
-		r->out[i].n_frames -= drop(r, r->out[i].mbufs + sent, r->out[i].n - sent);
-	dp_count(&r->counters.handed_on, r->out[i].n_frames);
+	if (sent < r->out[i].n) {
+		n_lost = frames_of(r->out[i].mbufs + sent, r->out[i].n - sent);
+		dp_count(&r->counters.outcomes[DP_OUTCOME_QUEUE_FULL], n_lost);
+		rte_pktmbuf_free_bulk(r->out[i].mbufs + sent, r->out[i].n - sent);
+	}
+	dp_count(&r->counters.handed_on, n_frames - n_lost);
 	r->out[i].n = 0;
-	r->out[i].n_frames = 0;
+}
+
+static void flush_all(struct dp_receiver *r, const struct dp_receiver_end *end)
+{
+	for (uint16_t i = 0; i < r->n_workers; i++)
+		flush(r, i, end);
 }
 
 /* Tell every worker that ticks <= tick are complete. A mark is never lost: without it a tick would
@@ -97,20 +109,174 @@ static void mark(struct dp_receiver *r, uint64_t tick, const struct dp_receiver_
 		idle(r);
 }
 
+static void drop(
+	struct dp_receiver *r, struct rte_mbuf *m, enum dp_outcome outcome, uint32_t n_frames)
+{
+	dp_count(&r->counters.outcomes[outcome], n_frames);
+	rte_pktmbuf_free(m);
+}
+
+static void count_opened(struct dp_receiver *r, uint32_t encaps, uint32_t n_packets)
+{
+	for (; encaps != 0; encaps &= encaps - 1)
+		dp_count(&r->counters.encaps.opened[__builtin_ctz(encaps)], n_packets);
+}
+
+/* m's packet to the worker of its endpoint. w: of the last frame it speaks for; NULL: that is over. */
+static void hand_on(struct dp_receiver *r, struct rte_mbuf *m, const struct dp_walk *w,
+	const struct dp_receiver_end *end)
+{
+	struct dp_pkt *p = rte_mbuf_to_priv(m);
+
+	if (r->cfg.ignore != NULL &&
+		dp_ignore_has_addr(r->cfg.ignore, &p->tuple.src, &p->tuple.dst)) {
+		drop(r, m, DP_OUTCOME_IGNORED, p->n_frames);
+		return;
+	}
+	if (w != NULL)
+		dp_walk_count(w, &r->counters.encaps);
+	count_opened(r, p->encaps, p->n_packets - (w != NULL));
+	dp_count(&r->counters.ip_bytes, p->ip_bytes);
+	dp_count(&r->counters.packets, p->n_packets);
+	dp_count(&r->counters.up_packets, (p->flags & DP_PKT_UP) != 0 ? p->n_packets : 0);
+	p->hash = dp_endpoint_hash(&p->endpoint);
+
+	const uint16_t i = (uint16_t)((uint64_t)p->hash * r->n_workers >> 32);
+
+	r->out[i].mbufs[r->out[i].n++] = m;
+	if (r->out[i].n == DP_BURST)
+		flush(r, i, end);
+}
+
+/* --- room for bytes -------------------------------------------------------------------------- */
+
+/* In a replay as soon as a worker has given one back. NULL: there is none, or we are to stop. */
+static struct rte_mbuf *get_mbuf(
+	struct dp_receiver *r, struct rte_mempool *pool, const struct dp_receiver_end *end)
+{
+	struct rte_mbuf *m = rte_pktmbuf_alloc(pool);
+
+	while (m == NULL && r->cfg.waits && !is_aborted(end)) {
+		flush_all(r, end);
+		(void)sched_yield();
+		m = rte_pktmbuf_alloc(pool);
+	}
+	return m;
+}
+
+/* A frame of several mbufs in one: as much of it as fits. Without room for it, its first mbuf. */
+static struct rte_mbuf *join(
+	struct dp_receiver *r, struct rte_mbuf *m, const struct dp_receiver_end *end)
+{
+	struct rte_mbuf *wide = get_mbuf(r, r->cfg.wide, end);
+
+	if (wide == NULL) {
+		dp_count(&r->counters.crowded, 1);
+		rte_pktmbuf_free(m->next);
+		m->next = NULL;
+		m->nb_segs = 1;
+		m->pkt_len = m->data_len;
+		return m;
+	}
+	for (const struct rte_mbuf *s = m; s != NULL; s = s->next) {
+		const uint16_t n = RTE_MIN(s->data_len, rte_pktmbuf_tailroom(wide));
+
+		memcpy(rte_pktmbuf_append(wide, n), rte_pktmbuf_mtod(s, const void *), n);
+	}
+	memcpy(rte_mbuf_to_priv(wide), rte_mbuf_to_priv(m), sizeof(struct dp_pkt));
+	rte_pktmbuf_free(m);
+	return wide;
+}
+
+/* An mbuf with the packet that m's frame made whole, in m's place: m, when it fits. Without room for
+ * its bytes it is accounted, and the classifier does not see it. */
+static struct rte_mbuf *carry(struct dp_receiver *r, struct rte_mbuf *m,
+	const struct dp_datagram_whole *whole, const struct dp_receiver_end *end)
+{
+	struct dp_pkt *p = rte_mbuf_to_priv(m);
+	const uint8_t *l3 = whole->packet + p->l3_off;
+	struct rte_mbuf *to = m;
+
+	if (RTE_MBUF_DIRECT(m) && p->l3_len + RTE_PKTMBUF_HEADROOM <= m->buf_len)
+		rte_pktmbuf_reset(m);
+	else
+		to = get_mbuf(r, r->cfg.wide, end);
+	p->l3_off = 0;
+	if (to == NULL) {
+		dp_count(&r->counters.crowded, 1);
+		p->flags |= DP_PKT_FRAGMENT;
+		p->l3_len = 0;
+		return m;
+	}
+	memcpy(rte_pktmbuf_append(to, (uint16_t)p->l3_len), l3, p->l3_len);
+	if (to != m) {
+		memcpy(rte_mbuf_to_priv(to), p, sizeof(*p));
+		rte_pktmbuf_free(m);
+	}
+	return to;
+}
+
+/* --- from the frame -------------------------------------------------------------------------- */
+
+/* Fragments that waited long enough. */
+static void expire(struct dp_receiver *r, uint64_t now_ns, const struct dp_receiver_end *end)
+{
+	struct dp_pkt p;
+
+	while (dp_datagrams_next(r->datagrams, now_ns, &p)) {
+		struct rte_mbuf *m = get_mbuf(r, r->cfg.frames, end);
+
+		if (m == NULL) { // all of them wait in queues
+			dp_count(&r->counters.outcomes[DP_OUTCOME_QUEUE_FULL], p.n_frames);
+			continue;
+		}
+		memcpy(rte_mbuf_to_priv(m), &p, sizeof(p));
+		hand_on(r, m, NULL, end);
+	}
+}
+
 static void enter_tick(struct dp_receiver *r, uint64_t time_ns, const struct dp_receiver_end *end)
 {
 	const uint64_t tick = time_ns / r->cfg.tick_ns;
 
+	r->now_ns = time_ns;
 	if (r->has_tick && tick <= r->tick)
 		return;
 	if (r->has_tick)
 		mark(r, tick - 1, end);
 	r->has_tick = true;
 	r->tick = tick;
+	expire(r, time_ns, end);
 }
 
-static void hand_on(struct dp_receiver *r, struct rte_mbuf *m, const struct dp_receiver_end *end)
+static void take_fragment(struct dp_receiver *r, struct rte_mbuf *m, struct dp_walk *w,
+	const struct dp_receiver_end *end)
 {
+	struct dp_pkt *p = rte_mbuf_to_priv(m);
+	struct dp_datagram_whole whole;
+
+	expire(r, p->time_ns, end);
+	switch (dp_datagrams_open(r->datagrams, w, p, &whole)) {
+	case DP_DATAGRAM_HELD:
+		rte_pktmbuf_free(m);
+		break;
+	case DP_DATAGRAM_REPEATED:
+		drop(r, m, DP_OUTCOME_DUPLICATE, p->n_frames);
+		break;
+	case DP_DATAGRAM_CREDIT:
+		hand_on(r, m, w, end);
+		break;
+	case DP_DATAGRAM_WHOLE:
+		hand_on(r, carry(r, m, &whole, end), w, end);
+		break;
+	}
+}
+
+static void take_frame(struct dp_receiver *r, struct rte_mbuf *m, const struct dp_receiver_end *end)
+{
+	if (m->nb_segs > 1)
+		m = join(r, m, end);
+
 	struct dp_pkt *p = rte_mbuf_to_priv(m);
 	const uint32_t cap_len = m->data_len < p->wire_bytes ? m->data_len : p->wire_bytes;
 	struct dp_walk w;
@@ -119,24 +285,20 @@ static void hand_on(struct dp_receiver *r, struct rte_mbuf *m, const struct dp_r
 
 	dp_count(&r->counters.frames, 1);
 	dp_count(&r->counters.wire_bytes, p->wire_bytes);
+	if (r->cfg.ignore != NULL && dp_ignore_has_vlan(r->cfg.ignore, &w)) {
+		drop(r, m, DP_OUTCOME_IGNORED, 1);
+		return;
+	}
 	if (outcome != DP_OUTCOME_ACCOUNTED) {
-		dp_count(&r->counters.outcomes[outcome], 1);
-		rte_pktmbuf_free(m);
+		dp_walk_count(&w, &r->counters.encaps);
+		drop(r, m, outcome, 1);
 		return;
 	}
 	dp_packet_of(&w, r->cfg.nets, p->wire_bytes, p);
-	dp_count(&r->counters.ip_bytes, p->ip_bytes);
-	dp_count(&r->counters.packets, p->n_packets);
-	dp_count(&r->counters.up_packets, (p->flags & DP_PKT_UP) != 0 ? p->n_packets : 0);
-	dp_walk_count(&w, &r->counters.encaps);
-	p->hash = dp_endpoint_hash(&p->endpoint);
-
-	const uint16_t i = (uint16_t)((uint64_t)p->hash * r->n_workers >> 32);
-
-	r->out[i].mbufs[r->out[i].n++] = m;
-	r->out[i].n_frames += p->n_frames;
-	if (r->out[i].n == DP_BURST)
-		flush(r, i, end);
+	if (w.ip.is_fragment)
+		take_fragment(r, m, &w, end);
+	else
+		hand_on(r, m, &w, end);
 }
 
 /* Event time of a burst. Read before the word to end: where there is none yet, the tick that control
@@ -150,7 +312,7 @@ static uint64_t stamp(const struct dp_receiver *r, const struct dp_receiver_end 
 	return at_tick != 0 && now_ns > last_ns ? last_ns : now_ns;
 }
 
-static void hand_on_burst(struct dp_receiver *r, struct rte_mbuf **mbufs, uint16_t n,
+static void take_burst(struct dp_receiver *r, struct rte_mbuf **mbufs, uint16_t n,
 	const struct dp_receiver_end *end)
 {
 	const uint64_t stamp_ns = r->source->has_time ? 0 : stamp(r, end);
@@ -164,10 +326,9 @@ static void hand_on_burst(struct dp_receiver *r, struct rte_mbuf **mbufs, uint16
 			p->time_ns = stamp_ns;
 		else
 			enter_tick(r, p->time_ns, end);
-		hand_on(r, mbufs[i], end);
+		take_frame(r, mbufs[i], end);
 	}
-	for (uint16_t i = 0; i < r->n_workers; i++)
-		flush(r, i, end);
+	flush_all(r, end);
 }
 
 void dp_receiver_run(struct dp_receiver *r, const struct dp_receiver_end *end)
@@ -180,11 +341,13 @@ void dp_receiver_run(struct dp_receiver *r, const struct dp_receiver_end *end)
 		uint16_t n;
 
 		poll = r->source->ops->poll(r->source, mbufs, DP_BURST, &n);
-		hand_on_burst(r, mbufs, n, end);
+		take_burst(r, mbufs, n, end);
 		if (n == 0)
 			idle(r);
 		at_tick = atomic_load_explicit(&end->at_tick, memory_order_relaxed);
 	}
+	expire(r, r->now_ns, end);
+	expire(r, UINT64_MAX, end);
 	if (poll != DP_POLL_MORE)
 		at_tick = r->tick + END_ADVANCE_NS / r->cfg.tick_ns;
 	mark(r, at_tick, end);

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
-/* A receiver: polls one source, opens the frames, hands each packet to the worker of its endpoint
- * and marks the ticks. One thread. */
+/* A receiver: polls one source, opens the frames, rebuilds datagrams from fragments, hands each packet
+ * to the worker of its endpoint and marks the ticks. One thread. */
 
+#include "dataplane/datagram.h"
 #include "dataplane/ignore.h"
 #include "dataplane/source.h"
 #include "dataplane/worker.h"
@@ -11,17 +12,23 @@
 #include <stdalign.h>
 #include <stdatomic.h>
 
-enum { DP_WORKERS_MAX = 64 };
+enum {
+	DP_WORKERS_MAX = 64,
+	// A wide mbuf's: a rebuilt datagram, or a jumbo frame.
+	DP_WIDE_BYTES = DP_DATAGRAM_HEADER_MAX + DP_DATAGRAM_BYTES,
+};
 
+/* frames = handed_on + frames held in datagrams + sum of outcomes, whenever a burst is done. */
 struct dp_receiver_counters {
 	alignas(64) dp_counter frames;
 	dp_counter wire_bytes;
 	dp_counter outcomes
 		[DP_OUTCOME_COUNT]; // all but ACCOUNTED and NO_ROOM, which are the workers'; DUPLICATE is both's
-	dp_counter handed_on; // frames that workers got
+	dp_counter handed_on; // frames, of packets that a queue took
 	dp_counter ip_bytes; // innermost, of packets handed on
 	dp_counter packets; // innermost, handed on
 	dp_counter up_packets; // of them sent by endpoints
+	dp_counter crowded; // frames and datagrams for whose bytes no wide mbuf was free
 	struct dp_encap_counters encaps;
 };
 
@@ -29,6 +36,8 @@ struct dp_receiver_config {
 	uint64_t tick_ns;
 	const struct dp_endpoint_nets *nets; // borrowed
 	const struct dp_ignore *ignore; // borrowed; NULL: nothing is ignored
+	struct rte_mempool *frames; // borrowed: for credits without a frame of their own
+	struct rte_mempool *wide; // borrowed: room for DP_WIDE_BYTES
 	bool waits; // replay: nothing is dropped, and the reader stays two ticks ahead at most
 	bool yields; // shares its CPU
 };
@@ -36,15 +45,16 @@ struct dp_receiver_config {
 struct dp_receiver {
 	struct dp_receiver_config cfg;
 	struct dp_source *source; // owned
+	struct dp_datagrams *datagrams; // owned
 	struct rte_ring *queues[DP_WORKERS_MAX]; // owned, one per worker
 	uint16_t n_workers;
 	struct {
 		struct rte_mbuf *mbufs[DP_BURST];
 		uint16_t n;
-		uint32_t n_frames; // of them all
 	} out[DP_WORKERS_MAX];
 	uint64_t tick; // open, once has_tick
 	bool has_tick;
+	uint64_t now_ns; // event time of the last frame
 	uint64_t n_marks; // sent
 	uint64_t last_mark; // tick of the last one
 	uint64_t offset_ns; // dp_event_offset_ns(), the same for all receivers
