@@ -67,6 +67,7 @@ struct rig {
 	uint32_t n_frames, next, burst;
 	bool drains; // the queues are emptied between two bursts
 	uint64_t n_freed; // frames of packets that were
+	unsigned int n_wide; // free when the test began
 };
 
 /* What the ledger says, between two bursts. */
@@ -133,7 +134,9 @@ static inline struct rig *rig_new(
 	struct rig *rig = aligned_alloc(64, RTE_ALIGN_CEIL(sizeof(*rig), 64));
 
 	assert_non_null(rig);
-	*rig = (struct rig){.drained = UINT64_MAX / 2, .burst = burst};
+	*rig = (struct rig){.drained = UINT64_MAX / 2,
+		.burst = burst,
+		.n_wide = rte_mempool_avail_count(rig_wide)};
 	dp_endpoint_nets_default(&rig->nets);
 	rig->source = (struct dp_source){
 		.ops = &ops, .self = rig, .link = DP_LINK_ETHERNET, .has_time = true};
@@ -163,7 +166,7 @@ static inline void rig_free(struct rig *rig)
 	for (uint16_t i = 0; i < rig->r.n_workers; i++)
 		rte_ring_free(rig->r.queues[i]);
 	assert_int_equal(rte_mempool_avail_count(rig_frames), RIG_N_MBUFS);
-	assert_int_equal(rte_mempool_avail_count(rig_wide), RIG_N_WIDE);
+	assert_int_equal(rte_mempool_avail_count(rig_wide), rig->n_wide);
 	dp_datagrams_free(rig->r.datagrams);
 	for (uint32_t i = 0; i < rig->n_frames; i++)
 		free(rig->frames[i].bytes);
