@@ -16,7 +16,10 @@
  * numbers of QUIC) the bytes differ. Where it does not (a pure acknowledgement or a keep-alive over
  * IPv6, a datagram said twice with Identification 0), only time tells, and a retransmission comes a
  * round trip later at the earliest: so the window has to be shorter than that, and longer than the
- * way between the two places of the mirror, the queues between them included.
+ * way between the two places of the mirror, with the queues on it and, live, with what a receiver may
+ * be late: it stamps whole bursts.
+ * (Measured with 2 ms on 343 public captures, 88,219 frames: 2,501 copies in the five that were taken
+ * at several places, 81 in the others, most of them resets with Identification 0 or over IPv6.)
  *
  * What is a copy and not known as one: one that was cut shorter than DP_DUPLICATES_BYTES elsewhere
  * than the other (cut at the same place they are known), or that a device between the two places has
