@@ -56,7 +56,7 @@ static void open_ip_in_ip(struct dp_walk *w, bool is_ipv6)
 
 static enum dp_step step_ip(struct dp_walk *w, bool is_ipv6)
 {
-	const struct dp_walk before = *w;
+	const uint32_t off = w->off, end = w->end, wire_end = w->wire_end;
 	struct dp_ip ip;
 	enum dp_outcome r;
 
@@ -67,9 +67,9 @@ static enum dp_step step_ip(struct dp_walk *w, bool is_ipv6)
 	if (r == DP_OUTCOME_ACCOUNTED && ip.is_overlong && (w->pending & GUESSED) != 0)
 		r = DP_OUTCOME_MALFORMED;
 	if (r != DP_OUTCOME_ACCOUNTED) {
-		w->off = before.off;
-		w->end = before.end;
-		w->wire_end = before.wire_end;
+		w->off = off;
+		w->end = end;
+		w->wire_end = wire_end;
 		return not_opened(w, r);
 	}
 	w->ip = ip;
@@ -96,7 +96,7 @@ static enum dp_step step_any_ip(struct dp_walk *w)
 /* What the innermost packet carries may be a tunnel. */
 static enum dp_step step_l4(struct dp_walk *w)
 {
-	if (w->ip.is_fragment || !w->ip.has_l4)
+	if (w->ip.proto == IPPROTO_TCP || w->ip.is_fragment || !w->ip.has_l4)
 		return DP_STEP_END;
 	switch (w->ip.proto) {
 	case IPPROTO_UDP:
