@@ -76,7 +76,8 @@ enum dp_step dp_step_ppp(struct dp_walk *w)
 {
 	if (dp_has(w, 2) && dp_be16(dp_at(w)) == ADDRESS_CONTROL)
 		w->off += 2;
-	if (!dp_has(w, 1))
+	// RFC 1661 2: no protocol is 0x00ff, so 0xff alone is the address and its control is missing.
+	if (!dp_has(w, 1) || (*dp_at(w) == ADDRESS_CONTROL >> 8 && !dp_has(w, 2)))
 		return dp_refuse(w, DP_ENCAP_PPP, DP_REFUSAL_TRUNCATED);
 
 	const uint8_t *p = dp_at(w);
