@@ -139,22 +139,6 @@ static inline uint8_t *frame_l2tp(
 	return frame_bytes(f);
 }
 
-/* PPP around the IP packet in front, with address and control: RFC 1661, RFC 1662. */
-static inline void frame_ppp_ip(struct frame *f)
-{
-	frame_type(f, frame_ip_type(f) == 0x0800 ? 0x0021 : 0x0057);
-	frame_type(f, 0xff03);
-}
-
-/* One label at the bottom of its stack: RFC 3032. */
-static inline void frame_label(struct frame *f, uint32_t label)
-{
-	uint8_t h[4];
-
-	frame_set32(h, label << 12 | 0x140);
-	frame_put(f, h, sizeof(h));
-}
-
 /* 3GPP TS 29.281 5.1: flags 0x02 sequence number, 0x01 N-PDU number. */
 static inline uint8_t *frame_gtpu_numbered(struct frame *f, uint32_t teid, uint8_t flags)
 {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "tests/unit/tunnel_shapes.h"
 
+#include "tests/unit/frame_l2.h"
 #include "tests/unit/frame_tunnel.h"
 #include "tests/unit/walk_check.h"
 
@@ -62,6 +63,11 @@ static void in_tagged_ethernet(struct frame *f)
 {
 	frame_tag(f, frame_ip_type(f), 7);
 	frame_ethernet(f, 0x8100);
+}
+
+static void in_ppp(struct frame *f, bool is_short)
+{
+	frame_ppp(f, frame_ip_type(f) == 0x0800 ? 0x0021 : 0x0057, is_short);
 }
 
 /* --- IP in IP --------------------------------------------------------------------------------- */
@@ -130,6 +136,36 @@ static void nvgre(struct frame *f, int from)
 {
 	in_tagged_ethernet(f);
 	frame_gre(f, GRE_KEY, 0x6558, (uint32_t)IDS[from] << 8);
+	in_v4(f, from, IPPROTO_GRE);
+}
+
+static void gre_label(struct frame *f, int from)
+{
+	frame_label(f, IDS[from], true);
+	frame_label(f, 16, false);
+	frame_gre(f, 0, 0x8847, 0);
+	in_v4(f, from, IPPROTO_GRE);
+}
+
+static void gre_ppp(struct frame *f, int from)
+{
+	in_ppp(f, false);
+	frame_gre(f, GRE_KEY, 0x880b, IDS[from]);
+	in_v4(f, from, IPPROTO_GRE);
+}
+
+static void pptp(struct frame *f, int from)
+{
+	in_ppp(f, false);
+	frame_hdlc(f);
+	frame_pptp(f, GRE_SEQUENCE, IDS[from]);
+	in_v4(f, from, IPPROTO_GRE);
+}
+
+static void pptp_with_acknowledgement(struct frame *f, int from)
+{
+	in_ppp(f, true);
+	frame_pptp(f, GRE_SEQUENCE | GRE_ACK, IDS[from]);
 	in_v4(f, from, IPPROTO_GRE);
 }
 
@@ -208,6 +244,13 @@ static void geneve_ethernet(struct frame *f, int from)
 	in_udp(f, from, 40000, 6081);
 }
 
+static void geneve_label(struct frame *f, int from)
+{
+	frame_label(f, IDS[from], true);
+	frame_geneve(f, 0x8847, 1, 2);
+	in_udp(f, from, 40000, 6081);
+}
+
 static void teredo(struct frame *f, int from)
 {
 	in_udp(f, from, from == 0 ? 40000 : 3544, from == 0 ? 3544 : 40000);
@@ -230,6 +273,22 @@ static void teredo_all(struct frame *f, int from)
 	frame_teredo_origin(f);
 	frame_teredo_authentication(f, 3, 20);
 	teredo(f, from);
+}
+
+static void l2tp(struct frame *f, int from)
+{
+	in_ppp(f, false);
+	frame_hdlc(f);
+	frame_l2tp(f, 0, IDS[from], 0);
+	in_udp(f, from, 1701, 1701);
+}
+
+/* RFC 2661 8.1: the port of the side that began may be any. */
+static void l2tp_with_all_fields(struct frame *f, int from)
+{
+	in_ppp(f, true);
+	frame_l2tp(f, L2TP_LENGTH | L2TP_SEQUENCE | L2TP_OFFSET, IDS[from], 5);
+	in_udp(f, from, from == 0 ? 40000 : 1701, from == 0 ? 1701 : 40000);
 }
 
 static void gtpu(struct frame *f, int from)
@@ -275,6 +334,10 @@ const struct tunnel_shape tunnel_shapes[] = {
 	{"GRE in IPv6", gre_in_ipv6, E(GRE), BOTH},
 	{"GRE with Ethernet", gre_ethernet, E(GRE), BOTH},
 	{"NVGRE with a tag", nvgre, E(GRE) | E(VLAN), BOTH},
+	{"GRE with labels", gre_label, E(GRE) | E(MPLS), BOTH},
+	{"GRE with PPP", gre_ppp, E(GRE) | E(PPP), BOTH},
+	{"PPTP", pptp, E(GRE) | E(PPP), BOTH},
+	{"PPTP with acknowledgement", pptp_with_acknowledgement, E(GRE) | E(PPP), BOTH},
 	{"ERSPAN I", erspan1, E(GRE) | E(ERSPAN), BOTH},
 	{"ERSPAN II with a tag", erspan2, E(GRE) | E(ERSPAN) | E(VLAN), BOTH},
 	{"ERSPAN III", erspan3, E(GRE) | E(ERSPAN), BOTH},
@@ -285,10 +348,13 @@ const struct tunnel_shape tunnel_shapes[] = {
 	{"VXLAN with a policy", vxlan_with_a_policy, E(VXLAN), BOTH, {40000, 4789}, true},
 	{"GENEVE", geneve, E(GENEVE), BOTH, {40000, 6081}, true},
 	{"GENEVE with Ethernet, options", geneve_ethernet, E(GENEVE), BOTH, {40000, 6081}, true},
+	{"GENEVE with a label", geneve_label, E(GENEVE) | E(MPLS), BOTH, {40000, 6081}, true},
 	{"Teredo", teredo, E(TEREDO), V6, {40000, 3544}, true},
 	{"Teredo with origin", teredo_origin, E(TEREDO), V6, {40000, 3544}, true},
 	{"Teredo with authentication", teredo_authentication, E(TEREDO), V6, {40000, 3544}, true},
 	{"Teredo with both", teredo_all, E(TEREDO), V6, {40000, 3544}, true},
+	{"L2TP", l2tp, E(L2TP) | E(PPP), BOTH, {1701, 1701}, true},
+	{"L2TP with all fields", l2tp_with_all_fields, E(L2TP) | E(PPP), BOTH, {40000, 1701}, true},
 	{"GTP-U", gtpu, E(GTPU), BOTH, {2152, 2152}, true},
 	{"GTP-U with extensions", gtpu_with_extensions, E(GTPU), BOTH, {40000, 2152}, true},
 	{"GTP-U with a sequence in IPv6", gtpu_with_sequence, E(GTPU), BOTH, {2152, 2152}, true},

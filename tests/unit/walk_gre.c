@@ -51,17 +51,21 @@ static void gre_must_be_of_a_known_form_around_a_sound_packet(void **)
 
 static void pptp_carries_ppp_in_sequence_and_nothing_else(void **)
 {
-	// Of version 0 around IPv4: its first bytes are then payload length and call.
 	static const struct tunnel_change rows[] = {
-		{"GRE", 0, "\x20\x01\x88\x0b", 4, "gre not_user_data"}, // nothing acknowledged
-		{"GRE", 0, "\x20\x81\x88\x0b\x00\x04", 6, "gre not_user_data"}, // acknowledged
-		{"GRE", 0, "\x30\x01\x88\x0b\x00\x00", 6, "gre not_user_data"}, // nothing sent
-		{"GRE", 0, "\x30\x01\x08\x00", 4, "gre unsupported"}, // not PPP
-		{"GRE", 0, "\x10\x01\x88\x0b\x00\x04", 6, "gre malformed"}, // no key
-		{"GRE", 0, "\xb0\x01\x88\x0b\x00\x04", 6, "gre malformed"}, // checksum
-		{"GRE", 0, "\x70\x01\x88\x0b\x00\x04", 6, "gre malformed"}, // routes
-		{"GRE", 0, "\x30\x01\x88\x0b\x00\x1a", 6, "gre malformed"}, // one byte too long
-		{"GRE", 0, "\x30\x81\x88\x0b\x00\x16", 6, "gre malformed"},
+		{"PPTP", 0, "\x20\x01", 2, "gre not_user_data"}, // nothing acknowledged
+		{"PPTP", 0, "\x20\x81", 2, "gre not_user_data"}, // an acknowledgement
+		{"PPTP", 4, "\x00\x00", 2, "gre not_user_data"}, // a sequence number alone
+		{"PPTP", 2, "\x08\x00", 2, "gre unsupported"},
+		{"PPTP", 0, "\x10", 1, "gre malformed"}, // no key
+		{"PPTP", 0, "\xb0", 1, "gre malformed"}, // a checksum
+		{"PPTP", 0, "\x70", 1, "gre malformed"}, // routes
+		{"PPTP", 4, "\x00\x26", 2, "gre malformed"}, // a byte more than there is
+		{"PPTP", 4, "\x00\x17", 2, "ppp malformed"}, // it ends in the packet's header
+		{"PPTP", 6, "\xff\xff\xff\xff\xff\xff", 6, NULL}, // call and sequence
+		{"PPTP", 12 + 2, "\xc0\x21", 2, "ppp not_user_data"}, // LCP
+		{"PPTP", 12 + 2, "\x00\xfd", 2, "ppp unsupported"}, // encrypted
+		{"GRE with PPP", 8, "\xc0\x21", 2, "ppp not_user_data"},
+		{"GRE with labels", 4 + 4, "\x00\x00\xd1\x40", 4, "mpls not_user_data"},
 	};
 
 	tunnel_check_changes(rows, LENGTH(rows));
@@ -89,6 +93,7 @@ static void a_header_that_does_not_fit_is_malformed(void **)
 {
 	tunnel_check_short("GRE", 4 + 20, "gre malformed");
 	tunnel_check_short("GRE with all fields", 16 + 20, "gre malformed");
+	tunnel_check_short("PPTP", 12, "gre malformed");
 	tunnel_check_short("GRE with Ethernet", 8 + 14 + 20, "gre malformed");
 	tunnel_check_short("IPv4 in IPv4", 20, "ipip malformed");
 	tunnel_check_short("IPv6 in IPv4", 40, "6in4 malformed");

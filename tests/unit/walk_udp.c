@@ -92,6 +92,32 @@ static void a_teredo_bubble_is_an_ip_packet(void **)
 	walk_check_found(frame_bytes(&f), frame_len(&f), DP_LINK_RAW_IP, &want);
 }
 
+static void l2tp_carries_ppp_in_data_messages_of_version_2(void **)
+{
+	static const struct tunnel_change rows[] = {
+		{"L2TP", 0, "\xc8\x02", 2, "l2tp not_user_data"}, // control
+		{"L2TP", 0, "\xc8\x03", 2, "l2tp not_user_data"}, // of version 3
+		{"L2TP", 0, "\xc8\x01", 2, "l2tp unsupported"},
+		{"L2TP", 1, "\x03", 1, "l2tp unsupported"}, // version
+		{"L2TP", 1, "\x01", 1, "l2tp unsupported"}, // L2F
+		{"L2TP", 0, "\x35\xf2", 2, NULL}, // reserved bits, priority
+		{"L2TP", 2, "\xff\xff\xff\xff", 4, NULL}, // tunnel and session
+		{"L2TP", 6 + 2, "\xc0\x21", 2, "ppp not_user_data"},
+		{"L2TP", 6 + 2, "\x00\xfd", 2, "ppp unsupported"},
+		{"L2TP", 6 + 4 + 2, "\x00\x22", 2, "ppp malformed"}, // a byte more than there is
+		{"L2TP with all fields", 2, "\x00\x36", 2, "l2tp malformed"}, // so is the message
+		{"L2TP with all fields", 2, "\x00\x34", 2, "ppp malformed"}, // it cuts the packet
+		{"L2TP with all fields", 2, "\x00\x12", 2, "l2tp malformed"}, // and its own padding
+		{"L2TP with all fields", 2, "\x00\x00", 2, "l2tp malformed"},
+		{"L2TP with all fields", 12, "\xff\xff", 2, "l2tp malformed"}, // padding
+		{"L2TP with all fields", 14, "\xff\xff\xff\xff\xff", 5, NULL},
+	};
+
+	tunnel_check_changes(rows, LENGTH(rows));
+	tunnel_check_short("L2TP", 6, "l2tp malformed");
+	tunnel_check_short("L2TP with all fields", 19, "l2tp malformed");
+}
+
 static void gtpu_that_is_no_user_data_stays_closed(void **)
 {
 	static const struct tunnel_change rows[] = {
@@ -174,6 +200,8 @@ static void only_the_ports_of_a_tunnel_mean_one(void **)
 		{"GTP-U", 2123, 2123, false},
 		{"Teredo", 3544, 1, true},
 		{"Teredo", 1, 2, false},
+		{"L2TP", 1701, 1, true},
+		{"L2TP", 1, 1701, true},
 	};
 
 	for (size_t i = 0; i < LENGTH(rows); i++) {
@@ -202,6 +230,8 @@ int main(void)
 		cmocka_unit_test_teardown(
 			teredo_needs_ipv6_behind_its_indications, walk_check_teardown),
 		cmocka_unit_test_teardown(a_teredo_bubble_is_an_ip_packet, walk_check_teardown),
+		cmocka_unit_test_teardown(
+			l2tp_carries_ppp_in_data_messages_of_version_2, walk_check_teardown),
 		cmocka_unit_test_teardown(
 			gtpu_that_is_no_user_data_stays_closed, walk_check_teardown),
 		cmocka_unit_test_teardown(
