@@ -10,6 +10,8 @@
 
 #include <cmocka.h>
 
+#include "tests/unit/frame_l2.h"
+#include "tests/unit/frame_tunnel.h"
 #include "tests/unit/tunnel_shapes.h"
 
 #include <netinet/in.h>
@@ -234,6 +236,60 @@ static void the_seventh_packet_is_too_deep_and_the_sixth_is_it(void **)
 	for_each_shape(too_deep);
 }
 
+/* Headers that are no IP packets count as well: frames in labels in frames, in VXLAN. */
+static void too_many_headers_in_a_tunnel_are_too_deep(void **)
+{
+	const struct walk_want want = {
+		.src = TUNNEL_OUTER_V4[0],
+		.dst = TUNNEL_OUTER_V4[1],
+		.sport = 40000,
+		.dport = 4789,
+		.n_ip = 1,
+		.refusal = "pseudowire too_deep",
+	};
+	struct frame f;
+
+	tunnel_inside(&f, 0, false);
+	frame_ethernet(&f, 0x0800);
+	for (uint32_t i = 0; i < DP_WALK_STEPS_MAX / 3; i++) {
+		frame_label(&f, 16 + i, true);
+		frame_ethernet(&f, 0x8847);
+	}
+	frame_vxlan(&f, 1);
+	frame_udp(&f, 40000, 4789);
+	frame_ipv4(&f, IPPROTO_UDP, TUNNEL_OUTER_V4[0], TUNNEL_OUTER_V4[1]);
+	walk_check_found(frame_bytes(&f), frame_len(&f), DP_LINK_RAW_IP, &want);
+}
+
+/* A mirror over an operator's network of an operator's network. */
+static void a_stack_of_many_kinds_is_opened_to_its_end(void **)
+{
+	const struct walk_want want = {
+		.src = TUNNEL_V6[0],
+		.dst = TUNNEL_V6[1],
+		.sport = 50000,
+		.dport = 53,
+		.n_ip = 5,
+		.ip_bytes = INSIDE_V6,
+		.encaps = WALK_ENCAP(VLAN) | WALK_ENCAP(MPLS) | WALK_ENCAP(GRE) |
+			WALK_ENCAP(ERSPAN) | WALK_ENCAP(GTPU) | WALK_ENCAP(L2TP) | WALK_ENCAP(PPP) |
+			WALK_ENCAP(6IN4),
+	};
+	struct frame f;
+
+	tunnel_inside(&f, 0, true);
+	tunnel_named("IPv6 in IPv4")->wrap(&f, 0);
+	tunnel_named("L2TP")->wrap(&f, 0);
+	tunnel_named("GTP-U with extensions")->wrap(&f, 0);
+	tunnel_named("ERSPAN II with a tag")->wrap(&f, 0);
+	frame_label(&f, 100, true);
+	frame_label(&f, 101, false);
+	frame_tag(&f, 0x8847, 12);
+	frame_ethernet(&f, 0x88a8);
+	walk_check_found(frame_bytes(&f), frame_len(&f), DP_LINK_ETHERNET, &want);
+	walk_check_mutants(frame_bytes(&f), frame_len(&f), DP_LINK_ETHERNET);
+}
+
 /* --- in fragments ----------------------------------------------------------------------------- */
 
 /* The first `payload_len` bytes of what the IP packet in *whole carries, as its first fragment. */
@@ -373,6 +429,8 @@ int main(void)
 			what_stands_behind_the_packet_inside_is_not_its, walk_check_teardown),
 		cmocka_unit_test_teardown(
 			the_seventh_packet_is_too_deep_and_the_sixth_is_it, walk_check_teardown),
+		cmocka_unit_test(too_many_headers_in_a_tunnel_are_too_deep),
+		cmocka_unit_test(a_stack_of_many_kinds_is_opened_to_its_end),
 		cmocka_unit_test_teardown(
 			a_first_fragment_tells_a_tunnel_and_the_rebuilt_datagram_is_opened,
 			walk_check_teardown),
