@@ -52,7 +52,7 @@ struct dp_source_ops {
  *             checker sees a read behind it
  *
  * Returns 0, or -errno with a sentence: a file that cannot be read, is no capture, or has a link
- * type without IP packets we know (supported: Ethernet, raw IP, Linux cooked v1 and v2). */
+ * type that enum dp_link does not have. The interfaces of a pcapng file may be of several. */
 [[nodiscard]] int dp_source_file_open(const char *const *paths, size_t n_paths,
 	struct rte_mempool *pool, bool is_exact, struct dp_source **ret_source,
 	struct dp_err *reterr);

@@ -13,14 +13,23 @@
 enum {
 	FRAME_MAX = UINT16_MAX, // what an mbuf segment can describe; behind it nothing is parsed
 	RECORD_HEADER_BYTES = 16, // pcap's; only for the progress bar
+	LINKTYPE_RAW = 101, // pcap-linktype(7): DLT_RAW in a file, where it is 12 or 14 too
+	LINKTYPE_RAW_OPENBSD = 14,
 };
+
+static const char EXPECTED[] =
+	"expected Ethernet, raw IP, Linux cooked, PPP, PPPoE, Cisco HDLC, BSD loopback or "
+	"IEEE 802.11";
 
 struct file {
 	pcap_t *pcap;
+	const struct dp_pcapng *walk; // borrowed until pcap is closed
 	const char *path; // borrowed
-	enum dp_link link;
+	int link_type; // of the next record
+	enum dp_link link; // the same
 	struct pcap_pkthdr *header; // the next record, borrowed from pcap until it is read on
 	const uint8_t *data;
+	uint32_t wire_len;
 	uint64_t time_ns;
 	uint64_t n_read; // records
 	bool is_done;
@@ -38,26 +47,45 @@ struct source_file {
 	uint64_t size;
 };
 
-static bool link_of(int dlt, enum dp_link *ret_link)
+/* link_type: as libpcap says it (DLT_) or a pcapng file (LINKTYPE_), pcap-linktype(7). */
+static bool link_of(int link_type, enum dp_link *ret_link)
 {
-	switch (dlt) {
-	case DLT_EN10MB:
-		*ret_link = DP_LINK_ETHERNET;
-		return true;
-	case DLT_RAW:
-	case DLT_IPV4:
-	case DLT_IPV6:
-		*ret_link = DP_LINK_RAW_IP;
-		return true;
-	case DLT_LINUX_SLL:
-		*ret_link = DP_LINK_SLL;
-		return true;
-	case DLT_LINUX_SLL2:
-		*ret_link = DP_LINK_SLL2;
-		return true;
-	default:
-		return false;
+	static const struct {
+		int link_type;
+		enum dp_link link;
+	} known[] = {
+		{DLT_EN10MB, DP_LINK_ETHERNET},
+		{DLT_RAW, DP_LINK_RAW_IP},
+		{LINKTYPE_RAW, DP_LINK_RAW_IP},
+		{LINKTYPE_RAW_OPENBSD, DP_LINK_RAW_IP},
+		{DLT_IPV4, DP_LINK_RAW_IP},
+		{DLT_IPV6, DP_LINK_RAW_IP},
+		{DLT_LINUX_SLL, DP_LINK_SLL},
+		{DLT_LINUX_SLL2, DP_LINK_SLL2},
+		{DLT_PPP, DP_LINK_PPP},
+		{DLT_PPP_SERIAL, DP_LINK_PPP_HDLC},
+		{DLT_PPP_ETHER, DP_LINK_PPPOE},
+		{DLT_C_HDLC, DP_LINK_CHDLC},
+		{DLT_NULL, DP_LINK_NULL},
+		{DLT_LOOP, DP_LINK_NULL},
+		{DLT_IEEE802_11, DP_LINK_WLAN},
+		{DLT_IEEE802_11_RADIO, DP_LINK_RADIOTAP},
+	};
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		if (known[i].link_type == link_type) {
+			*ret_link = known[i].link;
+			return true;
+		}
 	}
+	return false;
+}
+
+static const char *link_name(int link_type)
+{
+	const char *name = pcap_datalink_val_to_name(link_type);
+
+	return name != NULL ? name : "unknown";
 }
 
 /* A file may claim any second of 64 bits: within what control's arithmetic and JSON can hold. */
@@ -74,22 +102,48 @@ static uint64_t time_of(const struct pcap_pkthdr *h)
 	return ns > 0 ? (uint64_t)ns : 0;
 }
 
+/* Nothing more of this file. The first sentence of all files stays. */
+static void break_off(struct source_file *s, struct file *f, const char *why)
+{
+	f->is_done = true;
+	if (s->is_broken)
+		return;
+	s->is_broken = true;
+	(void)dp_fail(&s->base.err, EIO,
+		"'%s' breaks off after frame %llu: %s; what was read is reported", f->path,
+		(unsigned long long)f->n_read, why);
+}
+
+/* The interfaces of a pcapng file may be of several link types. */
+static bool has_link(struct source_file *s, struct file *f)
+{
+	const int link_type = f->walk->packet_link;
+	struct dp_err why;
+
+	if (!f->walk->has_interface || link_type == f->link_type)
+		return true;
+	f->link_type = link_type;
+	if (link_of(link_type, &f->link))
+		return true;
+	(void)dp_fail(&why, EPROTONOSUPPORT, "link type %s (%d), %s", link_name(link_type),
+		link_type, EXPECTED);
+	break_off(s, f, why.text);
+	return false;
+}
+
 /* Step to the file's next record. A file that breaks off is done, and the sentence says where. */
 static void advance(struct source_file *s, struct file *f)
 {
 	const int r = pcap_next_ex(f->pcap, &f->header, &f->data);
 
-	if (r == 1) {
+	if (r == 1 && has_link(s, f)) {
 		f->time_ns = time_of(f->header);
+		f->wire_len = f->walk->packet_bytes != 0 ? f->walk->packet_bytes : f->header->len;
 		f->n_read++;
-		return;
-	}
-	f->is_done = true;
-	if (r == PCAP_ERROR && !s->is_broken) {
-		s->is_broken = true;
-		(void)dp_fail(&s->base.err, EIO,
-			"'%s' breaks off after frame %llu: %s; what was read is reported", f->path,
-			(unsigned long long)f->n_read, pcap_geterr(f->pcap));
+	} else if (r == PCAP_ERROR) {
+		break_off(s, f, pcap_geterr(f->pcap));
+	} else {
+		f->is_done = true;
 	}
 }
 
@@ -169,7 +223,7 @@ static struct rte_mbuf *read_frame(struct source_file *s, struct file *f)
 		s->last_ns = f->time_ns;
 	p->time_ns = s->last_ns;
 	// A record may claim fewer bytes on the wire than it holds; then what it holds is the truth.
-	p->wire_bytes = f->header->len > caplen ? f->header->len : caplen;
+	p->wire_bytes = f->wire_len > caplen ? f->wire_len : caplen;
 	dp_count(&s->received, 1);
 	dp_count(&s->position, caplen + RECORD_HEADER_BYTES);
 	return m;
@@ -246,7 +300,7 @@ static int open_one(struct source_file *s, struct file *f, const char *path, str
 		s->size += (uint64_t)st.st_size;
 	f->path = path;
 
-	FILE *fp = dp_pcapng_open(fd);
+	FILE *fp = dp_pcapng_open(fd, &f->walk);
 
 	if (fp == NULL)
 		return dp_fail(reterr, errno, "cannot read '%s': %m", path);
@@ -257,17 +311,11 @@ static int open_one(struct source_file *s, struct file *f, const char *path, str
 			"cannot read '%s': %s; expected a pcap or pcapng file", path, errbuf);
 	}
 
-	const int dlt = pcap_datalink(f->pcap);
-
-	if (link_of(dlt, &f->link))
+	f->link_type = pcap_datalink(f->pcap);
+	if (link_of(f->link_type, &f->link))
 		return 0;
-
-	const char *name = pcap_datalink_val_to_name(dlt);
-
-	return dp_fail(reterr, EPROTONOSUPPORT,
-		"cannot read '%s': link type %s (%d), expected Ethernet, raw IP or Linux cooked (SLL, "
-		"SLL2)",
-		path, name != NULL ? name : "unknown", dlt);
+	return dp_fail(reterr, EPROTONOSUPPORT, "cannot read '%s': link type %s (%d), %s", path,
+		link_name(f->link_type), f->link_type, EXPECTED);
 }
 
 int dp_source_file_open(const char *const *paths, size_t n_paths, struct rte_mempool *pool,

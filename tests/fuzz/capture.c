@@ -54,6 +54,7 @@ static void read_all(struct dp_source *s)
 
 			check(p->time_ns >= last_ns && p->time_ns <= INT64_MAX);
 			check(p->wire_bytes >= mbufs[i]->data_len);
+			check(s->link < DP_LINK_COUNT);
 			last_ns = p->time_ns;
 			n_frames++;
 			(void)dp_packet_parse(rte_pktmbuf_mtod(mbufs[i], const uint8_t *),

@@ -12,21 +12,19 @@ Formats: pcap (draft-ietf-opsawg-pcap: microseconds, nanoseconds, the modified v
 import struct
 from collections import namedtuple
 
-# LINKTYPE values (tcpdump.org/linktypes.html) that wirecue reads: Ethernet, raw IP under its three
-# numbers, raw IPv4, raw IPv6, Linux cooked v1 and v2.
-LINKTYPES_SUPPORTED = frozenset((1, 12, 14, 101, 228, 229, 113, 276))
+# LINKTYPE values (tcpdump.org/linktypes.html) that wirecue reads: BSD loopback (0, 108), Ethernet, PPP
+# (9; 50 with HDLC framing), PPPoE, Cisco HDLC, raw IP under its five numbers, Linux cooked v1 and v2,
+# 802.11 (105; 127 with radiotap).
+LINKTYPES_SUPPORTED = frozenset((0, 108, 1, 9, 50, 51, 104, 12, 14, 101, 228, 229, 113, 276, 105, 127))
 
 # How messages may name the others, beside the plain number.
 LINKTYPE_NAMES = {
-    0: ("null", "loopback"),
-    9: ("ppp",),
-    50: ("ppp",),
-    51: ("pppoe",),
-    104: ("c_hdlc", "hdlc"),
-    105: ("802.11", "802_11"),
-    108: ("loop", "loopback"),
     109: ("enc",),
-    127: ("802.11", "802_11", "radiotap"),
+    119: ("prism",),
+    147: ("user0",),
+    189: ("usb_linux",),
+    195: ("802_15_4",),
+    220: ("usb_linux_mmapped",),
 }
 
 MAX_RECORD_LEN = 1 << 30  # more than any record a tool writes: a length above is damage
@@ -62,10 +60,10 @@ class Capture:
 
     @property
     def unsupported_linktypes(self):
-        """Every link type the program must refuse; several different ones in a file count as such."""
-        kinds = set(self.linktypes)
-        foreign = kinds - LINKTYPES_SUPPORTED
-        return foreign or (kinds if len(kinds) > 1 else set())
+        """Link types the program must refuse: that of the file or its first interface, before it reads
+        anything, and any that a record has. An interface without a record does not matter."""
+        kinds = set(self.linktypes[:1]) | {r.linktype for r in self.records}
+        return kinds - LINKTYPES_SUPPORTED
 
 
 def _stop(cap, why):

@@ -51,6 +51,10 @@ def read(path):
     bad = next((i for i, r in enumerate(cap.records) if r.caplen > 262144), None)
     if bad is not None:
         cap.records, cap.is_broken, cap.damage = cap.records[:bad], True, "captured length too big"
+    foreign = next((i for i, r in enumerate(cap.records) if r.linktype in cap.unsupported_linktypes), None)
+    if foreign is not None:
+        cap.damage = f"link type {cap.records[foreign].linktype}"
+        cap.records, cap.is_broken = cap.records[:foreign], True
     if cap.container == "pcapng":
         check_trailers(data, cap)
     return cap
@@ -76,8 +80,8 @@ def main():
             fail(1, f"cannot read the capture {path!a}: {e.strerror}")
         if not cap.linktypes:
             fail(1, f"{path!a} is not a capture file: {cap.damage}")
-        if cap.unsupported_linktypes:
-            fail(1, f"{path!a} has link type {min(cap.unsupported_linktypes)}, which is not supported")
+        if cap.linktypes[0] not in capture_file.LINKTYPES_SUPPORTED:
+            fail(1, f"{path!a} has link type {cap.linktypes[0]}, which is not supported")
         n_packets += cap.n_packets
         n_bytes += cap.n_bytes
         trouble = trouble or (cap.is_broken and f"{path!a} breaks off: {cap.damage}")

@@ -17,15 +17,15 @@ def pcap(n_records, frame_len=60, linktype=1, cut=0):
     return data[: len(data) - cut]
 
 
-def pcapng_mixed():
-    """A pcapng file with an Ethernet and a loopback interface, one packet each."""
+def pcapng_mixed(linktypes):
+    """A pcapng file with an interface of each link type, one packet each."""
 
     def block(kind, body):
         total = 12 + len(body)
         return struct.pack("<II", kind, total) + body + struct.pack("<I", total)
 
     data = block(0x0A0D0D0A, struct.pack("<IHHq", 0x1A2B3C4D, 1, 0, -1))
-    for ifidx, linktype in enumerate((1, 0)):
+    for ifidx, linktype in enumerate(linktypes):
         data += block(1, struct.pack("<HHI", linktype, 0, 65535))
         data += block(6, struct.pack("<5I", ifidx, 0, 1000 + ifidx, 60, 60) + bytes(60))
     return data
