@@ -10,6 +10,7 @@
 #include "control/publisher.h"
 #include "control/shows.h"
 #include "control/socket.h"
+#include "control/watch_path.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -32,7 +33,8 @@ struct daemon {
 	struct ctl_socket *socket;
 	struct ctl_shows shows;
 	struct event *signals[SIGNALS];
-	struct event *poll_timer, *log_timer;
+	struct ctl_path_watch *watch;
+	struct event *poll_timer, *log_timer, *watch_timer;
 	struct event *kept; // something was committed; NULL without a store
 	bool is_stopping;
 };
@@ -54,6 +56,16 @@ static void on_kept(evutil_socket_t, short, void *ctx)
 static void on_log(evutil_socket_t, short, void *)
 {
 	ctl_log_flush();
+}
+
+static void on_watch(evutil_socket_t, short, void *ctx)
+{
+	struct daemon *d = ctx;
+	struct dp_path_stats before, after;
+
+	dp_path_stats(ctl_pipeline_path(d->pipeline), &before);
+	dp_path_stats(ctl_pipeline_path(d->pipeline), &after);
+	ctl_path_watch_look(d->watch, &before, &after);
 }
 
 static void on_stop(evutil_socket_t signal, short, void *ctx)
@@ -164,6 +176,19 @@ static int open_kept(struct daemon *d, struct dp_err *reterr)
 	return 0;
 }
 
+/* Its first look is when there is something to see. */
+static int open_watch(struct daemon *d, struct dp_err *reterr)
+{
+	static const struct timeval every = {.tv_sec = CTL_PATH_LOOK_NS / 1000000000};
+	const struct ctl_config *config = ctl_pipeline_config_of(d->pipeline);
+
+	d->watch = ctl_path_watch_new((enum dp_duplicates_mode)config->duplicates,
+		(unsigned int)config->n_ports * ctl_pipeline_workers(d->pipeline));
+	d->watch_timer = add_timer(d, &every, on_watch);
+	return d->watch_timer != NULL ? 0
+				      : dp_fail(reterr, ENOMEM, "cannot set up the event loop: %m");
+}
+
 static int open_delivery(struct daemon *d, struct dp_err *reterr)
 {
 	const struct ctl_config *config = ctl_pipeline_config_of(d->pipeline);
@@ -238,6 +263,8 @@ static int open_all(struct daemon *d, struct dp_err *reterr)
 	if (r == 0)
 		r = open_delivery(d, reterr);
 	if (r == 0)
+		r = open_watch(d, reterr);
+	if (r == 0)
 		r = ctl_pipeline_start(d->pipeline, reterr);
 	return r;
 }
@@ -258,6 +285,9 @@ static void close_all(struct daemon *d)
 		event_free(d->poll_timer);
 	if (d->log_timer != NULL)
 		event_free(d->log_timer);
+	if (d->watch_timer != NULL)
+		event_free(d->watch_timer);
+	ctl_path_watch_free(d->watch);
 	if (d->base != NULL)
 		event_base_free(d->base);
 	ctl_log_flush();

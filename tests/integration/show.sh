@@ -40,7 +40,7 @@ equal "or one port's" "$(show ledger port:port1 --json | fields part what count 
 	"port:port1 received $n_sent"
 equal "each worker's share of it" "$(show ledger worker --json | fields part what | grep accounted)" \
 	"$(show workers --json | fields worker | sed 's/.*/worker:& accounted/')"
-check "what was opened is named" eval '[ "$(show ledger encapsulation:vlan --json | fields what count)" = "opened $n_vlan" ]'
+equal "what was opened is named" "$(show ledger encapsulation:vlan --json | fields what count)" "opened $n_vlan"
 equal "text and JSON have the same rows" "$(show ledger | wc -l)" "$(($(show ledger --json | wc -l) + 1))"
 check "and the same columns" eval 'show ledger | head -n 1 | grep -Eq "^part +what +count +unit +meaning$"'
 ends "a part that there is not is a usage error" 2 'ledger: nothing of that name' "$WIRECUE" show ledger fragment
