@@ -189,8 +189,8 @@ const struct ctl_option ctl_workers_options[] = {
 		.def = "2ms",
 		.min = "0.1ms",
 		.max = "100ms",
-		.help = "How long after a packet the same one is a copy; shorter than any sender "
-			"repeats itself."},
+		.help = "How long after a packet the same one is a copy: longer than the way between "
+			"the two places that are mirrored, shorter than a round trip."},
 	{.name = "eal_extra",
 		.type = CTL_OPTION_STRINGS,
 		.off = offsetof(struct ctl_config, eal_extra),

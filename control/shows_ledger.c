@@ -124,6 +124,8 @@ static void add_copies(json_t *array, const struct dp_path_stats *s)
 
 	add_n(&rows, "looked_at", s->copies_looked, "packets", "compared with those just before");
 	add_n(&rows, "seen", s->copies_seen, "packets", "of them copies");
+	add_n(&rows, "forgotten", s->copies_forgotten, "packets",
+		"remembered for less than the window: a copy may have been missed");
 	add(&rows, "share",
 		s->copies_looked > 0
 			? json_real(100.0 * (double)s->copies_seen / (double)s->copies_looked)

@@ -40,6 +40,22 @@ equal "or one port's" "$(show ledger port:port1 --json | fields part what count 
 	"port:port1 received $n_sent"
 equal "each worker's share of it" "$(show ledger worker --json | fields part what | grep accounted)" \
 	"$(show workers --json | fields worker | sed 's/.*/worker:& accounted/')"
+# parts PREFIX WHAT...: the sum of these rows of all parts that begin so.
+parts()
+{
+	local prefix=$1
+
+	shift
+	show ledger "$prefix" --json | fields what count |
+		awk -v all=" $* " 'index(all, " " $1 " ") { n += $2 } END { print n + 0 }'
+}
+
+outcomes="accounted not_ip unsupported truncated malformed too_deep queue_full no_room ignored duplicate"
+# shellcheck disable=SC2086 # words
+equal "what ports received was handed on or has an outcome there" "$(parts port received)" \
+	"$(parts port handed_on held $outcomes)"
+# shellcheck disable=SC2086 # words
+equal "what they handed on has an outcome with a worker" "$(parts port handed_on)" "$(parts worker $outcomes)"
 equal "what was opened is named" "$(show ledger encapsulation:vlan --json | fields what count)" "opened $n_vlan"
 equal "text and JSON have the same rows" "$(show ledger | wc -l)" "$(($(show ledger --json | wc -l) + 1))"
 check "and the same columns" eval 'show ledger | head -n 1 | grep -Eq "^part +what +count +unit +meaning$"'
