@@ -26,10 +26,6 @@ import wirecue as program
 
 Difference = namedtuple("Difference", "check flow got want", defaults=("", "", ""))
 
-# Layers in front of the innermost IP that the program opens. Captures with others are held to exit
-# status, packets, bytes, outcomes and consistency only. `_signature_elements` splits on these.
-LAYERS_OPENED = ("vlan", "ieee8021ad", "ip/udp/gtp", "ipv6/udp/gtp")
-
 REPORT_KEYS = {
     "packets": int,
     "bytes": int,
@@ -75,23 +71,6 @@ class Outcome:
 
     def differ(self, check, got, want, flow=""):
         self.differences.append(Difference(check, flow, str(got), str(want)))
-
-
-def opens_every_layer(signatures):
-    """Whether each chain of layers in front of the innermost IP is made of LAYERS_OPENED only."""
-
-    def is_opened(signature):
-        if signature == "(none)":
-            return True
-        rest = signature
-        while rest:
-            layer = next((e for e in LAYERS_OPENED if rest == e or rest.startswith(e + "/")), None)
-            if layer is None:
-                return False
-            rest = rest[len(layer) + 1 :]
-        return True
-
-    return all(is_opened(s) for s in signatures)
 
 
 def names_linktype(stderr, linktypes):
@@ -316,6 +295,6 @@ def compare(truth, cap, result):
         return outcome  # what was read before the refusal is the program's affair
     _compare_totals(outcome, report, truth)
     is_complete = (result.exit == 0) == (outcome.expectation == "works")
-    if lines is not None and is_complete and opens_every_layer(truth["tshark"]["encap_signatures"]):
+    if lines is not None and is_complete:
         _compare_flows(outcome, lines, truth, cap)
     return outcome
