@@ -7,12 +7,29 @@ enum {
 	AUTHENTICATION_LEN = 13, // and a client id and a value of their own lengths
 	ORIGIN = 0x0000,
 	ORIGIN_LEN = 8,
+	IPV6_HEADER_LEN = 40,
 };
 
 /* RFC 4380 5.1.1: a header that begins with `kind`, of len bytes. */
 static bool is_at(const struct dp_walk *w, uint16_t kind)
 {
 	return dp_has(w, INDICATION_LEN) && dp_be16(dp_at(w)) == kind;
+}
+
+/* RFC 4380 2.6: 2001::/32; and link-local, before a client has such an address. */
+static bool is_client(const uint8_t addr[16])
+{
+	static const uint8_t prefix[4] = {0x20, 0x01};
+
+	return memcmp(addr, prefix, sizeof(prefix)) == 0 ||
+		(addr[0] == 0xfe && (addr[1] & 0xc0) == 0x80);
+}
+
+/* One end of a Teredo packet is a client. The port may be anybody's, and an IPv6 header has no
+ * checksum: much of what QUIC sends would pass for one. */
+static bool is_for_client(const struct dp_walk *w)
+{
+	return is_client(dp_at(w) + 8) || is_client(dp_at(w) + 24);
 }
 
 /* RFC 4380 5.1.1: an authentication header, then an origin indication, each of them or none; an IPv6
@@ -34,6 +51,8 @@ enum dp_step dp_step_teredo(struct dp_walk *w)
 			return dp_refuse(w, DP_ENCAP_TEREDO, DP_REFUSAL_TRUNCATED);
 		w->off += ORIGIN_LEN;
 	}
+	if (dp_has(w, IPV6_HEADER_LEN) && !is_for_client(w))
+		return dp_refuse(w, DP_ENCAP_TEREDO, DP_REFUSAL_NOT_IP);
 	dp_open(w, DP_ENCAP_TEREDO);
 	return DP_STEP_IPV6;
 }

@@ -7,10 +7,11 @@
 
 #include <netinet/in.h>
 
+// Of IPv6 one side is a Teredo client each: a Teredo tunnel carries nobody else.
 const char TUNNEL_V4[2][16] = {"10.0.0.7", "203.0.113.9"};
-const char TUNNEL_V6[2][32] = {"fd00:1:2:3::5", "2001:db8::9"};
+const char TUNNEL_V6[2][32] = {"fd00:1:2:3::5", "2001:0:c000:201::9"};
 const char TUNNEL_OUTER_V4[2][16] = {"192.0.2.1", "198.51.100.1"};
-const char TUNNEL_OUTER_V6[2][32] = {"2001:db8:1::1", "2001:db8:2::1"};
+const char TUNNEL_OUTER_V6[2][32] = {"2001:db8:1::1", "2001:0:c000:202::1"};
 
 /* Of a tunnel's side: a network, key or session of its own. */
 static const uint16_t IDS[2] = {0x0111, 0x0222};

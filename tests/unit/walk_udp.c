@@ -58,14 +58,16 @@ static void teredo_needs_ipv6_behind_its_indications(void **)
 {
 	static const struct tunnel_change rows[] = {
 		{"Teredo", 0, "\x45", 1, "teredo malformed"}, // IPv4
+		{"Teredo", 24 + 3, "\x01", 1, "teredo not_ip"}, // nobody is a client
+		{"Teredo", 24, "\xfe\xc0", 2, "teredo not_ip"},
 		{"Teredo", 0, "\x00\x02", 2, "teredo malformed"}, // no known indication
 		{"Teredo with origin", 1, "\x01", 1, "teredo malformed"}, // authentication, longer
 		{"Teredo with origin", 2, "\x12\x34\x56\x78\x9a\xbc", 6, NULL},
 		{"Teredo with authentication", 2, "\xff\xff", 2, "teredo malformed"},
-		{"Teredo with authentication", 2, "\x01", 1, "teredo malformed"},
+		{"Teredo with authentication", 2, "\x01", 1, "teredo not_ip"},
 		{"Teredo with authentication", 4, "\x12\x34\x56\x78\x9a\xbc\xde\xf0\x01", 9, NULL},
 		{"Teredo with both", 13 + 23, "\x00\x01", 2,
-			"teredo malformed"}, // authentication twice
+			"teredo not_ip"}, // authentication twice
 		{"Teredo with both", 13 + 23 + 8 + 5, "\x0e", 1, "teredo malformed"}, // too long
 	};
 
@@ -74,12 +76,12 @@ static void teredo_needs_ipv6_behind_its_indications(void **)
 	tunnel_check_short("Teredo with both", 13 + 23 + 8 + 40, "teredo malformed");
 }
 
-/* RFC 4380 2.8: an IPv6 header and nothing behind it. */
-static void a_teredo_bubble_is_an_ip_packet(void **)
+/* RFC 4380 2.8: an IPv6 header and nothing behind it; 5.2.1: before it has an address of its own. */
+static void a_teredo_bubble_of_a_new_client_is_an_ip_packet(void **)
 {
 	const struct walk_want want = {
-		.src = TUNNEL_V6[0],
-		.dst = TUNNEL_V6[1],
+		.src = "febf::1",
+		.dst = "ff02::2",
 		.proto = IPPROTO_NONE,
 		.n_ip = 2,
 		.ip_bytes = 40,
@@ -87,7 +89,7 @@ static void a_teredo_bubble_is_an_ip_packet(void **)
 	};
 	struct frame f;
 
-	frame_ipv6(frame_new(&f), IPPROTO_NONE, TUNNEL_V6[0], TUNNEL_V6[1]);
+	frame_ipv6(frame_new(&f), IPPROTO_NONE, want.src, want.dst);
 	tunnel_named("Teredo")->wrap(&f, 0);
 	walk_check_found(frame_bytes(&f), frame_len(&f), DP_LINK_RAW_IP, &want);
 }
@@ -229,7 +231,8 @@ int main(void)
 			geneve_is_opened_around_ip_ethernet_and_labels_only, walk_check_teardown),
 		cmocka_unit_test_teardown(
 			teredo_needs_ipv6_behind_its_indications, walk_check_teardown),
-		cmocka_unit_test_teardown(a_teredo_bubble_is_an_ip_packet, walk_check_teardown),
+		cmocka_unit_test_teardown(
+			a_teredo_bubble_of_a_new_client_is_an_ip_packet, walk_check_teardown),
 		cmocka_unit_test_teardown(
 			l2tp_carries_ppp_in_data_messages_of_version_2, walk_check_teardown),
 		cmocka_unit_test_teardown(
