@@ -154,3 +154,17 @@ bool dp_datagram_seal(
 	ret_whole->cap_len = b->header_len + (total < b->n_held ? total : b->n_held);
 	return true;
 }
+
+void dp_datagram_shorten(struct dp_datagram_buffer *b, const struct dp_datagram_whole *whole,
+	uint32_t off, uint32_t len)
+{
+	uint8_t *header = b->bytes + DP_DATAGRAM_HEADER_MAX - b->header_len + off;
+	const bool is_kept = whole->cap_len == whole->wire_len || off + len < whole->cap_len;
+
+	if (is_kept || b->n_held < DP_DATAGRAM_BYTES)
+		return;
+	if (header[0] >> 4 == 6)
+		put_be16(header + PAYLOAD_LENGTH_OFF, len - IPV6_HEADER_LEN);
+	else
+		(void)seal_ipv4(header, (header[0] & 0x0fU) * 4, len - (header[0] & 0x0fU) * 4);
+}

@@ -50,8 +50,12 @@ enum dp_datagram dp_datagrams_open(struct dp_datagrams *d, struct dp_walk *w, st
 			r = look_inside(d, ret_whole, w, pkt);
 		else if (r == DP_DATAGRAM_CREDIT && depth > 0)
 			r = credit_only(pkt); // they lie in a datagram that is gone
-		if (r != DP_DATAGRAM_WHOLE || !w->ip.is_fragment)
-			return r;
+		if (r == DP_DATAGRAM_WHOLE && w->ip.is_fragment)
+			continue;
+		if (r == DP_DATAGRAM_WHOLE)
+			dp_datagram_shorten(
+				&d->buffers[d->lent], ret_whole, pkt->l3_off, pkt->l3_len);
+		return r;
 	}
 	return credit_only(pkt);
 }

@@ -104,3 +104,7 @@ bool dp_datagram_keep(
 /* Make the datagram's header say that it is one piece. False when it would be too long for that. */
 bool dp_datagram_seal(
 	struct dp_datagram_buffer *b, uint32_t total, struct dp_datagram_whole *ret_whole);
+/* A packet in b of which only the first len bytes were kept, though all were captured: its header says
+ * that this is all, or the classifier would not look at it. whole was made of b. */
+void dp_datagram_shorten(struct dp_datagram_buffer *b, const struct dp_datagram_whole *whole,
+	uint32_t off, uint32_t len);

@@ -288,6 +288,7 @@ static void a_tunnel_that_does_not_hold_is_its_carrier_whole(void **)
 	rig_init(&r, (struct dp_datagram_config){0});
 	packet_udp(&inner, false, 400, 0);
 	packet_tunnel(&p, inner.bytes, inner.len, 78);
+	frame_set16(p.bytes + 20 + 4, 8 + 8 + inner.len + 1);
 	frame_set16(p.bytes + 20 + 8 + 2, inner.len + 1);
 	assert_int_equal(rig_piece(&r, &p, 0, 200), DP_DATAGRAM_HELD);
 	assert_int_equal(rig_piece(&r, &p, 200, packet_payload(&p)), DP_DATAGRAM_WHOLE);
@@ -316,6 +317,11 @@ static void a_long_datagram_is_whole_with_its_first_bytes(void **)
 	}
 	assert_int_equal(r.out[r.n_out - 1].n_bytes, 20 + DP_DATAGRAM_BYTES);
 	assert_memory_equal(r.out[r.n_out - 1].l3 + 20, p.bytes + 20, DP_DATAGRAM_BYTES);
+	assert_int_equal(r.out[r.n_out - 1].pkt.payload_bytes, 65535 - 28);
+	// nDPI takes no packet that claims more than it is given.
+	assert_int_equal(
+		r.out[r.n_out - 1].l3[2] << 8 | r.out[r.n_out - 1].l3[3], 20 + DP_DATAGRAM_BYTES);
+	assert_int_equal(header_sum(r.out[r.n_out - 1].l3, 20), 0xffff);
 	rig_end(&r);
 	assert_int_equal(r.ip_bytes, 65535 + 44 * 20);
 	rig_fini(&r);
