@@ -18,7 +18,7 @@
 
 /* The whole packet path on its own threads, between two ports whose wire is a ring. */
 
-enum { N_WORKERS = 2, N_PORTS = 3, N_KINDS = 6, N_ROUNDS = 100, TICK_NS = 100000000 };
+enum { N_WORKERS = 2, N_PORTS = 3, N_KINDS = 7, N_ROUNDS = 100, TICK_NS = 100000000 };
 
 static struct rte_mempool *pool;
 
@@ -76,7 +76,8 @@ static void put(const char *ring, const uint8_t *bytes, uint32_t n)
 	assert_int_equal(rte_ring_enqueue(r, m), 0);
 }
 
-/* One of each kind: two packets up, one down, one of them twice; and what is no packet. */
+/* One of each kind: two packets up, one down, one of them twice; a fragment that waits in vain; and
+ * what is no packet. */
 static void put_round(const char *ring, unsigned int round)
 {
 	struct frame f;
@@ -100,6 +101,12 @@ static void put_round(const char *ring, unsigned int round)
 	frame_ethernet(&f, 0x8100);
 	put(ring, frame_bytes(&f), frame_len(&f));
 	put(ring, frame_bytes(&f), 14 + 4 + 10); // cut inside its IP header
+
+	frame_put(frame_new(&f), "the rest", 8);
+	ip = frame_ipv4_with(&f, IPPROTO_UDP, client, "203.0.113.9", 185, 0); // from byte 1480 on
+	frame_set16(ip + 4, round);
+	frame_ethernet(&f, 0x0800);
+	put(ring, frame_bytes(&f), frame_len(&f));
 
 	frame_ethernet(frame_new(&f), 0x0806);
 	put(ring, frame_bytes(&f), frame_len(&f));
@@ -153,14 +160,6 @@ static uint64_t take_all(struct dp_path *path, uint16_t worker, uint64_t tick)
 	}
 }
 
-static void wait_for_frames(const struct dp_path *path, uint64_t n)
-{
-	struct dp_path_stats s = {0};
-
-	for (; s.frames < n; dp_path_stats(path, &s))
-		(void)sched_yield();
-}
-
 static uint64_t sum(const uint64_t outcomes[DP_OUTCOME_COUNT])
 {
 	uint64_t n = 0;
@@ -168,6 +167,15 @@ static uint64_t sum(const uint64_t outcomes[DP_OUTCOME_COUNT])
 	for (int i = 0; i < DP_OUTCOME_COUNT; i++)
 		n += outcomes[i];
 	return n;
+}
+
+/* Until each of n frames is held or has its outcome. */
+static void wait_for_frames(const struct dp_path *path, uint64_t n)
+{
+	struct dp_path_stats s = {0};
+
+	for (; s.frames < n || s.datagrams.held + sum(s.outcomes) != n; dp_path_stats(path, &s))
+		(void)sched_yield();
 }
 
 /* Each port by itself. Returns what it handed on. */
@@ -179,9 +187,12 @@ static uint64_t assert_port(const struct dp_port_stats *p)
 	assert_int_equal(p->outcomes[DP_OUTCOME_NOT_IP], N_ROUNDS);
 	assert_int_equal(p->outcomes[DP_OUTCOME_TRUNCATED], N_ROUNDS);
 	assert_int_equal(p->outcomes[DP_OUTCOME_MALFORMED], N_ROUNDS);
-	assert_int_equal(p->packets, 3 * N_ROUNDS);
-	assert_int_equal(p->up_packets, 2 * N_ROUNDS);
-	assert_int_equal(p->ip_bytes, (28 + 28 + 40) * N_ROUNDS);
+	assert_int_equal(p->packets, 4 * N_ROUNDS);
+	assert_int_equal(p->up_packets, 3 * N_ROUNDS);
+	assert_int_equal(p->ip_bytes, (28 + 28 + 40 + 28) * N_ROUNDS);
+	assert_int_equal(p->datagrams.fragments, N_ROUNDS);
+	assert_int_equal(p->datagrams.expired, N_ROUNDS);
+	assert_int_equal(p->datagrams.held, 0); // the port has ended
 	return p->handed_on;
 }
 
@@ -203,12 +214,12 @@ static void assert_ledger(const struct dp_path *path, uint64_t n_reported)
 		n_packets += w[i].packets;
 	}
 	dp_path_stats(path, &s);
-	assert_int_equal(handed_on, 2 * 3 * N_ROUNDS);
+	assert_int_equal(handed_on, 2 * 4 * N_ROUNDS);
 	assert_int_equal(handed_on, of_workers);
 	assert_int_equal(s.frames, s.datagrams.held + sum(s.outcomes));
 	assert_int_equal(n_packets, s.outcomes[DP_OUTCOME_ACCOUNTED]);
 	assert_int_equal(n_packets, n_reported);
-	assert_int_equal(s.copies_looked, handed_on);
+	assert_int_equal(s.copies_looked, 2 * 3 * N_ROUNDS); // the fragments' bytes are gone
 	assert_int_equal(s.copies_seen, s.outcomes[DP_OUTCOME_DUPLICATE]);
 	assert_in_range(s.copies_seen, 1, 4 * N_ROUNDS); // ports and bursts may be far apart
 	assert_int_equal(s.copies_forgotten, 0);
