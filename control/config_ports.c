@@ -236,8 +236,7 @@ static void settle_ignore(struct ctl_port *port)
 		if (!parse_vlans(*text, &first, &last))
 			continue;
 		for (unsigned id = first; id <= last; id++)
-			ignore->vlans[id / 64] |= UINT64_C(1) << id % 64;
-		ignore->has_vlans = true;
+			dp_ignore_vlan(ignore, (uint16_t)id);
 	}
 	for (char **text = port->ignored_networks; text != NULL && *text != NULL; text++)
 		if (ignore->n_nets < DP_IGNORE_NETS_MAX &&
