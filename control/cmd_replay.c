@@ -29,6 +29,7 @@
 enum {
 	BACKLOG_MAX = 65536, // triggers waiting for Redis before reading pauses; start value
 	IDLE_US = 50,
+	FLOWS_KEPT = 65536, // where nobody wants their lines: 100 MB at most; start value
 };
 static const uint64_t SLICE_NS = 100000000; // of delivering at the end, between looks at the store
 static const uint64_t FLUSH_NS = 30ULL * 1000000000; // without progress at the end
@@ -275,6 +276,8 @@ static int open_all(struct replay *r, struct ctl_config *config, struct dp_err *
 			.has_store = r->opt.has_store,
 		},
 		&r->pipeline, err);
+	if (ret == 0 && r->opt.flows == NULL)
+		ctl_flowlog_keep(ctl_pipeline_flowlog(r->pipeline), FLOWS_KEPT);
 	if (ret == 0 && !r->opt.no_redis)
 		ret = open_publisher(r, err);
 	return ret < 0 ? ret : ctl_pipeline_start(r->pipeline, err);

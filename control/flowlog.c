@@ -9,7 +9,16 @@
 #include <string.h>
 
 struct ctl_flowlog {
-	GArray *flows; // struct dp_record
+	GArray *flows; // struct dp_record: of complete ticks; merged and sorted once sealed
+	GArray *open; // struct dp_record: of ticks that are not complete yet
+	GHashTable *sums; // app -> struct app_sum, owned: of flows that are not kept apart
+	size_t n_kept; // 0: all
+	size_t n_summed;
+};
+
+struct app_sum {
+	const char *name;
+	uint64_t flows, packets, bytes;
 };
 
 /* A 5-tuple with its sides in a fixed order: the key under which flows are merged. */
@@ -26,6 +35,8 @@ struct ctl_flowlog *ctl_flowlog_new(void)
 	struct ctl_flowlog *log = g_new0(struct ctl_flowlog, 1);
 
 	log->flows = g_array_new(FALSE, FALSE, sizeof(struct dp_record));
+	log->open = g_array_new(FALSE, FALSE, sizeof(struct dp_record));
+	log->sums = g_hash_table_new_full(NULL, NULL, NULL, g_free);
 	return log;
 }
 
@@ -34,13 +45,14 @@ void ctl_flowlog_free(struct ctl_flowlog *log)
 	if (log == NULL)
 		return;
 	g_array_free(log->flows, TRUE);
+	g_array_free(log->open, TRUE);
+	g_hash_table_destroy(log->sums);
 	g_free(log);
 }
 
-void ctl_flowlog_add(struct ctl_flowlog *log, const struct dp_record *note)
+void ctl_flowlog_keep(struct ctl_flowlog *log, size_t n_flows)
 {
-	if (note->note.why == DP_NOTE_END)
-		g_array_append_val(log->flows, *note);
+	log->n_kept = n_flows;
 }
 
 static bool is_reversed(const struct dp_note *n)
@@ -118,7 +130,9 @@ static void merge_into(struct dp_record *to, const struct dp_record *from)
 		to->note.last_ns = from->note.last_ns;
 }
 
-void ctl_flowlog_seal(struct ctl_flowlog *log)
+/* Sort, and join the parts of each flow. Doing so again after more notes of later ticks gives what
+ * doing so once would have given. */
+static void merge(struct ctl_flowlog *log)
 {
 	GHashTable *last = g_hash_table_new_full(key_hash, key_equal, g_free, NULL);
 	struct dp_record *flows = (struct dp_record *)(void *)log->flows->data;
@@ -141,9 +155,81 @@ void ctl_flowlog_seal(struct ctl_flowlog *log)
 	g_hash_table_destroy(last);
 }
 
+static void sum_up(GHashTable *sums, const struct dp_record *r)
+{
+	struct app_sum *sum = g_hash_table_lookup(sums, GUINT_TO_POINTER(r->app));
+
+	if (sum == NULL) {
+		sum = g_new0(struct app_sum, 1);
+		g_hash_table_insert(sums, GUINT_TO_POINTER(r->app), sum);
+	}
+	sum->flows++;
+	sum->packets += r->note.packets[0] + r->note.packets[1];
+	sum->bytes += r->note.bytes[0] + r->note.bytes[1];
+}
+
+static gint ended_last_first(gconstpointer a, gconstpointer b)
+{
+	const struct dp_note *x = &((const struct dp_record *)a)->note;
+	const struct dp_note *y = &((const struct dp_record *)b)->note;
+	const int r = compare_u64(y->last_ns, x->last_ns);
+
+	return r != 0 ? r : compare_flows(a, b);
+}
+
+/* Twice as many as are kept may gather, so that the sorting is shared by many notes. */
+static void let_go(struct ctl_flowlog *log)
+{
+	if (log->n_kept == 0 || log->flows->len <= 2 * log->n_kept)
+		return;
+	merge(log);
+	if (log->flows->len <= log->n_kept)
+		return;
+	g_array_sort(log->flows, ended_last_first);
+	for (guint i = (guint)log->n_kept; i < log->flows->len; i++)
+		sum_up(log->sums, &g_array_index(log->flows, struct dp_record, i));
+	log->n_summed += log->flows->len - log->n_kept;
+	g_array_set_size(log->flows, (guint)log->n_kept);
+}
+
+void ctl_flowlog_tick(struct ctl_flowlog *log, uint64_t tick)
+{
+	struct dp_record *open = (struct dp_record *)(void *)log->open->data;
+	guint kept = 0;
+
+	for (guint i = 0; i < log->open->len; i++) {
+		if (open[i].tick <= tick)
+			g_array_append_val(log->flows, open[i]);
+		else
+			open[kept++] = open[i];
+	}
+	g_array_set_size(log->open, kept);
+	let_go(log);
+}
+
+void ctl_flowlog_add(struct ctl_flowlog *log, const struct dp_record *note)
+{
+	if (note->note.why != DP_NOTE_END)
+		return;
+	g_array_append_val(log->open, *note);
+	if (log->n_kept > 0 && log->open->len > 2 * log->n_kept)
+		ctl_flowlog_tick(log, UINT64_MAX);
+}
+
+void ctl_flowlog_seal(struct ctl_flowlog *log)
+{
+	ctl_flowlog_tick(log, UINT64_MAX);
+	merge(log);
+}
+
 size_t ctl_flowlog_count(const struct ctl_flowlog *log)
 {
-	return log->flows->len;
+	return log->flows->len + log->n_summed;
+}
+
+size_t ctl_flowlog_summed(const struct ctl_flowlog *log)
+{
+	return log->n_summed;
 }
 
 static const char *evidence_name(uint8_t evidence)
@@ -223,11 +309,6 @@ int ctl_flowlog_write(const struct ctl_flowlog *log, const struct cls_catalogue 
 	return fflush(out) == 0 ? 0 : -errno;
 }
 
-struct app_sum {
-	const char *name;
-	uint64_t flows, packets, bytes;
-};
-
 static gint most_bytes_first(gconstpointer a, gconstpointer b)
 {
 	const struct app_sum *x = a;
@@ -240,30 +321,27 @@ json_t *ctl_flowlog_apps_json(const struct ctl_flowlog *log, const struct cls_ca
 {
 	GHashTable *by_app = g_hash_table_new_full(NULL, NULL, NULL, g_free);
 	json_t *apps = json_array();
+	GHashTableIter iter;
+	gpointer app, sum;
 
-	for (guint i = 0; i < log->flows->len; i++) {
-		const struct dp_record *r = &g_array_index(log->flows, struct dp_record, i);
-		struct app_sum *sum = g_hash_table_lookup(by_app, GUINT_TO_POINTER(r->app));
-
-		if (sum == NULL) {
-			sum = g_new0(struct app_sum, 1);
-			sum->name = cls_app_name(catalogue, r->app);
-			g_hash_table_insert(by_app, GUINT_TO_POINTER(r->app), sum);
-		}
-		sum->flows++;
-		sum->packets += r->note.packets[0] + r->note.packets[1];
-		sum->bytes += r->note.bytes[0] + r->note.bytes[1];
-	}
+	g_hash_table_iter_init(&iter, log->sums);
+	while (g_hash_table_iter_next(&iter, &app, &sum))
+		(void)g_hash_table_insert(by_app, app, g_memdup2(sum, sizeof(struct app_sum)));
+	for (guint i = 0; i < log->flows->len; i++)
+		sum_up(by_app, &g_array_index(log->flows, struct dp_record, i));
+	g_hash_table_iter_init(&iter, by_app);
+	while (g_hash_table_iter_next(&iter, &app, &sum))
+		((struct app_sum *)sum)->name = cls_app_name(catalogue, GPOINTER_TO_UINT(app));
 
 	GList *sums = g_list_sort(g_hash_table_get_values(by_app), most_bytes_first);
 
 	for (GList *l = sums; l != NULL; l = l->next) {
-		const struct app_sum *sum = l->data;
+		const struct app_sum *s = l->data;
 
 		(void)json_array_append_new(apps,
-			json_pack("{s:s, s:I, s:I, s:I}", "app", sum->name, "flows",
-				(json_int_t)sum->flows, "packets", (json_int_t)sum->packets,
-				"bytes", (json_int_t)sum->bytes));
+			json_pack("{s:s, s:I, s:I, s:I}", "app", s->name, "flows",
+				(json_int_t)s->flows, "packets", (json_int_t)s->packets, "bytes",
+				(json_int_t)s->bytes));
 	}
 	g_list_free(sums);
 	g_hash_table_destroy(by_app);

@@ -65,6 +65,8 @@ static void on_tick(void *ctx, uint64_t end_ns, const struct dp_record *records,
 	struct ctl_pipeline *p = ctx;
 
 	ctl_totals_add(p->totals, records, n);
+	if (p->flowlog != NULL)
+		ctl_flowlog_tick(p->flowlog, end_ns / p->config->tick_ns - 1);
 	// A replay that goes on after a kill reads its captures again: this was worked then.
 	if (p->keeper != NULL && end_ns <= ctl_keeper_watermark(p->keeper))
 		return;

@@ -85,6 +85,8 @@ json_t *ctl_report_json(struct ctl_pipeline *p, const struct ctl_timing *timing)
 	set_if_any(report, "verdicts_cut", s.verdicts_cut);
 	set_if_any(report, "names_refused", s.names_refused);
 	set_if_any(report, "copies_forgotten", s.copies_forgotten);
+	// This does not: only the number of flows is less exact.
+	set_if_any(report, "flows_summed", ctl_flowlog_summed(log));
 	if (timing != NULL)
 		(void)json_object_set_new(report, "timing",
 			json_pack("{s:I, s:I}", "worker_cpu_ns", (json_int_t)timing->worker_cpu_ns,
@@ -234,6 +236,7 @@ static void print_limits(const json_t *report, FILE *out)
 		{"verdicts_cut", "flows judged by one packet: too many were being classified"},
 		{"names_refused", "flows left without their name: raise workers.flows"},
 		{"copies_forgotten", "packets compared too short: lower workers.duplicate_window"},
+		{"flows_summed", "flows not kept apart: --flows keeps all"},
 	};
 
 	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {

@@ -250,6 +250,110 @@ static void apps_are_summed_most_bytes_first(void **)
 	ctl_flowlog_free(log);
 }
 
+/* A flow of 3 packets and 11,000 bytes that ended in a tick. */
+static void add_flow(struct ctl_flowlog *log, uint16_t i, uint64_t tick)
+{
+	struct dp_record r = ended(tick * 1000, tick * 1000 + 500, 1000);
+
+	r.tick = tick;
+	r.app = 10 + i % 2;
+	r.note.sport = i;
+	ctl_flowlog_add(log, &r);
+}
+
+static json_int_t sum_of(const json_t *apps, const char *key)
+{
+	json_int_t sum = 0;
+
+	for (size_t i = 0; i < json_array_size(apps); i++)
+		sum += number(apps, i, key, 0);
+	return sum;
+}
+
+static void without_lines_old_flows_are_summed_up_and_nothing_is_lost(void **)
+{
+	enum { KEPT = 8, FLOWS = 1000 };
+	struct ctl_flowlog *log = ctl_flowlog_new();
+	json_t *apps;
+
+	ctl_flowlog_keep(log, KEPT);
+	for (uint16_t i = 0; i < FLOWS; i++) {
+		add_flow(log, i, i);
+		ctl_flowlog_tick(log, i);
+		assert_in_range(ctl_flowlog_count(log) - ctl_flowlog_summed(log), 0, 2 * KEPT);
+	}
+	ctl_flowlog_seal(log);
+	assert_int_equal(ctl_flowlog_count(log), FLOWS);
+	assert_in_range(ctl_flowlog_summed(log), FLOWS - 2 * KEPT, FLOWS - KEPT);
+	apps = ctl_flowlog_apps_json(log, catalogue);
+	assert_int_equal(json_array_size(apps), 2);
+	assert_int_equal(sum_of(apps, "flows"), FLOWS);
+	assert_int_equal(sum_of(apps, "packets"), 3 * FLOWS);
+	assert_int_equal(sum_of(apps, "bytes"), 11000 * FLOWS);
+	assert_string_equal(text(apps, 0, "app"), "films");
+	json_decref(apps);
+	ctl_flowlog_free(log);
+}
+
+static void a_flow_that_is_kept_goes_on_and_one_that_was_summed_up_is_another(void **)
+{
+	enum { KEPT = 8 };
+	struct ctl_flowlog *log = ctl_flowlog_new();
+
+	ctl_flowlog_keep(log, KEPT);
+	for (uint16_t i = 0; i <= 2 * KEPT; i++) {
+		add_flow(log, i, i);
+		ctl_flowlog_tick(log, i);
+	}
+	assert_int_equal(ctl_flowlog_summed(log), KEPT + 1);
+	add_flow(log, 2 * KEPT, 100);
+	add_flow(log, 0, 101); // one of the first is long gone
+	ctl_flowlog_seal(log);
+	assert_int_equal(ctl_flowlog_count(log), 2 * KEPT + 1 + 1);
+	ctl_flowlog_free(log);
+}
+
+static void what_is_summed_up_does_not_depend_on_who_came_first_within_a_tick(void **)
+{
+	enum { KEPT = 8, TICKS = 40 };
+	size_t summed[2], counts[2];
+
+	for (int order = 0; order < 2; order++) {
+		struct ctl_flowlog *log = ctl_flowlog_new();
+
+		ctl_flowlog_keep(log, KEPT);
+		for (uint16_t tick = 0; tick < TICKS; tick++) {
+			// A worker that is a tick ahead of the other.
+			add_flow(log, (uint16_t)(order == 0 ? tick : 1000 + tick % 20), tick);
+			if (tick + 1 < TICKS)
+				add_flow(log, (uint16_t)(2000 + tick), tick + 1U);
+			add_flow(log, (uint16_t)(order == 0 ? 1000 + tick % 20 : tick), tick);
+			ctl_flowlog_tick(log, tick);
+		}
+		ctl_flowlog_seal(log);
+		summed[order] = ctl_flowlog_summed(log);
+		counts[order] = ctl_flowlog_count(log);
+		ctl_flowlog_free(log);
+	}
+	assert_int_equal(summed[0], summed[1]);
+	assert_int_equal(counts[0], counts[1]);
+	assert_true(summed[0] > 0);
+}
+
+static void a_tick_without_end_does_not_gather_flows_without_end(void **)
+{
+	enum { KEPT = 8, FLOWS = 1000 };
+	struct ctl_flowlog *log = ctl_flowlog_new();
+
+	ctl_flowlog_keep(log, KEPT);
+	for (uint16_t i = 0; i < FLOWS; i++)
+		add_flow(log, i, 7);
+	assert_in_range(ctl_flowlog_summed(log), FLOWS - 6 * KEPT, FLOWS);
+	ctl_flowlog_seal(log);
+	assert_int_equal(ctl_flowlog_count(log), FLOWS);
+	ctl_flowlog_free(log);
+}
+
 static void a_full_disk_is_an_error(void **)
 {
 	struct ctl_flowlog *log = ctl_flowlog_new();
@@ -273,6 +377,10 @@ int main(void)
 		cmocka_unit_test(only_the_end_of_a_flow_is_a_line),
 		cmocka_unit_test(protocols_have_names_and_ipv6_endpoints_their_prefix),
 		cmocka_unit_test(apps_are_summed_most_bytes_first),
+		cmocka_unit_test(without_lines_old_flows_are_summed_up_and_nothing_is_lost),
+		cmocka_unit_test(a_flow_that_is_kept_goes_on_and_one_that_was_summed_up_is_another),
+		cmocka_unit_test(what_is_summed_up_does_not_depend_on_who_came_first_within_a_tick),
+		cmocka_unit_test(a_tick_without_end_does_not_gather_flows_without_end),
 		cmocka_unit_test(a_full_disk_is_an_error),
 	};
 
