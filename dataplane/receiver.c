@@ -1,22 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "dataplane/receiver.h"
 
+#include "dataplane/idle.h"
+
 #include <rte_mbuf.h>
-#include <rte_pause.h>
 #include <rte_ring.h>
-#include <sched.h>
 #include <time.h>
 
 static const uint64_t END_ADVANCE_NS = 600ULL * 1000000000; // so that sessions and flows end
 enum { TICKS_AHEAD = 2 };
-
-static void idle(const struct dp_receiver *r)
-{
-	if (r->cfg.yields)
-		(void)sched_yield();
-	else
-		rte_pause();
-}
 
 static uint64_t monotonic_ns(void)
 {
@@ -65,6 +57,7 @@ static uint64_t frames_of(struct rte_mbuf *const *mbufs, uint16_t n)
 static void flush(struct dp_receiver *r, uint16_t i, const struct dp_receiver_end *end)
 {
 	const uint64_t n_frames = frames_of(r->out[i].mbufs, r->out[i].n); // while they are ours
+	struct dp_idle idle = {0};
 	uint64_t n_lost = 0;
 	uint16_t sent = 0;
 
@@ -73,7 +66,7 @@ static void flush(struct dp_receiver *r, uint16_t i, const struct dp_receiver_en
 			(void *const *)r->out[i].mbufs + sent, r->out[i].n - sent, NULL);
 		if (sent == r->out[i].n || !r->cfg.waits || is_aborted(end))
 			break;
-		(void)sched_yield();
+		dp_idle_wait(&idle, r->cfg.yields);
 	}
 	if (sent < r->out[i].n) {
 		n_lost = frames_of(r->out[i].mbufs + sent, r->out[i].n - sent);
@@ -94,19 +87,22 @@ static void flush_all(struct dp_receiver *r, const struct dp_receiver_end *end)
  * not close, so a full queue holds the receiver for the moment it takes the worker to make room. */
 static void mark(struct dp_receiver *r, uint64_t tick, const struct dp_receiver_end *end)
 {
+	struct dp_idle idle = {0};
+
 	for (uint16_t i = 0; i < r->n_workers; i++) {
 		flush(r, i, end);
 		while (rte_ring_sp_enqueue(r->queues[i], dp_mark_make(tick)) != 0) {
 			if (is_aborted(end))
 				return;
-			idle(r);
+			dp_idle_wait(&idle, r->cfg.yields);
 		}
 	}
 	r->n_marks++;
 	r->last_mark = tick;
+	dp_idle_over(&idle);
 	while (r->cfg.waits && !is_aborted(end) &&
 		atomic_load_explicit(r->drained, memory_order_acquire) + TICKS_AHEAD < r->n_marks)
-		idle(r);
+		dp_idle_wait(&idle, r->cfg.yields);
 }
 
 static void drop(
@@ -335,6 +331,7 @@ void dp_receiver_run(struct dp_receiver *r, const struct dp_receiver_end *end)
 {
 	struct rte_mbuf *mbufs[DP_BURST];
 	enum dp_poll poll = DP_POLL_MORE;
+	struct dp_idle idle = {0};
 	uint64_t at_tick = 0;
 
 	while (poll == DP_POLL_MORE && at_tick == 0 && !is_aborted(end)) {
@@ -343,7 +340,9 @@ void dp_receiver_run(struct dp_receiver *r, const struct dp_receiver_end *end)
 		poll = r->source->ops->poll(r->source, mbufs, DP_BURST, &n);
 		take_burst(r, mbufs, n, end);
 		if (n == 0)
-			idle(r);
+			dp_idle_wait(&idle, r->cfg.yields);
+		else
+			dp_idle_over(&idle);
 		at_tick = atomic_load_explicit(&end->at_tick, memory_order_relaxed);
 	}
 	expire(r, r->now_ns, end);

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "dataplane/ring.h"
 
+#include "dataplane/idle.h"
+
 #include <rte_ring.h>
 #include <rte_ring_elem.h>
-#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
@@ -44,10 +45,12 @@ bool dp_ring_post(struct dp_ring *ring, const struct dp_record *record)
 {
 	void *const element = (void *)(uintptr_t)record; // rte_ring takes no pointer to const
 
+	struct dp_idle idle = {0};
+
 	while (rte_ring_sp_enqueue_elem(ring->r, element, sizeof(*record)) != 0) {
 		if (!atomic_load_explicit(&ring->waits, memory_order_relaxed))
 			return false;
-		(void)sched_yield();
+		dp_idle_wait(&idle, true);
 	}
 	return true;
 }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "dataplane/worker_state.h"
 
+#include "dataplane/idle.h"
+
 #include <errno.h>
 #include <rte_cycles.h>
-#include <rte_pause.h>
 #include <rte_ring.h>
-#include <sched.h>
 #include <stdlib.h>
 
 enum {
@@ -218,6 +218,8 @@ bool dp_worker_poll(struct dp_worker *w)
 
 void dp_worker_run(struct dp_worker *w, const atomic_bool *stop)
 {
+	struct dp_idle idle = {0};
+
 	while (!atomic_load_explicit(stop, memory_order_relaxed)) {
 		const uint64_t begin = rte_rdtsc();
 
@@ -229,11 +231,9 @@ void dp_worker_run(struct dp_worker *w, const atomic_bool *stop)
 		atomic_thread_fence(memory_order_seq_cst);
 		if (dp_worker_poll(w)) {
 			dp_count(&w->counters.busy_tsc, rte_rdtsc() - begin);
+			dp_idle_over(&idle);
 			continue;
 		}
-		if (w->cfg.yields)
-			(void)sched_yield();
-		else
-			rte_pause();
+		dp_idle_wait(&idle, w->cfg.yields);
 	}
 }
