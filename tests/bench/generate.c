@@ -17,6 +17,7 @@
 
 enum { OUT_BYTES = 1 << 20, RECORD_BYTES = 16, FRAME_MAX = 2048, QUIC_MIN = 1200 };
 static const uint64_t NS_PER_S = 1000000000;
+static const uint64_t FLOOD_LATER_NS = 3000000000; // a tick or two in which nobody disturbs
 static const uint64_t BEGIN_S = 1772740800; // 2026-03-05T20:00:00Z
 static_assert(FRAME_MAX >= (int)TRAFFIC_FRAME_MAX && FRAME_MAX >= (int)FLOOD_FRAME_MAX);
 
@@ -35,7 +36,7 @@ static const char help_text[] =
 	"  --gtpu            in GTP-U, uplink and downlink with TEIDs of their own\n"
 	"  --quic CAPTURE    some flows begin with the first packet of QUIC in CAPTURE\n"
 	"  --flood SHAPES    names from --shapes with commas between them, or all\n"
-	"  --share PERCENT   of frames that belong to a flood, once every flow has begun (90)\n"
+	"  --share PERCENT   of frames that belong to a flood, 3 s after every flow has begun (90)\n"
 	"  --snaplen N       bytes of a frame that are kept (65535)\n"
 	"  --seed N          other traffic of the same kind (1)\n"
 	"  --truth FILE      write there what was sent: a line of JSON for each flow of a subscriber,\n"
@@ -308,13 +309,10 @@ static void finish_record(uint64_t time_ns, size_t cap_len, size_t wire_len)
 		write_out();
 }
 
-/* Every flow has said what it is before the first frame of a flood: then, of 100 frames `share`,
- * spread evenly, the shapes in turn. */
-static bool is_flood(uint64_t i)
+/* Every flow has said what it is before the first frame of a flood, and is known for a while. */
+static bool is_flooded(uint64_t i)
 {
-	const uint64_t begin = opt.n_subscribers * opt.n_flows * TRAFFIC_BEGINNING;
-
-	return opt.n_shapes > 0 && i >= begin && i % 100 * opt.share % 100 < opt.share;
+	return opt.n_shapes > 0 && i >= opt.n_subscribers * opt.n_flows * TRAFFIC_BEGINNING;
 }
 
 static uint64_t write_frames(struct traffic *t)
@@ -323,10 +321,12 @@ static uint64_t write_frames(struct traffic *t)
 
 	for (uint64_t i = 0; i < opt.n_frames; i++) {
 		uint8_t *frame = out.bytes + out.n + RECORD_BYTES;
-		const uint64_t time_ns = i * NS_PER_S / opt.rate;
+		const uint64_t time_ns = i * NS_PER_S / opt.rate +
+			(is_flooded(i) ? FLOOD_LATER_NS : 0);
 		struct flood_frame hostile;
 
-		if (!is_flood(i)) {
+		// Of 100 frames `share`, spread evenly, the shapes in turn.
+		if (!is_flooded(i) || i % 100 * opt.share % 100 >= opt.share) {
 			hostile.cap_len = hostile.wire_len = (uint32_t)traffic_next(t, frame);
 		} else {
 			flood_next(&flood, opt.shapes[n_floods++ % opt.n_shapes], &hostile);
