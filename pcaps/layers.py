@@ -282,6 +282,14 @@ class Udp(Layer):
         return struct.pack("!HHHH", *(self.ports if up else self.ports[::-1]), 8 + p.wire_len, 0)
 
 
+class UdpTo(Udp):
+    """To the same port both ways, from one that only spreads load (RFC 7348 5, RFC 8926 3.3)."""
+
+    def head(self, up, p):
+        spread, port = self.ports
+        return struct.pack("!HHHH", spread + up, port, 8 + p.wire_len, 0)
+
+
 class Gre(Layer):
     """RFC 2784 and 2890."""
 
