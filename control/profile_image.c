@@ -3,6 +3,7 @@
 
 #include "control/detector.h"
 #include "control/image_fields.h"
+#include "control/profile_who.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -14,38 +15,6 @@ static void pack_head(uint64_t as_of_ns, struct ctl_pack *out)
 
 	ctl_pack_u64(out, as_of_ns);
 	ctl_pack_close(out, part);
-}
-
-static void pack_name(struct ctl_pack *out, const char *name)
-{
-	ctl_pack_text(out, name == NULL ? "" : name);
-}
-
-static void pack_who(const struct ctl_profile *profile, struct ctl_seal *seal, struct ctl_pack *out)
-{
-	enum { PLAIN_USUAL = 256 };
-	uint8_t sealed[PLAIN_USUAL + CTL_SEAL_OVERHEAD];
-	struct ctl_pack plain = {0};
-	g_autofree uint8_t *long_sealed = NULL;
-	uint8_t *to = sealed;
-	size_t part;
-
-	ctl_pack_u64(&plain, profile->who);
-	if (profile->who == CTL_WHO_PERSON) {
-		pack_name(&plain, profile->identity->account);
-		pack_name(&plain, profile->identity->imsi);
-		pack_name(&plain, profile->identity->msisdn);
-	} else {
-		ctl_pack_bytes(&plain, profile->endpoint.b, sizeof(profile->endpoint.b));
-	}
-	if (plain.len > PLAIN_USUAL)
-		to = long_sealed = g_malloc(plain.len + CTL_SEAL_OVERHEAD);
-	ctl_seal_put(seal, profile->id, plain.data, plain.len, to);
-	part = ctl_pack_open(out, CTL_PART_WHO);
-	ctl_pack_bytes(out, to, plain.len + CTL_SEAL_OVERHEAD);
-	ctl_pack_close(out, part);
-	explicit_bzero(plain.data, plain.len);
-	ctl_pack_fini(&plain);
 }
 
 static void pack_flags(const struct ctl_profile *profile, struct ctl_pack *out)
@@ -274,7 +243,7 @@ void ctl_profile_pack_image(const struct ctl_profile *profile, uint64_t as_of_ns
 	struct ctl_seal *seal, struct ctl_pack *out)
 {
 	pack_head(as_of_ns, out);
-	pack_who(profile, seal, out);
+	ctl_profile_pack_who(profile, seal, out);
 	pack_flags(profile, out);
 	pack_sums(profile, out);
 	pack_period(profile, out);
@@ -291,7 +260,7 @@ void ctl_profile_pack_changes(
 	const unsigned marks = profile->marks;
 
 	if ((marks & CTL_MARK_WHO) != 0)
-		pack_who(profile, seal, out);
+		ctl_profile_pack_who(profile, seal, out);
 	if ((marks & CTL_MARK_FLAGS) != 0)
 		pack_flags(profile, out);
 	if ((marks & CTL_MARK_SUMS) != 0)

@@ -2,6 +2,7 @@
 #include "control/detector.h"
 #include "control/image_fields.h"
 #include "control/profile_image.h"
+#include "control/profile_who.h"
 
 #include <errno.h>
 #include <string.h>
@@ -19,70 +20,14 @@ static void read_head(struct reading *r, struct ctl_unpack *in)
 	r->as_of_ns = ctl_unpack_u64(in);
 }
 
-/* NULL when it is empty or bad. */
-static char *read_name(struct ctl_unpack *in)
-{
-	enum { NAME_BYTES_MAX = 255 };
-	char *name = ctl_unpack_text(in, NAME_BYTES_MAX);
-
-	if (name != NULL && *name == '\0')
-		g_clear_pointer(&name, g_free);
-	return name;
-}
-
-static void read_person(struct reading *r, struct ctl_unpack *in)
-{
-	g_autofree char *account = read_name(in);
-	g_autofree char *imsi = read_name(in);
-	g_autofree char *msisdn = read_name(in);
-
-	if (!in->is_bad)
-		ctl_profile_is_person(r->profile, account, imsi, msisdn);
-}
-
-static void read_endpoint(struct reading *r, struct ctl_unpack *in)
-{
-	struct dp_addr endpoint;
-	size_t len;
-	const uint8_t *data = ctl_unpack_bytes(in, &len);
-
-	if (len != sizeof(endpoint.b)) {
-		ctl_unpack_spoil(in);
-		return;
-	}
-	memcpy(endpoint.b, data, len);
-	ctl_profile_is_endpoint(r->profile, &endpoint);
-}
-
 static void read_who(struct reading *r, struct ctl_unpack *in)
 {
-	enum { PLAIN_MAX = 1024 };
-	uint8_t plain[PLAIN_MAX];
 	size_t len;
-	const uint8_t *sealed = ctl_unpack_bytes(in, &len);
-	const int plain_len = r->seal == NULL || len > PLAIN_MAX
-		? -EBADMSG
-		: ctl_seal_get(r->seal, r->profile->id, sealed, len, plain);
-	struct ctl_unpack who;
-	uint64_t kind;
 
 	if (r->seal == NULL)
-		return; // nobody asks
-	if (plain_len < 0) {
-		ctl_unpack_spoil(in);
-		return;
-	}
-	who = ctl_unpack_of(plain, (size_t)plain_len);
-	kind = ctl_unpack_u64(&who);
-	if (kind == CTL_WHO_PERSON)
-		read_person(r, &who);
-	else if (kind == CTL_WHO_ENDPOINT)
-		read_endpoint(r, &who);
+		(void)ctl_unpack_bytes(in, &len); // nobody asks
 	else
-		ctl_unpack_spoil(in);
-	if (who.is_bad || who.at < who.end)
-		ctl_unpack_spoil(in);
-	explicit_bzero(plain, (size_t)plain_len);
+		ctl_profile_unpack_who(r->profile, r->seal, in);
 }
 
 static void read_flags(struct reading *r, struct ctl_unpack *in)
