@@ -20,6 +20,7 @@ static struct ctl_profile *profile_of_person(
 		*slot = profile_make(engine);
 		ctl_engine_tell(engine, *slot, person);
 	}
+	ctl_engine_wake(engine, *slot);
 	return *slot;
 }
 
@@ -29,6 +30,8 @@ static struct ctl_profile *profile_of_endpoint(
 {
 	struct ctl_profile *profile = g_hash_table_lookup(engine->by_endpoint, endpoint);
 
+	if (profile != NULL)
+		ctl_engine_wake(engine, profile);
 	if (profile != NULL ||
 		g_hash_table_size(engine->by_endpoint) >= engine->config->n_endpoints)
 		return profile;

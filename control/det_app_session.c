@@ -130,6 +130,12 @@ static bool load(void *p, struct ctl_unpack *unpack)
 	return !unpack->is_bad;
 }
 
+/* Nobody is at it. */
+static bool rests(struct ctl_unpack *saved)
+{
+	return ctl_unpack_u64(saved) == 0;
+}
+
 static bool has_word(char *const *list, const char *word)
 {
 	return list != NULL && g_strv_contains((const char *const *)list, word);
@@ -436,6 +442,7 @@ const struct ctl_detector ctl_det_app_session = {
 	.on_usage = on_usage,
 	.on_timer = on_timer,
 	.on_reload = on_reload,
+	.rests = rests,
 	.features = features,
 	.describe = describe,
 };

@@ -459,6 +459,12 @@ static void on_reload(const struct ctl_look *look)
 		state->said[i].cap_bytes = 0; // the steps may have changed: reckon anew
 }
 
+/* What is reckoned is not saved. */
+static bool rests(struct ctl_unpack *)
+{
+	return true;
+}
+
 static void describe(const struct ctl_look *look, json_t *ret_array)
 {
 	const struct ctl_cap_said_list *state = ctl_look_peek(look);
@@ -485,5 +491,6 @@ const struct ctl_detector ctl_det_near_cap = {
 	.load = ctl_cap_said_load,
 	.on_charge = on_charge,
 	.on_reload = on_reload,
+	.rests = rests,
 	.describe = describe,
 };

@@ -78,6 +78,10 @@ struct ctl_detector {
 	 * drop from it what the rule does not look at any more. On any thread, the profile's zone is
 	 * not set yet. */
 	void (*on_reload)(const struct ctl_look *look);
+	/* May on_reload() wait until somebody looks at the profile, for a state that save() wrote so?
+	 * It then arms no timer for it and alters nothing that is saved, whatever the rule says. Any
+	 * thread. NULL: only without on_reload(). */
+	bool (*rests)(struct ctl_unpack *saved);
 	/* What a reader of the profile may ask of the state at now_ns, one call each; NULL =
 	 * nothing. */
 	void (*features)(
@@ -91,6 +95,9 @@ extern const struct ctl_detector ctl_det_competitor;
 extern const struct ctl_detector ctl_det_near_cap;
 
 extern const struct ctl_detector *const ctl_detectors[]; // NULL-terminated
+
+/* By name, len bytes without a NUL; NULL when it is none of ours. */
+const struct ctl_detector *ctl_detector_find(const void *name, size_t len);
 
 /* What the engine offers to a detector. */
 

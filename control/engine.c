@@ -44,8 +44,12 @@ static void settle(struct ctl_engine *engine, const struct ctl_config *config)
 	g_hash_table_remove_all(engine->zones);
 	g_hash_table_remove_all(engine->apps);
 	engine->rule_ids = g_renew(const char *, engine->rule_ids, config->n_rules + 1);
-	for (size_t i = 0; i < config->n_rules; i++)
+	engine->detectors = g_renew(
+		const struct ctl_detector *, engine->detectors, config->n_rules + 1);
+	for (size_t i = 0; i < config->n_rules; i++) {
 		engine->rule_ids[i] = g_intern_string(config->rules[i].id);
+		engine->detectors[i] = config->rules[i].detector;
+	}
 	if (engine->namer != NULL)
 		ctl_namer_free(engine->namer);
 	engine->namer = ctl_namer_new(&config->privacy);
@@ -78,6 +82,7 @@ int ctl_engine_new(const struct ctl_config *config, ctl_trigger_fn *sink, void *
 	engine->untold = g_ptr_array_new();
 	engine->forgotten = g_array_new(FALSE, FALSE, sizeof(uint64_t));
 	ctl_engine_publish_init(engine);
+	ctl_engine_sleep_init(engine);
 	settle(engine, config);
 	engine->n_persons = config->facts->persons->len;
 	engine->by_person = g_new0(struct ctl_profile *, engine->n_persons + 1);
@@ -103,6 +108,7 @@ void ctl_engine_free(struct ctl_engine *engine)
 	ctl_idset_fini(&engine->round.todo);
 	ctl_pack_fini(&engine->packed);
 	ctl_engine_publish_fini(engine);
+	ctl_engine_sleep_fini(engine);
 	g_hash_table_unref(engine->n_triggers);
 	g_hash_table_unref(engine->n_suppressed);
 	g_hash_table_unref(engine->apps);
@@ -112,6 +118,7 @@ void ctl_engine_free(struct ctl_engine *engine)
 	g_time_zone_unref(engine->default_tz);
 	g_free(engine->by_person);
 	g_free(engine->rule_ids);
+	g_free(engine->detectors);
 	ctl_namer_free(engine->namer);
 	g_free(engine->naming);
 	g_free(engine);
@@ -119,7 +126,18 @@ void ctl_engine_free(struct ctl_engine *engine)
 
 struct ctl_profile *ctl_engine_profile(const struct ctl_engine *engine, uint64_t id)
 {
-	return id == 0 || id > engine->by_id->len ? NULL : engine->by_id->pdata[id - 1];
+	struct ctl_profile *profile = ctl_engine_peek(engine, id);
+
+	if (profile != NULL)
+		ctl_engine_wake((struct ctl_engine *)engine, profile); // it says what it said
+	return profile;
+}
+
+bool ctl_engine_has_person(const struct ctl_engine *engine, uint64_t id)
+{
+	const struct ctl_profile *profile = ctl_engine_peek(engine, id);
+
+	return profile != NULL && profile->person != NULL;
 }
 
 uint64_t ctl_engine_unpublished(const struct ctl_engine *engine, uint64_t from)
@@ -134,7 +152,7 @@ uint64_t ctl_engine_n_unpublished(const struct ctl_engine *engine)
 
 void ctl_engine_set_published(struct ctl_engine *engine, uint64_t id)
 {
-	struct ctl_profile *profile = ctl_engine_profile(engine, id);
+	struct ctl_profile *profile = ctl_engine_peek(engine, id);
 
 	ctl_idset_remove(&engine->unpublished, id);
 	if (profile == NULL)
@@ -145,7 +163,7 @@ void ctl_engine_set_published(struct ctl_engine *engine, uint64_t id)
 
 void ctl_engine_set_unpublished(struct ctl_engine *engine, uint64_t id)
 {
-	struct ctl_profile *profile = ctl_engine_profile(engine, id);
+	struct ctl_profile *profile = ctl_engine_peek(engine, id);
 
 	if (profile == NULL)
 		return;
@@ -282,6 +300,8 @@ void ctl_engine_advance(struct ctl_engine *engine, uint64_t now_ns)
 
 void ctl_engine_reload(struct ctl_engine *engine, const struct ctl_config *config)
 {
+	const bool are_dropped = ctl_engine_drops_rules(engine, config);
+
 	settle(engine, config);
-	ctl_engine_bind(engine, 1, false);
+	ctl_engine_bind(engine, 1, are_dropped ? CTL_BIND_RULES_DROPPED : 0);
 }

@@ -44,9 +44,17 @@ uint64_t ctl_engine_n_ids(const struct ctl_engine *engine);
 struct ctl_coverage ctl_engine_coverage(const struct ctl_engine *engine);
 
 /* The profile of an id (1..), of a person or of an endpoint nobody is bound to; NULL when it was
- * never given, or was forgotten. Borrowed until the next tick or reload. */
+ * never given, or was forgotten. Borrowed until the next tick or reload. Wakes it when nobody has
+ * asked for it since the restart, which takes microseconds. */
 struct ctl_profile;
 struct ctl_profile *ctl_engine_profile(const struct ctl_engine *engine, uint64_t id);
+
+/* Is the profile of an id that of a person of the facts? Wakes nobody. */
+bool ctl_engine_has_person(const struct ctl_engine *engine, uint64_t id);
+
+/* Profiles since the start whose image could not be read when they were woken: they began anew.
+ * *ret_why: of the last one; left alone when there was none. */
+uint64_t ctl_engine_n_unreadable(const struct ctl_engine *engine, struct dp_err *ret_why);
 
 /* Persons' profiles that say something else than what was published of them last, or under another
  * subject: the lowest id >= from, UINT64_MAX when there is none. It outlives a restart. */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "control/engine_state.h"
+#include "control/profile_sleep.h"
 #include "control/share.h"
 #include "control/subject.h"
 
@@ -19,8 +20,8 @@ struct match {
 
 struct binding {
 	struct ctl_engine *engine;
-	const struct ctl_detector **detectors; // by rule index
 	bool are_renamed; // those without a name had another one when they were written
+	bool are_rules_dropped; // who sleeps may have states of them
 	const char *kind; // of the identifier at work
 	size_t value_off; // its place in struct ctl_identity
 	struct match *matches;
@@ -152,8 +153,7 @@ static void match_by(struct binding *b, unsigned n_threads, const char *kind, si
 	}
 }
 
-/* Timers anew, and what a detector drops under the new rules. Whoever calls notes the profile. */
-static void rearm(
+void ctl_engine_rearm(
 	struct ctl_engine *engine, struct ctl_profile *profile, struct ctl_timers *timers_apart)
 {
 	if (profile->n_states == 0)
@@ -178,6 +178,15 @@ static void take_timers(struct binding *b, const struct ctl_timers *timers)
 	g_mutex_unlock(&b->timers_lock);
 }
 
+/* Unless all of this leaves it as it is. */
+static void wake_unless(
+	const struct binding *b, struct ctl_profile *profile, const struct ctl_person *person)
+{
+	if (ctl_profile_is_asleep(profile) &&
+		!ctl_engine_sleeps_on(b->engine, profile, person, b->are_rules_dropped))
+		ctl_engine_read_asleep(b->engine, profile);
+}
+
 /* What belongs to the one profile alone. */
 static void tell_share(void *ctx, size_t begin, size_t end)
 {
@@ -192,13 +201,15 @@ static void tell_share(void *ctx, size_t begin, size_t end)
 		struct ctl_profile *profile = m->profile;
 		const bool had_name = profile->subject != NULL;
 
-		ctl_profile_prune(profile, b->engine->rule_ids, b->detectors, config->n_rules);
+		wake_unless(b, profile, m->person);
+		ctl_profile_prune(
+			profile, b->engine->rule_ids, b->engine->detectors, config->n_rules);
 		if (m->person == NULL) {
 			ctl_profile_untell(profile, MAX(b->engine->now_ns, 1));
 			continue;
 		}
 		ctl_profile_tell(profile, m->person, config->catalogue);
-		rearm(b->engine, profile, &timers);
+		ctl_engine_rearm(b->engine, profile, &timers);
 		if (name(namer, profile, &m->old_subject) && (had_name || b->are_renamed))
 			(void)ctl_profile_touch(profile, CTL_MARK_FLAGS); // nothing is under it yet
 	}
@@ -256,28 +267,29 @@ static void settle_endpoints(struct binding *b)
 		if (profile == NULL || profile->who != CTL_WHO_ENDPOINT)
 			continue;
 		profile->zone = ctl_engine_zone(engine, engine->default_tz);
-		ctl_profile_prune(profile, engine->rule_ids, b->detectors, engine->config->n_rules);
-		rearm(engine, profile, NULL);
+		wake_unless(b, profile, NULL);
+		ctl_profile_prune(
+			profile, engine->rule_ids, engine->detectors, engine->config->n_rules);
+		ctl_engine_rearm(engine, profile, NULL);
 		ctl_engine_note(engine, profile);
 	}
 }
 
 /* By the surest identifier first: a new SIM keeps the account or the number, and who took the
  * number along keeps the SIM. */
-void ctl_engine_bind(struct ctl_engine *engine, unsigned n_threads, bool are_renamed)
+void ctl_engine_bind(struct ctl_engine *engine, unsigned n_threads, unsigned flags)
 {
-	const struct ctl_config *config = engine->config;
-	g_autofree const struct ctl_detector **detectors = g_new0(
-		const struct ctl_detector *, config->n_rules + 1);
-	struct binding b = {.engine = engine, .detectors = detectors, .are_renamed = are_renamed};
+	struct binding b = {
+		.engine = engine,
+		.are_renamed = (flags & CTL_BIND_RENAMED) != 0,
+		.are_rules_dropped = (flags & CTL_BIND_RULES_DROPPED) != 0,
+	};
 
-	for (size_t i = 0; i < config->n_rules; i++)
-		detectors[i] = config->rules[i].detector;
 	ctl_timers_clear(&engine->timers);
 	ctl_subject_index_clear(engine->by_subject, engine->by_id->len); // each is named anew
 	g_ptr_array_set_size(engine->untold, 0);
 	g_free(engine->by_person);
-	engine->n_persons = config->facts->persons->len;
+	engine->n_persons = engine->config->facts->persons->len;
 	engine->by_person = g_new0(struct ctl_profile *, engine->n_persons + 1);
 	collect(&b);
 	match_by(&b, n_threads, "account:", offsetof(struct ctl_identity, account));
@@ -300,6 +312,7 @@ static void forget(struct ctl_engine *engine, struct ctl_profile *profile)
 	ctl_idset_remove(&engine->unwritten, id);
 	ctl_idset_remove(&engine->round.todo, id);
 	ctl_idset_remove(&engine->unpublished, id);
+	ctl_idset_remove(&engine->unreadable.ids, id);
 	(void)g_hash_table_remove(engine->closed, &id);
 	g_array_append_val(engine->forgotten, id);
 }

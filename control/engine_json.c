@@ -29,9 +29,10 @@ static int line_cmp(gconstpointer pa, gconstpointer pb)
 	return r != 0 ? r : strcmp(a->app, b->app);
 }
 
-static void add_lines(const struct ctl_engine *engine, const struct ctl_profile *profile,
-	const char *who, GArray *lines)
+static void add_lines(const struct ctl_engine *engine, struct ctl_profile *profile, const char *who,
+	GArray *lines)
 {
+	ctl_engine_wake((struct ctl_engine *)engine, profile); // it says what it said
 	for (uint32_t i = 0; i < profile->n_slots; i++) {
 		const struct ctl_app_use *use = &profile->apps[i];
 		const struct line line = {
@@ -83,7 +84,7 @@ json_t *ctl_engine_usage_json(const struct ctl_engine *engine)
 				engine, engine->by_person[i], engine->by_person[i]->subject, lines);
 	g_hash_table_iter_init(&iter, engine->by_endpoint);
 	while (g_hash_table_iter_next(&iter, NULL, &value)) {
-		const struct ctl_profile *profile = value;
+		struct ctl_profile *profile = value;
 		char who[CTL_SUBJECT_MAX];
 
 		ctl_subject_of_endpoint(&engine->config->privacy, &profile->endpoint, who);

@@ -3,10 +3,14 @@
 
 #include "control/engine_format.h"
 #include "control/profile_image.h"
+#include "control/profile_sleep.h"
 
 #include <errno.h>
 
 enum {
+	// Read at once, though they could sleep: that images are of another version is said by the
+	// start, which is refused, not by one subscriber after the other.
+	SAMPLE = 64,
 	NAME_MAX_LEN = 256, // of a type, rule, reason, naming
 	IDS_MAX = INT32_MAX,
 };
@@ -87,14 +91,17 @@ int ctl_engine_read_image(struct ctl_engine *engine, uint64_t id, const void *da
 	struct ctl_seal *seal, uint64_t *as_of_ns, struct dp_err *reterr)
 {
 	struct ctl_profile *profile;
-	int r;
+	int r = 0;
 
 	if (id == 0 || id > engine->by_id->len)
 		return dp_fail(reterr, EBADMSG,
 			"the store has a profile %" G_GUINT64_FORMAT ", expected at most %u", id,
 			engine->by_id->len);
 	profile = ctl_profile_new(id);
-	r = ctl_profile_unpack(profile, seal, data, len, &as_of_ns[id - 1], reterr);
+	if (id % SAMPLE == 0 ||
+		!ctl_profile_read_asleep(profile, seal, data, len, engine->rule_ids,
+			engine->detectors, engine->config->n_rules, &as_of_ns[id - 1]))
+		r = ctl_profile_unpack(profile, seal, data, len, &as_of_ns[id - 1], reterr);
 	if (r < 0) {
 		ctl_profile_free(profile);
 		return r;
@@ -153,14 +160,17 @@ static int apply(struct ctl_engine *engine, uint64_t id, const struct ctl_unpack
 {
 	struct ctl_profile *profile = engine->by_id->pdata[id - 1];
 	uint64_t as_of_ns; // of images only
-	int r;
+	int r = 0;
 
 	if (profile == NULL) {
 		profile = ctl_profile_new(id);
 		engine->by_id->pdata[id - 1] = profile;
 	}
-	r = ctl_profile_unpack(profile, seal, changes->at, (size_t)(changes->end - changes->at),
-		&as_of_ns, reterr);
+	if (ctl_profile_is_asleep(profile))
+		r = ctl_profile_wake(profile, reterr);
+	if (r == 0)
+		r = ctl_profile_unpack(profile, seal, changes->at,
+			(size_t)(changes->end - changes->at), &as_of_ns, reterr);
 	ctl_profile_unmark(profile);
 	ctl_idset_add(&engine->unwritten, id);
 	return r;

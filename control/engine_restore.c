@@ -122,7 +122,8 @@ int ctl_engine_restore(struct ctl_engine *engine, struct ctl_store *store, struc
 
 	if (r == 0) {
 		engine->round.began_ns = engine->now_ns;
-		ctl_engine_bind(engine, n_threads, g_strcmp0(reader.naming, engine->naming) != 0);
+		ctl_engine_bind(engine, n_threads,
+			g_strcmp0(reader.naming, engine->naming) != 0 ? CTL_BIND_RENAMED : 0);
 	}
 	*ret_watermark_ns = engine->now_ns;
 	g_free(reader.as_of_ns);

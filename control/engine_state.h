@@ -2,9 +2,9 @@
 #pragma once
 
 /* What the parts of the engine share: engine.c (time), account.c (records to profiles), decide.c
- * (candidates to triggers), engine_bind.c (persons to profiles), engine_json.c (views),
- * engine_store.c (to disk), engine_read.c and engine_restore.c (and back). Private to them. Control
- * thread only. */
+ * (candidates to triggers), engine_bind.c (persons to profiles), engine_sleep.c (who is read when),
+ * engine_json.c (views), engine_store.c (to disk), engine_read.c and engine_restore.c (and back).
+ * Private to them. Control thread only. */
 
 #include "control/detector.h"
 #include "control/engine.h"
@@ -43,6 +43,14 @@ struct ctl_closed {
 	struct ctl_closed_use uses[];
 };
 
+/* Profiles whose image could not be read when they were woken. */
+struct ctl_unreadable {
+	GMutex lock; // several threads wake while all are bound
+	uint64_t n;
+	struct dp_err why; // of the last one
+	struct ctl_idset ids; // to be written whole with the next journal
+};
+
 struct ctl_engine {
 	const struct ctl_config *config; // borrowed
 	ctl_trigger_fn *sink;
@@ -72,6 +80,7 @@ struct ctl_engine {
 	bool keeps_unpublished; // somebody reads them, and the next two
 	GHashTable *closed; // profile id -> struct ctl_closed, newest first
 	GQueue retired; // char *, owned: subjects that are used no more
+	struct ctl_unreadable unreadable;
 	struct ctl_sums counted; // of the node since the start; n_own and n_opaque stay 0
 	GArray *forgotten; // uint64_t ids: for the next journal
 	uint64_t journal_ns; // key of the last journal value, 0 = none
@@ -82,6 +91,7 @@ struct ctl_engine {
 	GHashTable *zones; // GTimeZone * -> struct ctl_zone
 	GHashTable *apps; // app id -> struct ctl_app_info
 	const char **rule_ids; // interned, by rule index
+	const struct ctl_detector **detectors; // by rule index
 	struct ctl_namer *namer; // of subjects under the configuration in force
 	char *naming; // text that is another when subjects are made in another way; owned
 
@@ -97,6 +107,12 @@ static inline void ctl_engine_note(struct ctl_engine *engine, const struct ctl_p
 		ctl_idset_add(&engine->changed, profile->id);
 	if (profile->is_unpublished && profile->person != NULL)
 		ctl_idset_add(&engine->unpublished, profile->id);
+}
+
+/* The profile of an id, which may be asleep; NULL as ctl_engine_profile(). */
+static inline struct ctl_profile *ctl_engine_peek(const struct ctl_engine *engine, uint64_t id)
+{
+	return id == 0 || id > engine->by_id->len ? NULL : engine->by_id->pdata[id - 1];
 }
 
 /* engine.c */
@@ -132,11 +148,34 @@ void ctl_engine_publish_fini(struct ctl_engine *engine);
 /* A person of the facts in force, for whom there was no profile. */
 void ctl_engine_tell(
 	struct ctl_engine *engine, struct ctl_profile *profile, const struct ctl_person *person);
+enum ctl_bind {
+	CTL_BIND_RENAMED = 1 << 0, // those that have no subject yet had another one once
+	CTL_BIND_RULES_DROPPED = 1 << 1, // profiles may have states of rules that are gone
+};
 /* All profiles to the persons of the facts in force, under the rules in force; arms all timers.
- * are_renamed: those that have no subject yet had another one once. */
-void ctl_engine_bind(struct ctl_engine *engine, unsigned n_threads, bool are_renamed);
+ * flags: of enum ctl_bind. */
+void ctl_engine_bind(struct ctl_engine *engine, unsigned n_threads, unsigned flags);
+/* Timers anew, and what a detector drops under the rules in force. Whoever calls notes the profile.
+ * timers_apart: as in struct ctl_look. */
+void ctl_engine_rearm(
+	struct ctl_engine *engine, struct ctl_profile *profile, struct ctl_timers *timers_apart);
 /* Whoever was told of last too long ago, some at a time. */
 void ctl_engine_forget_untold(struct ctl_engine *engine);
+
+/* engine_sleep.c */
+
+/* To be called before anything of a profile is read or altered but what profile_sleep.h says. */
+void ctl_engine_wake(struct ctl_engine *engine, struct ctl_profile *profile);
+/* The same without telling, arming and noting; any thread that has the profile. */
+void ctl_engine_read_asleep(struct ctl_engine *engine, struct ctl_profile *profile);
+/* May one that sleeps sleep on under the rules in force when it is told of person (NULL: told no
+ * more)? Any thread. */
+bool ctl_engine_sleeps_on(const struct ctl_engine *engine, const struct ctl_profile *profile,
+	const struct ctl_person *person, bool are_rules_dropped);
+/* Has config not all the rules in force? */
+bool ctl_engine_drops_rules(const struct ctl_engine *engine, const struct ctl_config *config);
+void ctl_engine_sleep_init(struct ctl_engine *engine);
+void ctl_engine_sleep_fini(struct ctl_engine *engine);
 
 /* decide.c */
 void ctl_decide_flush(struct ctl_engine *engine);

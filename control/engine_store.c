@@ -90,6 +90,31 @@ static void put_journal(struct ctl_engine *engine, uint64_t end_ns, struct ctl_b
 	ctl_pack_clear(pack);
 }
 
+static void put_image(struct ctl_engine *engine, uint64_t id, uint64_t end_ns,
+	struct ctl_seal *seal, struct ctl_batch *batch)
+{
+	struct ctl_pack *pack = &engine->packed;
+
+	ctl_pack_clear(pack);
+	ctl_profile_pack_image(ctl_engine_profile(engine, id), end_ns, seal, pack);
+	ctl_batch_put(batch, CTL_TABLE_PROFILES, id, pack->data, pack->len);
+	ctl_idset_remove(&engine->round.todo, id);
+	ctl_idset_remove(&engine->unwritten, id);
+}
+
+/* Those that began anew, since their images could not be read, get images that can. */
+static void put_unreadable(
+	struct ctl_engine *engine, uint64_t end_ns, struct ctl_seal *seal, struct ctl_batch *batch)
+{
+	struct ctl_idset *ids = &engine->unreadable.ids;
+
+	for (uint64_t id = ctl_idset_next(ids, 1); id != UINT64_MAX;
+		id = ctl_idset_next(ids, id + 1)) {
+		ctl_idset_remove(ids, id);
+		put_image(engine, id, end_ns, seal, batch);
+	}
+}
+
 void ctl_engine_journal(
 	struct ctl_engine *engine, uint64_t end_ns, struct ctl_seal *seal, struct ctl_batch *batch)
 {
@@ -99,7 +124,7 @@ void ctl_engine_journal(
 	ctl_pack_clear(pack);
 	for (uint64_t id = ctl_idset_next(changed, 1); id != UINT64_MAX;
 		id = ctl_idset_next(changed, id + 1)) {
-		pack_profile(engine, ctl_engine_profile(engine, id), seal, pack);
+		pack_profile(engine, ctl_engine_peek(engine, id), seal, pack);
 		ctl_idset_remove(changed, id);
 		if (pack->len >= JOURNAL_BYTES)
 			put_journal(engine, end_ns, batch);
@@ -114,6 +139,7 @@ void ctl_engine_journal(
 	}
 	g_array_set_size(engine->forgotten, 0);
 	put_journal(engine, end_ns, batch);
+	put_unreadable(engine, MAX(end_ns, engine->journal_ns), seal, batch);
 	put_meta(engine, batch);
 }
 
@@ -138,18 +164,6 @@ static void round_begin(struct ctl_engine *engine, uint64_t end_ns)
 	round->slice = round->todo.n_ids / ROUND_TICKS + 1;
 	round->next_id = 1;
 	round->is_under_way = true;
-}
-
-static void put_image(struct ctl_engine *engine, uint64_t id, uint64_t end_ns,
-	struct ctl_seal *seal, struct ctl_batch *batch)
-{
-	struct ctl_pack *pack = &engine->packed;
-
-	ctl_pack_clear(pack);
-	ctl_profile_pack_image(ctl_engine_profile(engine, id), end_ns, seal, pack);
-	ctl_batch_put(batch, CTL_TABLE_PROFILES, id, pack->data, pack->len);
-	ctl_idset_remove(&engine->round.todo, id);
-	ctl_idset_remove(&engine->unwritten, id);
 }
 
 /* Returns whether the round is complete. */

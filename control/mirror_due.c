@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "control/mirror_due.h"
 
-#include "control/profile.h"
-
 #include <glib.h>
 
 enum {
@@ -45,13 +43,6 @@ struct ctl_due_mark *ctl_due_mark(struct ctl_due *due, uint64_t id)
 	return &due->marks[id];
 }
 
-static bool has_person(const struct ctl_due *due, uint64_t id)
-{
-	const struct ctl_profile *profile = ctl_engine_profile(due->engine, id);
-
-	return profile != NULL && profile->person != NULL;
-}
-
 double ctl_due_rate(uint64_t n_due, uint32_t interval)
 {
 	return CLAMP(
@@ -92,7 +83,8 @@ static void write_again(struct ctl_due *due)
 	for (; due->again < end; due->again++) {
 		struct ctl_due_mark *mark = ctl_due_mark(due, due->again);
 
-		if (mark->written < due->again_since || !has_person(due, due->again))
+		if (mark->written < due->again_since ||
+			!ctl_engine_has_person(due->engine, due->again))
 			continue;
 		mark->written = 0;
 		if (due->again_since == 0)
@@ -151,7 +143,7 @@ uint64_t ctl_due_next(struct ctl_due *due)
 			due->n_pass = 0;
 			break;
 		}
-		if (!has_person(due, id)) {
+		if (!ctl_engine_has_person(due->engine, id)) {
 			ctl_engine_set_published(due->engine, id);
 		} else if (!is_resting(due, id)) {
 			due->budget -= 1;

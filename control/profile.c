@@ -9,7 +9,7 @@
 enum { APP_FREE = UINT32_MAX, SLOTS_FIRST = 8 };
 
 // docs/detection.md, "Memory"
-static_assert(sizeof(struct ctl_profile) == 296);
+static_assert(sizeof(struct ctl_profile) == 304);
 static_assert(sizeof(struct ctl_bucket_use) == 592);
 static_assert(sizeof(struct ctl_app_use) == 40);
 static_assert(sizeof(struct ctl_cooldown) == 16);
@@ -56,12 +56,30 @@ void ctl_profile_drop_states(struct ctl_profile *profile)
 	(void)ctl_profile_touch(profile, CTL_MARK_STATES);
 }
 
+void ctl_profile_empty(struct ctl_profile *profile)
+{
+	ctl_profile_drop_states(profile);
+	ctl_profile_drop_buckets(profile);
+	g_clear_pointer(&profile->cooldowns, g_free);
+	g_clear_pointer(&profile->day_bytes, g_free);
+	g_clear_pointer(&profile->apps, g_free);
+	profile->n_cooldowns = 0;
+	profile->n_slots = profile->n_apps = 0;
+	profile->period = (struct ctl_cycle){0};
+	profile->period_no = 0;
+	profile->sums = profile->since = (struct ctl_sums){0};
+	profile->last_day = 0;
+	ctl_profile_unmark(profile);
+	(void)ctl_profile_touch(profile, CTL_MARK_ALL);
+}
+
 void ctl_profile_free(struct ctl_profile *profile)
 {
 	if (profile == NULL)
 		return;
 	ctl_profile_drop_states(profile);
 	ctl_profile_drop_buckets(profile);
+	g_free(profile->sleep);
 	g_free(profile->identity);
 	g_free(profile->zero_rated);
 	g_free(profile->cooldowns);
@@ -227,6 +245,8 @@ void ctl_profile_tell(struct ctl_profile *profile, const struct ctl_person *pers
 	if (profile->untold_since_ns != 0)
 		(void)ctl_profile_touch(profile, CTL_MARK_FLAGS);
 	profile->untold_since_ns = 0;
+	if (profile->sleep != NULL)
+		return;
 	tell_buckets(profile, person, catalogue);
 	g_free(profile->zero_rated);
 	profile->zero_rated = app_ids(catalogue, person->zero_rated, &profile->n_zero_rated);

@@ -16,6 +16,7 @@
 #include "dataplane/record.h"
 
 struct ctl_detector;
+struct ctl_sleep;
 
 enum {
 	CTL_NEAR_CAP_PERCENT = 80, // from here on a cycle is nearly used up
@@ -105,6 +106,7 @@ enum ctl_mark {
 
 struct ctl_profile {
 	uint64_t id; // never reused
+	struct ctl_sleep *sleep; // owned; NULL: it is awake (profile_sleep.h)
 	const struct ctl_person *person; // borrowed from the facts; NULL: an endpoint's, or untold
 	struct ctl_identity *identity; // owned; of a person
 	struct dp_addr endpoint; // of an endpoint nobody is bound to
@@ -172,7 +174,7 @@ void ctl_profile_is_person(
 
 /* Take over what is told of the person: who it is; buckets are matched by id and keep their
  * cycles, those that are told no more are dropped. person outlives the profile or the next call.
- * catalogue resolves app names. */
+ * catalogue resolves app names. One that sleeps has its buckets told when it is woken. */
 void ctl_profile_tell(struct ctl_profile *profile, const struct ctl_person *person,
 	const struct cls_catalogue *catalogue);
 
@@ -207,9 +209,11 @@ void *ctl_profile_state(
 void *ctl_profile_state_find(
 	const struct ctl_profile *profile, const struct ctl_detector *detector, const char *rule);
 
-/* Forget all states, or all buckets. */
+/* Forget all states, or all buckets; or all but who it is of, its flags and what its owner sets:
+ * then all of it is marked. */
 void ctl_profile_drop_states(struct ctl_profile *profile);
 void ctl_profile_drop_buckets(struct ctl_profile *profile);
+void ctl_profile_empty(struct ctl_profile *profile);
 
 /* Forget the states of rules that are not among the n (interned id, detector) pairs. */
 void ctl_profile_prune(struct ctl_profile *profile, const char *const *rules,

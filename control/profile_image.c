@@ -242,6 +242,7 @@ static void pack_cooldowns(const struct ctl_profile *profile, struct ctl_pack *o
 void ctl_profile_pack_image(const struct ctl_profile *profile, uint64_t as_of_ns,
 	struct ctl_seal *seal, struct ctl_pack *out)
 {
+	assert(profile->sleep == NULL);
 	pack_head(as_of_ns, out);
 	ctl_profile_pack_who(profile, seal, out);
 	pack_flags(profile, out);
@@ -259,6 +260,8 @@ void ctl_profile_pack_changes(
 {
 	const unsigned marks = profile->marks;
 
+	// Of one that sleeps no more than this can be altered.
+	assert(profile->sleep == NULL || (marks & ~(CTL_MARK_WHO | CTL_MARK_FLAGS)) == 0);
 	if ((marks & CTL_MARK_WHO) != 0)
 		ctl_profile_pack_who(profile, seal, out);
 	if ((marks & CTL_MARK_FLAGS) != 0)

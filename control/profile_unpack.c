@@ -197,21 +197,11 @@ static void drop_states(struct reading *r, struct ctl_unpack *)
 	ctl_profile_drop_states(r->profile);
 }
 
-/* By name; NULL when it is none of ours. */
-static const struct ctl_detector *find_detector(const uint8_t *name, size_t len)
-{
-	for (size_t i = 0; ctl_detectors[i] != NULL; i++)
-		if (strlen(ctl_detectors[i]->name) == len &&
-			memcmp(ctl_detectors[i]->name, name, len) == 0)
-			return ctl_detectors[i];
-	return NULL;
-}
-
 static void read_state(struct reading *r, struct ctl_unpack *in)
 {
 	size_t name_len;
 	const uint8_t *name = ctl_unpack_bytes(in, &name_len);
-	const struct ctl_detector *detector = find_detector(name, name_len);
+	const struct ctl_detector *detector = ctl_detector_find(name, name_len);
 	const char *rule = ctl_unpack_id(in);
 	void *state;
 
