@@ -33,6 +33,16 @@ static char *naming_of(const struct ctl_privacy *privacy)
 	return g_strdup_printf("%d %s", (int)privacy->subject, subject);
 }
 
+/* FNV-1a, of what is a MAC but for its first characters; part of the format of images. */
+static uint64_t digest(const char *text)
+{
+	uint64_t hash = UINT64_C(0xcbf29ce484222325);
+
+	for (; *text != '\0'; text++)
+		hash = (hash ^ (uint8_t)*text) * UINT64_C(0x100000001b3);
+	return MAX(hash, 1);
+}
+
 /* What follows from the configuration and nothing else. */
 static void settle(struct ctl_engine *engine, const struct ctl_config *config)
 {
@@ -55,6 +65,7 @@ static void settle(struct ctl_engine *engine, const struct ctl_config *config)
 	engine->namer = ctl_namer_new(&config->privacy);
 	g_free(engine->naming);
 	engine->naming = naming_of(&config->privacy);
+	engine->naming_id = digest(engine->naming);
 }
 
 int ctl_engine_new(const struct ctl_config *config, ctl_trigger_fn *sink, void *ctx,

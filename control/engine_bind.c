@@ -31,17 +31,25 @@ struct binding {
 
 /* The pseudonym is derived at the edge: under a new key the profile stays and is named anew.
  * Returns whether it has another name now; *ret_old: the one it had, owned by the caller. */
-static bool name(struct ctl_namer *namer, struct ctl_profile *profile, char **ret_old)
+static bool name(const struct ctl_engine *engine, struct ctl_namer *namer,
+	struct ctl_profile *profile, char **ret_old)
 {
+	uint64_t named_under = engine->naming_id;
 	char subject[CTL_SUBJECT_MAX];
 
-	if (ctl_namer_person(namer, profile->person, subject, NULL) < 0)
+	if (profile->subject != NULL && profile->named_under == named_under)
+		return false;
+	if (ctl_namer_person(namer, profile->person, subject, NULL) < 0) {
 		(void)g_snprintf(subject, sizeof(subject), "subscriber:%" G_GUINT64_FORMAT,
 			profile->person->id);
-	if (g_strcmp0(profile->subject, subject) == 0)
+		named_under = 0; // by its place in the facts
+	}
+	if (g_strcmp0(profile->subject, subject) == 0) {
+		profile->named_under = named_under;
 		return false;
-	*ret_old = profile->subject;
-	profile->subject = g_strdup(subject);
+	}
+	*ret_old = g_steal_pointer(&profile->subject);
+	ctl_profile_name(profile, subject, named_under);
 	return true;
 }
 
@@ -63,7 +71,7 @@ void ctl_engine_tell(
 	g_autofree char *old = NULL; // a new profile has none
 
 	ctl_profile_tell(profile, person, engine->config->catalogue);
-	(void)name(engine->namer, profile, &old);
+	(void)name(engine, engine->namer, profile, &old);
 	enter(engine, profile);
 	ctl_engine_note(engine, profile);
 }
@@ -210,8 +218,9 @@ static void tell_share(void *ctx, size_t begin, size_t end)
 		}
 		ctl_profile_tell(profile, m->person, config->catalogue);
 		ctl_engine_rearm(b->engine, profile, &timers);
-		if (name(namer, profile, &m->old_subject) && (had_name || b->are_renamed))
-			(void)ctl_profile_touch(profile, CTL_MARK_FLAGS); // nothing is under it yet
+		if (name(b->engine, namer, profile, &m->old_subject) &&
+			(had_name || b->are_renamed)) // nothing is under it yet
+			(void)ctl_profile_touch(profile, CTL_MARK_WHO | CTL_MARK_FLAGS);
 	}
 	ctl_namer_free(namer);
 	take_timers(b, &timers);
@@ -222,7 +231,7 @@ static void set_untold(struct ctl_engine *engine, struct ctl_profile *profile)
 {
 	profile->zone = ctl_engine_zone(engine, engine->default_tz);
 	ctl_engine_retire(engine, profile->subject);
-	g_clear_pointer(&profile->subject, g_free);
+	ctl_profile_name(profile, NULL, 0);
 	g_ptr_array_add(engine->untold, profile);
 	ctl_idset_remove(&engine->unpublished, profile->id);
 	ctl_engine_note(engine, profile);

@@ -94,6 +94,7 @@ struct ctl_engine {
 	const struct ctl_detector **detectors; // by rule index
 	struct ctl_namer *namer; // of subjects under the configuration in force
 	char *naming; // text that is another when subjects are made in another way; owned
+	uint64_t naming_id; // digest of it, not 0: the same in the store of each
 
 	GPtrArray *pending; // struct ctl_trigger of this tick
 	GHashTable *n_triggers; // type -> uint64_t

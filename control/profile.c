@@ -9,7 +9,7 @@
 enum { APP_FREE = UINT32_MAX, SLOTS_FIRST = 8 };
 
 // docs/detection.md, "Memory"
-static_assert(sizeof(struct ctl_profile) == 304);
+static_assert(sizeof(struct ctl_profile) == 312);
 static_assert(sizeof(struct ctl_bucket_use) == 592);
 static_assert(sizeof(struct ctl_app_use) == 40);
 static_assert(sizeof(struct ctl_cooldown) == 16);
@@ -145,7 +145,15 @@ void ctl_profile_is_person(
 	g_free(old);
 	profile->identity = now;
 	profile->who = CTL_WHO_PERSON;
+	profile->named_under = 0;
 	(void)ctl_profile_touch(profile, CTL_MARK_WHO);
+}
+
+void ctl_profile_name(struct ctl_profile *profile, const char *subject, uint64_t named_under)
+{
+	g_free(profile->subject);
+	profile->subject = g_strdup(subject);
+	profile->named_under = named_under;
 }
 
 /* Names to ids; a name that the catalogue does not know counts for nothing. */

@@ -111,6 +111,8 @@ struct ctl_profile {
 	struct ctl_identity *identity; // owned; of a person
 	struct dp_addr endpoint; // of an endpoint nobody is bound to
 	char *subject; // owned; NULL without person
+	uint64_t
+		named_under; // what tells its naming from others; 0: not known, or of another identity
 	struct ctl_zone *zone; // borrowed from the engine
 	uint64_t untold_since_ns; // the facts do not know the person any more since; 0 = they do
 	struct ctl_app_use *apps; // open addressing, n_slots is a power of two
@@ -171,6 +173,11 @@ void ctl_profile_unmark(struct ctl_profile *profile);
 void ctl_profile_is_endpoint(struct ctl_profile *profile, const struct dp_addr *endpoint);
 void ctl_profile_is_person(
 	struct ctl_profile *profile, const char *account, const char *imsi, const char *msisdn);
+
+/* The subject is this one (copied; NULL = none) under a way of naming that the number tells from
+ * others, 0 = from none. Marks nothing. A person that becomes another one keeps the subject until
+ * it is named again. */
+void ctl_profile_name(struct ctl_profile *profile, const char *subject, uint64_t named_under);
 
 /* Take over what is told of the person: who it is; buckets are matched by id and keep their
  * cycles, those that are told no more are dropped. person outlives the profile or the next call.

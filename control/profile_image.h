@@ -19,7 +19,9 @@
  * the format; a member that is added is a part of its own. */
 enum ctl_part {
 	CTL_PART_HEAD = 1, // of an image: as_of_ns
-	CTL_PART_WHO, // sealed: enum ctl_who, then account, imsi, msisdn (empty = not told) or address
+	/* Sealed: enum ctl_who, then address, or account, imsi, msisdn (empty = not told), and where
+	 * it is known what tells the naming from others and the subject under it. */
+	CTL_PART_WHO,
 	CTL_PART_FLAGS, // is_unpublished, untold_since_ns
 	CTL_PART_SUMS,
 	CTL_PART_PERIOD,

@@ -11,7 +11,7 @@ enum {
 	PLAIN_USUAL = 256,
 	PLAIN_MAX = 1024,
 	NAME_BYTES_MAX = 255,
-	N_NAMES = 3, // account, imsi, msisdn
+	N_TEXTS = 4, // account, imsi, msisdn, subject
 };
 
 static void pack_name(struct ctl_pack *out, const char *name)
@@ -33,6 +33,10 @@ void ctl_profile_pack_who(
 		pack_name(&plain, profile->identity->account);
 		pack_name(&plain, profile->identity->imsi);
 		pack_name(&plain, profile->identity->msisdn);
+		if (profile->subject != NULL && profile->named_under != 0) {
+			ctl_pack_u64(&plain, profile->named_under);
+			ctl_pack_text(&plain, profile->subject);
+		}
 	} else {
 		ctl_pack_bytes(&plain, profile->endpoint.b, sizeof(profile->endpoint.b));
 	}
@@ -46,28 +50,38 @@ void ctl_profile_pack_who(
 	ctl_pack_fini(&plain);
 }
 
-/* The texts where they are: once all are found, the length of the next one has been read and makes
- * place for the NUL, as the byte behind the last one does. */
+/* One of the texts, where it is; NULL = not told. *ret_end: behind it. */
+static const char *read_text(struct ctl_unpack *in, uint8_t *plain, uint8_t **ret_end)
+{
+	size_t len;
+	const uint8_t *text = ctl_unpack_bytes(in, &len);
+
+	if (len > NAME_BYTES_MAX || (len > 0 && memchr(text, '\0', len) != NULL))
+		ctl_unpack_spoil(in);
+	*ret_end = plain + (text - plain) + len;
+	return len == 0 ? NULL : (const char *)text;
+}
+
+/* Once all are found, what stands behind each text has been read and makes place for its NUL; behind
+ * the last one there is a byte to spare. */
 static void read_person(struct ctl_profile *profile, uint8_t *plain, struct ctl_unpack *in)
 {
-	const char *names[N_NAMES] = {NULL};
-	size_t ends[N_NAMES];
+	uint8_t *ends[N_TEXTS];
+	const char *account = read_text(in, plain, &ends[0]);
+	const char *imsi = read_text(in, plain, &ends[1]);
+	const char *msisdn = read_text(in, plain, &ends[2]);
+	const bool has_subject = ctl_unpack_has_more(in);
+	const uint64_t named_under = has_subject ? ctl_unpack_u64(in) : 0;
+	const char *subject = has_subject ? read_text(in, plain, &ends[3]) : NULL;
 
-	for (size_t i = 0; i < N_NAMES; i++) {
-		size_t len;
-		const uint8_t *name = ctl_unpack_bytes(in, &len);
-
-		if (len > NAME_BYTES_MAX || (len > 0 && memchr(name, '\0', len) != NULL))
-			ctl_unpack_spoil(in);
-		if (len > 0)
-			names[i] = (const char *)name;
-		ends[i] = (size_t)(name - plain) + len;
-	}
-	if (in->is_bad || in->at < in->end)
+	if (in->is_bad || in->at < in->end || (has_subject && subject == NULL)) {
+		ctl_unpack_spoil(in);
 		return;
-	for (size_t i = 0; i < N_NAMES; i++)
-		plain[ends[i]] = '\0';
-	ctl_profile_is_person(profile, names[0], names[1], names[2]);
+	}
+	for (size_t i = 0; i < (has_subject ? N_TEXTS : N_TEXTS - 1); i++)
+		*ends[i] = '\0';
+	ctl_profile_is_person(profile, account, imsi, msisdn);
+	ctl_profile_name(profile, subject, named_under);
 }
 
 static void read_endpoint(struct ctl_profile *profile, struct ctl_unpack *in)

@@ -174,6 +174,11 @@ static void assert_same(
 	ctl_pack_fini(&b);
 }
 
+static void assert_string_equal_or_null(const char *given, const char *expected)
+{
+	assert_int_equal(g_strcmp0(given, expected), 0);
+}
+
 /* Its content is written, freed and read; it stays where it is, since others point to it. */
 static void restart_profile(struct run *run, struct ctl_profile *profile)
 {
@@ -186,7 +191,7 @@ static void restart_profile(struct run *run, struct ctl_profile *profile)
 	assert_same(run, fresh, profile);
 	*profile = *fresh;
 	profile->person = old.person;
-	profile->subject = g_steal_pointer(&old.subject);
+	assert_string_equal_or_null(profile->subject, old.subject);
 	profile->zone = old.zone;
 	*fresh = old;
 	ctl_profile_free(fresh);
