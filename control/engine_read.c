@@ -5,6 +5,7 @@
 #include "control/profile_image.h"
 #include "control/profile_sleep.h"
 
+#include <assert.h>
 #include <errno.h>
 
 enum {
@@ -88,20 +89,24 @@ int ctl_engine_read_meta(struct ctl_engine *engine, const void *data, size_t len
 }
 
 int ctl_engine_read_image(struct ctl_engine *engine, uint64_t id, const void *data, size_t len,
-	struct ctl_seal *seal, uint64_t *as_of_ns, struct dp_err *reterr)
+	struct ctl_seal *seal, const struct ctl_reading *reading, struct dp_err *reterr)
 {
 	struct ctl_profile *profile;
+	uint64_t *as_of_ns;
 	int r = 0;
 
 	if (id == 0 || id > engine->by_id->len)
 		return dp_fail(reterr, EBADMSG,
 			"the store has a profile %" G_GUINT64_FORMAT ", expected at most %u", id,
 			engine->by_id->len);
+	as_of_ns = &reading->as_of_ns[id - 1];
+	if (*as_of_ns == UINT64_MAX)
+		return 0;
 	profile = ctl_profile_new(id);
-	if (id % SAMPLE == 0 ||
+	if (id % SAMPLE == 0 || ctl_idset_has(&reading->changed, id) ||
 		!ctl_profile_read_asleep(profile, seal, data, len, engine->rule_ids,
-			engine->detectors, engine->config->n_rules, &as_of_ns[id - 1]))
-		r = ctl_profile_unpack(profile, seal, data, len, &as_of_ns[id - 1], reterr);
+			engine->detectors, engine->config->n_rules, as_of_ns))
+		r = ctl_profile_unpack(profile, seal, data, len, as_of_ns, reterr);
 	if (r < 0) {
 		ctl_profile_free(profile);
 		return r;
@@ -136,8 +141,8 @@ static int next_part(const struct ctl_engine *engine, struct ctl_unpack *in, uin
 	return 0;
 }
 
-int ctl_engine_read_forgotten(struct ctl_engine *engine, const void *data, size_t len,
-	uint64_t *as_of_ns, struct dp_err *reterr)
+int ctl_engine_read_ids(struct ctl_engine *engine, const void *data, size_t len,
+	struct ctl_reading *reading, struct dp_err *reterr)
 {
 	struct ctl_unpack in = ctl_unpack_of(data, len), part;
 	uint64_t id;
@@ -147,11 +152,10 @@ int ctl_engine_read_forgotten(struct ctl_engine *engine, const void *data, size_
 		kind = next_part(engine, &in, &id, &part, reterr);
 		if (kind <= 0)
 			return kind;
-		if (kind != CTL_TICK_FORGOTTEN)
-			continue;
-		g_clear_pointer(
-			(struct ctl_profile **)&engine->by_id->pdata[id - 1], ctl_profile_free);
-		as_of_ns[id - 1] = UINT64_MAX;
+		if (kind == CTL_TICK_FORGOTTEN)
+			reading->as_of_ns[id - 1] = UINT64_MAX;
+		else
+			ctl_idset_add(&reading->changed, id);
 	}
 }
 
@@ -160,24 +164,22 @@ static int apply(struct ctl_engine *engine, uint64_t id, const struct ctl_unpack
 {
 	struct ctl_profile *profile = engine->by_id->pdata[id - 1];
 	uint64_t as_of_ns; // of images only
-	int r = 0;
+	int r;
 
 	if (profile == NULL) {
 		profile = ctl_profile_new(id);
 		engine->by_id->pdata[id - 1] = profile;
 	}
-	if (ctl_profile_is_asleep(profile))
-		r = ctl_profile_wake(profile, reterr);
-	if (r == 0)
-		r = ctl_profile_unpack(profile, seal, changes->at,
-			(size_t)(changes->end - changes->at), &as_of_ns, reterr);
+	assert(!ctl_profile_is_asleep(profile)); // changed ones are read whole
+	r = ctl_profile_unpack(profile, seal, changes->at, (size_t)(changes->end - changes->at),
+		&as_of_ns, reterr);
 	ctl_profile_unmark(profile);
 	ctl_idset_add(&engine->unwritten, id);
 	return r;
 }
 
 int ctl_engine_read_tick(struct ctl_engine *engine, uint64_t end_ns, const void *data, size_t len,
-	struct ctl_seal *seal, const uint64_t *as_of_ns, struct dp_err *reterr)
+	struct ctl_seal *seal, const struct ctl_reading *reading, struct dp_err *reterr)
 {
 	struct ctl_unpack in = ctl_unpack_of(data, len), part;
 	uint64_t id;
@@ -189,7 +191,7 @@ int ctl_engine_read_tick(struct ctl_engine *engine, uint64_t end_ns, const void 
 
 		if (kind <= 0)
 			return kind;
-		if (kind == CTL_TICK_PROFILE && end_ns > as_of_ns[id - 1])
+		if (kind == CTL_TICK_PROFILE && end_ns > reading->as_of_ns[id - 1])
 			r = apply(engine, id, &part, seal, reterr);
 	}
 	return r;

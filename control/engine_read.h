@@ -13,15 +13,24 @@
 [[nodiscard]] int ctl_engine_read_meta(struct ctl_engine *engine, const void *data, size_t len,
 	char **ret_naming, struct dp_err *reterr);
 
+/* What is known of profiles while they are read; by id, as many as ids were given. */
+struct ctl_reading {
+	uint64_t *as_of_ns; // by id - 1: of its image; UINT64_MAX = it is forgotten
+	struct ctl_idset changed; // somewhere in the journal
+};
+
+/* CTL_TABLE_JOURNAL, all of it and first of all: who is forgotten in it, so that neither an image
+ * nor what changed before is looked at, and who is changed, and so will not sleep. */
+[[nodiscard]] int ctl_engine_read_ids(struct ctl_engine *engine, const void *data, size_t len,
+	struct ctl_reading *reading, struct dp_err *reterr);
+
 /* CTL_TABLE_PROFILES. engine->by_id has its final length. Several threads may do this at once for
  * different ids, each with a seal of its own. */
 [[nodiscard]] int ctl_engine_read_image(struct ctl_engine *engine, uint64_t id, const void *data,
-	size_t len, struct ctl_seal *seal, uint64_t *as_of_ns, struct dp_err *reterr);
+	size_t len, struct ctl_seal *seal, const struct ctl_reading *reading,
+	struct dp_err *reterr);
 
-/* CTL_TABLE_JOURNAL, twice: first who is forgotten in it, of all values, so that what was changed
- * before is not looked at (its image is gone); then the changes, in order. as_of_ns: of the images,
- * by id - 1, as many as ids were given. What is changed is behind its image then. */
-[[nodiscard]] int ctl_engine_read_forgotten(struct ctl_engine *engine, const void *data, size_t len,
-	uint64_t *as_of_ns, struct dp_err *reterr);
+/* CTL_TABLE_JOURNAL once more, in order: the changes that are behind an image. */
 [[nodiscard]] int ctl_engine_read_tick(struct ctl_engine *engine, uint64_t end_ns, const void *data,
-	size_t len, struct ctl_seal *seal, const uint64_t *as_of_ns, struct dp_err *reterr);
+	size_t len, struct ctl_seal *seal, const struct ctl_reading *reading,
+	struct dp_err *reterr);

@@ -10,7 +10,7 @@ enum { THREADS_MAX = 64 };
 struct reader {
 	struct ctl_engine *engine;
 	struct ctl_seal *seal; // owned
-	uint64_t *as_of_ns;
+	struct ctl_reading *reading; // of all
 	char *naming;
 	struct dp_err err;
 };
@@ -26,21 +26,21 @@ static int on_image(void *ctx, uint64_t id, const void *value, size_t len)
 {
 	struct reader *r = ctx;
 
-	return ctl_engine_read_image(r->engine, id, value, len, r->seal, r->as_of_ns, &r->err);
+	return ctl_engine_read_image(r->engine, id, value, len, r->seal, r->reading, &r->err);
 }
 
-static int on_tick_before(void *ctx, uint64_t, const void *value, size_t len)
+static int on_tick_ids(void *ctx, uint64_t, const void *value, size_t len)
 {
 	struct reader *r = ctx;
 
-	return ctl_engine_read_forgotten(r->engine, value, len, r->as_of_ns, &r->err);
+	return ctl_engine_read_ids(r->engine, value, len, r->reading, &r->err);
 }
 
 static int on_tick(void *ctx, uint64_t end_ns, const void *value, size_t len)
 {
 	struct reader *r = ctx;
 
-	return ctl_engine_read_tick(r->engine, end_ns, value, len, r->seal, r->as_of_ns, &r->err);
+	return ctl_engine_read_tick(r->engine, end_ns, value, len, r->seal, r->reading, &r->err);
 }
 
 /* The sentence of whoever failed: a reader, or else the store, which wrote reterr. */
@@ -103,10 +103,10 @@ static int read_all(
 	if (r < 0)
 		return r;
 	g_ptr_array_set_size(engine->by_id, (gint)engine->n_profiles);
-	reader->as_of_ns = g_new0(uint64_t, engine->n_profiles + 1);
-	r = read_images(reader, store, n_threads, reterr);
+	reader->reading->as_of_ns = g_new0(uint64_t, engine->n_profiles + 1);
+	r = ctl_store_read(store, CTL_TABLE_JOURNAL, 0, on_tick_ids, reader, reterr);
 	if (r == 0)
-		r = ctl_store_read(store, CTL_TABLE_JOURNAL, 0, on_tick_before, reader, reterr);
+		r = read_images(reader, store, n_threads, reterr);
 	if (r == 0)
 		r = ctl_store_read(store, CTL_TABLE_JOURNAL, 0, on_tick, reader, reterr);
 	r = blame(r, reader, 1, reterr);
@@ -116,7 +116,8 @@ static int read_all(
 int ctl_engine_restore(struct ctl_engine *engine, struct ctl_store *store, struct ctl_seal *seal,
 	unsigned n_threads, uint64_t *ret_watermark_ns, struct dp_err *reterr)
 {
-	struct reader reader = {.engine = engine, .seal = seal};
+	struct ctl_reading reading = {0};
+	struct reader reader = {.engine = engine, .seal = seal, .reading = &reading};
 	struct dp_err err = {0};
 	int r = read_all(&reader, store, n_threads, &err);
 
@@ -126,7 +127,8 @@ int ctl_engine_restore(struct ctl_engine *engine, struct ctl_store *store, struc
 			g_strcmp0(reader.naming, engine->naming) != 0 ? CTL_BIND_RENAMED : 0);
 	}
 	*ret_watermark_ns = engine->now_ns;
-	g_free(reader.as_of_ns);
+	ctl_idset_fini(&reading.changed);
+	g_free(reading.as_of_ns);
 	g_free(reader.naming);
 	if (r == -ENOENT)
 		return 0;

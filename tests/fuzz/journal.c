@@ -46,20 +46,28 @@ static void read_meta(struct ctl_engine *engine, const uint8_t *data, size_t siz
 static void read_tick(struct ctl_engine *engine, const uint8_t *data, size_t size)
 {
 	uint64_t as_of_ns[N_IDS] = {0};
+	struct ctl_reading reading = {.as_of_ns = as_of_ns};
+	int r;
 
 	g_ptr_array_set_size(engine->by_id, N_IDS);
 	engine->n_profiles = N_IDS;
-	if (ctl_engine_read_forgotten(engine, data, size, as_of_ns, NULL) < 0 ||
-		ctl_engine_read_tick(engine, TICK_NS, data, size, seal, as_of_ns, NULL) < 0)
+	r = ctl_engine_read_ids(engine, data, size, &reading, NULL);
+	if (r == 0)
+		r = ctl_engine_read_tick(engine, TICK_NS, data, size, seal, &reading, NULL);
+	if (r < 0) {
+		ctl_idset_fini(&reading.changed);
 		return;
-	must(ctl_engine_read_tick(engine, TICK_NS, data, size, seal, as_of_ns, NULL) == 0);
+	}
+	must(ctl_engine_read_tick(engine, TICK_NS, data, size, seal, &reading, NULL) == 0);
 	for (uint64_t id = 1; id <= N_IDS; id++) {
 		const struct ctl_profile *profile = ctl_engine_profile(engine, id);
 
 		must((profile != NULL) == ctl_idset_has(&engine->unwritten, id));
 		must(profile == NULL || (profile->id == id && profile->marks == 0));
 		must(profile == NULL || as_of_ns[id - 1] == 0); // who is forgotten stays so
+		must(profile == NULL || ctl_idset_has(&reading.changed, id));
 	}
+	ctl_idset_fini(&reading.changed);
 }
 
 /* Any bytes as the state of the node (the first byte is 0) or as a tick of the journal. */

@@ -37,6 +37,7 @@ static int read_value(struct fixture *f, struct engine_rig *rig, enum ctl_table 
 	const uint8_t *data, size_t len)
 {
 	uint64_t as_of_ns[RIG_PERSONS] = {0};
+	struct ctl_reading reading = {.as_of_ns = as_of_ns};
 	g_autofree char *naming = NULL;
 	struct dp_err err = {0};
 	int r;
@@ -46,12 +47,13 @@ static int read_value(struct fixture *f, struct engine_rig *rig, enum ctl_table 
 	if (table == CTL_TABLE_META)
 		r = ctl_engine_read_meta(f->engine, data, len, &naming, &err);
 	else if (table == CTL_TABLE_PROFILES)
-		r = ctl_engine_read_image(f->engine, key, data, len, rig->seal, as_of_ns, &err);
+		r = ctl_engine_read_image(f->engine, key, data, len, rig->seal, &reading, &err);
 	else
-		r = ctl_engine_read_forgotten(f->engine, data, len, as_of_ns, &err);
+		r = ctl_engine_read_ids(f->engine, data, len, &reading, &err);
 	if (r == 0 && table == CTL_TABLE_JOURNAL)
-		r = ctl_engine_read_tick(f->engine, key, data, len, rig->seal, as_of_ns, &err);
+		r = ctl_engine_read_tick(f->engine, key, data, len, rig->seal, &reading, &err);
 	assert_true(r == 0 || (r == -EBADMSG && err.text[0] != '\0'));
+	ctl_idset_fini(&reading.changed);
 	return r;
 }
 
