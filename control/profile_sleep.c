@@ -14,6 +14,7 @@ struct scan {
 	const struct ctl_detector *const *detectors;
 	size_t n_rules;
 	struct ctl_unpack who; // what is in that part
+	const uint8_t *who_begin; // of the part itself, which ends with what is in it
 	bool has_who, is_unpublished;
 	uint64_t untold_since_ns, as_of_ns;
 	uint64_t told; // digest
@@ -98,15 +99,19 @@ static void scan_state(struct scan *scan, struct ctl_unpack *in)
 		scan->may_sleep = false;
 }
 
-static void scan_part(struct scan *scan, uint64_t kind, struct ctl_unpack *part)
+static void scan_part(
+	struct scan *scan, uint64_t kind, const uint8_t *begin, struct ctl_unpack *part)
 {
 	switch (kind) {
 	case CTL_PART_HEAD:
 		scan->as_of_ns = ctl_unpack_u64(part);
 		break;
 	case CTL_PART_WHO:
+		if (scan->has_who)
+			scan->may_sleep = false; // one is enough
 		scan->has_who = true;
 		scan->who = *part;
+		scan->who_begin = begin;
 		break;
 	case CTL_PART_FLAGS:
 		scan->is_unpublished = ctl_unpack_bool(part);
@@ -146,33 +151,47 @@ static struct scan scan_of(const void *data, size_t len, const char *const *rule
 
 	while (scan.may_sleep && ctl_unpack_has_more(&in)) {
 		struct ctl_unpack part;
+		const uint8_t *begin = in.at;
 		const uint64_t kind = ctl_unpack_part(&in, &part);
 
 		if (!in.is_bad)
-			scan_part(&scan, kind, &part);
+			scan_part(&scan, kind, begin, &part);
 	}
-	scan.may_sleep = scan.may_sleep && !in.is_bad && scan.has_who;
+	scan.may_sleep = scan.may_sleep && !in.is_bad;
 	return scan;
+}
+
+/* But for who it is of, which is read. */
+static struct ctl_sleep *sleep_new(const struct scan *scan, const uint8_t *image, size_t len)
+{
+	const size_t before = (size_t)(scan->who_begin - image);
+	const size_t behind = len - (size_t)(scan->who.end - image);
+	struct ctl_sleep *sleep = g_malloc(sizeof(*sleep) + before + behind);
+
+	sleep->told = scan->told;
+	sleep->len = before + behind;
+	memcpy(sleep->image, image, before);
+	memcpy(sleep->image + before, scan->who.end, behind);
+	return sleep;
 }
 
 bool ctl_profile_read_asleep(struct ctl_profile *profile, struct ctl_seal *seal, const void *data,
 	size_t len, const char *const *rules, const struct ctl_detector *const *detectors,
 	size_t n_rules, uint64_t *ret_as_of_ns)
 {
-	struct scan scan = scan_of(data, len, rules, detectors, n_rules);
+	const struct scan scan = scan_of(data, len, rules, detectors, n_rules);
 
-	if (!scan.may_sleep)
+	struct ctl_unpack who = scan.who;
+
+	if (!scan.may_sleep || !scan.has_who)
 		return false;
-	ctl_profile_unpack_who(profile, seal, &scan.who);
-	if (scan.who.is_bad || scan.who.at < scan.who.end)
+	ctl_profile_unpack_who(profile, seal, &who);
+	if (who.is_bad || who.at < who.end)
 		return false;
 	profile->is_unpublished = scan.is_unpublished;
 	profile->untold_since_ns = scan.untold_since_ns;
 	ctl_profile_unmark(profile);
-	profile->sleep = g_malloc(sizeof(*profile->sleep) + len);
-	profile->sleep->told = scan.told;
-	profile->sleep->len = len;
-	memcpy(profile->sleep->image, data, len);
+	profile->sleep = sleep_new(&scan, data, len);
 	*ret_as_of_ns = scan.as_of_ns;
 	return true;
 }

@@ -17,7 +17,7 @@
 struct ctl_sleep {
 	uint64_t told; // digest of its buckets
 	size_t len;
-	uint8_t image[];
+	uint8_t image[]; // without the part that says who it is of
 };
 
 static inline bool ctl_profile_is_asleep(const struct ctl_profile *profile)
