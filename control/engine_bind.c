@@ -8,7 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FORGET_MAX = 1000 }; // profiles a tick; start value
+enum {
+	FORGET_MAX = 1000, // profiles a tick; start value
+	// Matches ahead, as in engine.c: each profile and person lies somewhere else.
+	PREFETCH_FIRST = 16,
+	PREFETCH_INSIDE = 8,
+};
 
 /* A profile on its way to the person it is of under the facts in force. */
 struct match {
@@ -16,6 +21,7 @@ struct match {
 	const struct ctl_person *person; // NULL = not found
 	const struct ctl_person *candidate; // by the identifier at work
 	char *old_subject; // owned; NULL = the name is the same, or the first
+	uint32_t subject_hash; // of ctl_subject_index_hash(); with a person
 };
 
 struct binding {
@@ -54,7 +60,7 @@ static bool name(const struct ctl_engine *engine, struct ctl_namer *namer,
 }
 
 /* What the engine keeps of it. No old name is in by_subject. */
-static void enter(struct ctl_engine *engine, struct ctl_profile *profile)
+static void enter(struct ctl_engine *engine, struct ctl_profile *profile, uint32_t subject_hash)
 {
 	const struct ctl_person *person = profile->person;
 	GTimeZone *tz = person->tz;
@@ -62,7 +68,7 @@ static void enter(struct ctl_engine *engine, struct ctl_profile *profile)
 	if (tz == NULL && person->n_buckets > 0)
 		tz = person->buckets[0].tz;
 	profile->zone = ctl_engine_zone(engine, tz == NULL ? engine->default_tz : tz);
-	ctl_subject_index_add(engine->by_subject, engine->by_id, profile->id);
+	ctl_subject_index_add_hash(engine->by_subject, engine->by_id, profile->id, subject_hash);
 }
 
 void ctl_engine_tell(
@@ -72,12 +78,52 @@ void ctl_engine_tell(
 
 	ctl_profile_tell(profile, person, engine->config->catalogue);
 	(void)name(engine, engine->namer, profile, &old);
-	enter(engine, profile);
+	enter(engine, profile, ctl_subject_index_hash(profile->subject));
 	ctl_engine_note(engine, profile);
 }
 
+/* What binding reads of a profile. */
+static void prefetch_profile(const struct ctl_profile *profile)
+{
+	__builtin_prefetch(&profile->person, 1);
+	__builtin_prefetch(&profile->subject, 1);
+	__builtin_prefetch(&profile->marks, 1);
+}
+
+static void prefetch_person(const struct ctl_person *person)
+{
+	__builtin_prefetch(&person->msisdn);
+	__builtin_prefetch(&person->buckets);
+	__builtin_prefetch(&person->tz);
+}
+
+/* What a match points to, and what that points to. */
+static void prefetch_match(const struct binding *b, size_t i)
+{
+	const struct match *m;
+
+	if (b->n_matches - i > PREFETCH_FIRST) {
+		m = &b->matches[i + PREFETCH_FIRST];
+		prefetch_profile(m->profile);
+		if (m->person != NULL)
+			prefetch_person(m->person);
+	}
+	if (b->n_matches - i > PREFETCH_INSIDE) {
+		m = &b->matches[i + PREFETCH_INSIDE];
+		__builtin_prefetch(m->profile->identity);
+		__builtin_prefetch(m->profile->sleep);
+		__builtin_prefetch(m->profile->subject);
+		if (m->person != NULL) {
+			__builtin_prefetch(m->person->msisdn);
+			__builtin_prefetch(m->person->imsi);
+			__builtin_prefetch(m->person->account);
+			__builtin_prefetch(m->person->buckets);
+		}
+	}
+}
+
 /* Newest first: who was told last has the better claim to what they share. */
-static int untold_cmp(const void *pa, const void *pb)
+static int untold_cmp(gconstpointer pa, gconstpointer pb)
 {
 	const struct ctl_profile *a = ((const struct match *)pa)->profile;
 	const struct ctl_profile *b = ((const struct match *)pb)->profile;
@@ -91,20 +137,25 @@ static int untold_cmp(const void *pa, const void *pb)
 static void collect(struct binding *b)
 {
 	const GPtrArray *by_id = b->engine->by_id;
-	size_t n_told = 0;
+	g_autoptr(GArray) untold = g_array_new(FALSE, FALSE, sizeof(struct match));
 
 	b->matches = g_new(struct match, by_id->len + 1);
-	for (int is_untold = 0; is_untold < 2; is_untold++) {
-		n_told = b->n_matches;
-		for (guint i = 0; i < by_id->len; i++) {
-			struct ctl_profile *p = by_id->pdata[i];
+	for (guint i = 0; i < by_id->len; i++) {
+		struct match match = {.profile = by_id->pdata[i]};
 
-			if (p != NULL && p->who == CTL_WHO_PERSON &&
-				(p->untold_since_ns != 0) == (is_untold != 0))
-				b->matches[b->n_matches++] = (struct match){.profile = p};
-		}
+		if (by_id->len - i > PREFETCH_FIRST && by_id->pdata[i + PREFETCH_FIRST] != NULL)
+			prefetch_profile(by_id->pdata[i + PREFETCH_FIRST]);
+		if (match.profile == NULL || match.profile->who != CTL_WHO_PERSON)
+			continue;
+		if (match.profile->untold_since_ns != 0)
+			g_array_append_val(untold, match);
+		else
+			b->matches[b->n_matches++] = match;
 	}
-	qsort(b->matches + n_told, b->n_matches - n_told, sizeof(*b->matches), untold_cmp);
+	g_array_sort(untold, untold_cmp);
+	if (untold->len > 0)
+		memcpy(b->matches + b->n_matches, untold->data, untold->len * sizeof(struct match));
+	b->n_matches += untold->len;
 }
 
 /* Who the person is under the new facts, by one kind of identifier; NULL when nobody. */
@@ -135,6 +186,7 @@ static void find_share(void *ctx, size_t begin, size_t end)
 		struct match *m = &b->matches[i];
 		const struct ctl_identity *identity = m->profile->identity;
 
+		prefetch_match(b, i);
 		if (m->person == NULL)
 			m->candidate = person_again(b->engine->config->facts, identity, b->kind,
 				*(const char *const *)((const char *)identity + b->value_off));
@@ -209,6 +261,7 @@ static void tell_share(void *ctx, size_t begin, size_t end)
 		struct ctl_profile *profile = m->profile;
 		const bool had_name = profile->subject != NULL;
 
+		prefetch_match(b, i);
 		wake_unless(b, profile, m->person);
 		ctl_profile_prune(
 			profile, b->engine->rule_ids, b->engine->detectors, config->n_rules);
@@ -221,6 +274,7 @@ static void tell_share(void *ctx, size_t begin, size_t end)
 		if (name(b->engine, namer, profile, &m->old_subject) &&
 			(had_name || b->are_renamed)) // nothing is under it yet
 			(void)ctl_profile_touch(profile, CTL_MARK_WHO | CTL_MARK_FLAGS);
+		m->subject_hash = ctl_subject_index_hash(profile->subject);
 	}
 	ctl_namer_free(namer);
 	take_timers(b, &timers);
@@ -254,13 +308,17 @@ static void settle_persons(struct binding *b)
 	for (size_t i = 0; i < b->n_matches; i++) {
 		struct match *m = &b->matches[i];
 
+		prefetch_match(b, i);
+		if (b->n_matches - i > PREFETCH_INSIDE)
+			ctl_subject_index_prefetch(
+				engine->by_subject, b->matches[i + PREFETCH_INSIDE].subject_hash);
 		if (m->person == NULL) {
 			set_untold(engine, m->profile);
 			continue;
 		}
 		ctl_engine_retire(engine, m->old_subject);
 		g_clear_pointer(&m->old_subject, g_free);
-		enter(engine, m->profile);
+		enter(engine, m->profile, m->subject_hash);
 		ctl_engine_note(engine, m->profile);
 	}
 	g_ptr_array_sort(engine->untold, oldest_cmp);

@@ -55,18 +55,22 @@ static const char *subject_of(const GPtrArray *by_id, uint32_t id)
 	return profile == NULL ? NULL : profile->subject;
 }
 
-/* Its slot, or the free one where it belongs. One is free. */
+/* Its slot, or the free one where it belongs. One is free. subject NULL: that of the profile. */
 static struct slot *slot_of(const struct ctl_subject_index *index, const GPtrArray *by_id,
-	uint32_t hash, const char *subject)
+	uint32_t hash, const char *subject, uint32_t id)
 {
 	const size_t mask = index->n_slots - 1;
 
 	for (size_t i = hash & mask;; i = (i + 1) & mask) {
 		struct slot *slot = &index->slots[i];
 
-		if (slot->id == 0 ||
-			(slot->hash == hash &&
-				g_strcmp0(subject_of(by_id, slot->id), subject) == 0))
+		if (slot->id == 0)
+			return slot;
+		if (slot->hash != hash)
+			continue;
+		if (subject == NULL)
+			subject = subject_of(by_id, id);
+		if (g_strcmp0(subject_of(by_id, slot->id), subject) == 0)
 			return slot;
 	}
 }
@@ -90,24 +94,40 @@ static void grow(struct ctl_subject_index *index, const GPtrArray *by_id)
 	g_free(old.slots);
 }
 
-void ctl_subject_index_add(struct ctl_subject_index *index, const GPtrArray *by_id, uint64_t id)
+uint32_t ctl_subject_index_hash(const char *subject)
 {
-	const char *subject = subject_of(by_id, (uint32_t)id);
-	const uint32_t hash = g_str_hash(subject);
+	return g_str_hash(subject);
+}
+
+void ctl_subject_index_prefetch(const struct ctl_subject_index *index, uint32_t hash)
+{
+	__builtin_prefetch(&index->slots[hash & (index->n_slots - 1)], 1);
+}
+
+void ctl_subject_index_add_hash(
+	struct ctl_subject_index *index, const GPtrArray *by_id, uint64_t id, uint32_t hash)
+{
 	struct slot *slot;
 
 	assert(id > 0 && id <= UINT32_MAX);
 	if (2 * (index->n_entries + 1) > index->n_slots)
 		grow(index, by_id);
-	slot = slot_of(index, by_id, hash, subject);
+	slot = slot_of(index, by_id, hash, NULL, (uint32_t)id);
 	index->n_entries += slot->id == 0;
 	*slot = (struct slot){hash, (uint32_t)id};
+}
+
+void ctl_subject_index_add(struct ctl_subject_index *index, const GPtrArray *by_id, uint64_t id)
+{
+	ctl_subject_index_add_hash(
+		index, by_id, id, ctl_subject_index_hash(subject_of(by_id, (uint32_t)id)));
 }
 
 struct ctl_profile *ctl_subject_index_find(
 	const struct ctl_subject_index *index, const GPtrArray *by_id, const char *subject)
 {
-	const struct slot *slot = slot_of(index, by_id, g_str_hash(subject), subject);
+	const struct slot *slot = slot_of(
+		index, by_id, ctl_subject_index_hash(subject), subject, 0);
 
 	return slot->id == 0 ? NULL : by_id->pdata[slot->id - 1];
 }

@@ -21,6 +21,14 @@ void ctl_subject_index_clear(struct ctl_subject_index *index, size_t n);
  * with the same the last one is found. */
 void ctl_subject_index_add(struct ctl_subject_index *index, const GPtrArray *by_id, uint64_t id);
 
+/* The same in three steps, for many of them: what is looked up, which any thread can do; asking the
+ * memory for its place; and adding it, without a look at the profile unless another one has that
+ * hash. */
+uint32_t ctl_subject_index_hash(const char *subject);
+void ctl_subject_index_prefetch(const struct ctl_subject_index *index, uint32_t hash);
+void ctl_subject_index_add_hash(
+	struct ctl_subject_index *index, const GPtrArray *by_id, uint64_t id, uint32_t hash);
+
 /* NULL when nobody has the subject. */
 struct ctl_profile *ctl_subject_index_find(
 	const struct ctl_subject_index *index, const GPtrArray *by_id, const char *subject);
