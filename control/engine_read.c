@@ -196,3 +196,33 @@ int ctl_engine_read_tick(struct ctl_engine *engine, uint64_t end_ns, const void 
 	}
 	return r;
 }
+
+/* Each is somebody's, and no two are of one endpoint. */
+static int enter_endpoints(struct ctl_engine *engine, struct dp_err *reterr)
+{
+	for (guint i = 0; i < engine->by_id->len; i++) {
+		struct ctl_profile *profile = engine->by_id->pdata[i];
+
+		if (profile == NULL || profile->who == CTL_WHO_PERSON)
+			continue;
+		if (profile->who != CTL_WHO_ENDPOINT ||
+			!g_hash_table_insert(engine->by_endpoint, &profile->endpoint, profile))
+			return dp_fail(reterr, EBADMSG,
+				"profile %u of the store is nobody's, expected a person's or an "
+				"endpoint's of its own",
+				i + 1);
+	}
+	return 0;
+}
+
+int ctl_engine_read_end(
+	struct ctl_engine *engine, const struct ctl_reading *reading, struct dp_err *reterr)
+{
+	// What changes before the next tick must not be taken for a part of the images.
+	engine->journal_ns = MAX(engine->journal_ns, engine->now_ns);
+	for (guint i = 0; i < engine->by_id->len; i++)
+		if (reading->as_of_ns[i] != UINT64_MAX)
+			engine->journal_ns = MAX(engine->journal_ns, reading->as_of_ns[i]);
+	engine->round.began_ns = engine->now_ns;
+	return enter_endpoints(engine, reterr);
+}

@@ -34,3 +34,7 @@ struct ctl_reading {
 [[nodiscard]] int ctl_engine_read_tick(struct ctl_engine *engine, uint64_t end_ns, const void *data,
 	size_t len, struct ctl_seal *seal, const struct ctl_reading *reading,
 	struct dp_err *reterr);
+
+/* All is read: what of it goes beyond one value. ctl_engine_bind() follows. */
+[[nodiscard]] int ctl_engine_read_end(
+	struct ctl_engine *engine, const struct ctl_reading *reading, struct dp_err *reterr);

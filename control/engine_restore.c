@@ -75,24 +75,6 @@ static int read_images(const struct reader *model, struct ctl_store *store, unsi
 	return r;
 }
 
-/* Each is somebody's, and no two are of one endpoint. */
-static int enter_endpoints(struct ctl_engine *engine, struct dp_err *reterr)
-{
-	for (guint i = 0; i < engine->by_id->len; i++) {
-		struct ctl_profile *profile = engine->by_id->pdata[i];
-
-		if (profile == NULL || profile->who == CTL_WHO_PERSON)
-			continue;
-		if (profile->who != CTL_WHO_ENDPOINT ||
-			!g_hash_table_insert(engine->by_endpoint, &profile->endpoint, profile))
-			return dp_fail(reterr, EBADMSG,
-				"profile %u of the store is nobody's, expected a person's or an "
-				"endpoint's of its own",
-				i + 1);
-	}
-	return 0;
-}
-
 static int read_all(
 	struct reader *reader, struct ctl_store *store, unsigned n_threads, struct dp_err *reterr)
 {
@@ -110,7 +92,7 @@ static int read_all(
 	if (r == 0)
 		r = ctl_store_read(store, CTL_TABLE_JOURNAL, 0, on_tick, reader, reterr);
 	r = blame(r, reader, 1, reterr);
-	return r < 0 ? r : enter_endpoints(engine, reterr);
+	return r < 0 ? r : ctl_engine_read_end(engine, reader->reading, reterr);
 }
 
 int ctl_engine_restore(struct ctl_engine *engine, struct ctl_store *store, struct ctl_seal *seal,
@@ -122,7 +104,6 @@ int ctl_engine_restore(struct ctl_engine *engine, struct ctl_store *store, struc
 	int r = read_all(&reader, store, n_threads, &err);
 
 	if (r == 0) {
-		engine->round.began_ns = engine->now_ns;
 		ctl_engine_bind(engine, n_threads,
 			g_strcmp0(reader.naming, engine->naming) != 0 ? CTL_BIND_RENAMED : 0);
 	}

@@ -94,6 +94,80 @@ uint64_t engine_rig_restart(struct engine_rig *rig, struct fixture *f)
 	return watermark_ns;
 }
 
+/* What a restart without sleep would do. */
+struct awake {
+	struct engine_rig *rig;
+	struct ctl_engine *engine;
+	struct ctl_reading reading;
+	char *naming;
+	struct dp_err err;
+};
+
+static int on_meta(void *ctx, uint64_t, const void *value, size_t len)
+{
+	struct awake *a = ctx;
+
+	return ctl_engine_read_meta(a->engine, value, len, &a->naming, &a->err);
+}
+
+static int on_ids(void *ctx, uint64_t, const void *value, size_t len)
+{
+	struct awake *a = ctx;
+
+	return ctl_engine_read_ids(a->engine, value, len, &a->reading, &a->err);
+}
+
+static int on_image(void *ctx, uint64_t id, const void *value, size_t len)
+{
+	struct awake *a = ctx;
+
+	ctl_idset_add(&a->reading.changed, id);
+	return ctl_engine_read_image(a->engine, id, value, len, a->rig->seal, &a->reading, &a->err);
+}
+
+static int on_tick(void *ctx, uint64_t end_ns, const void *value, size_t len)
+{
+	struct awake *a = ctx;
+
+	return ctl_engine_read_tick(
+		a->engine, end_ns, value, len, a->rig->seal, &a->reading, &a->err);
+}
+
+static void read_table(struct awake *a, enum ctl_table table, ctl_store_fn *fn)
+{
+	if (ctl_store_read(a->rig->store, table, 0, fn, a, &a->err) < 0)
+		fail_msg("%s", a->err.text);
+}
+
+uint64_t engine_rig_restart_awake(struct engine_rig *rig, struct fixture *f)
+{
+	struct awake a = {.rig = rig};
+
+	fixture_restart(f);
+	a.engine = f->engine;
+	assert_int_equal(
+		ctl_store_get(rig->store, CTL_TABLE_META, CTL_META_ENGINE, on_meta, &a, &a.err), 0);
+	g_ptr_array_set_size(a.engine->by_id, (gint)a.engine->n_profiles);
+	a.reading.as_of_ns = g_new0(uint64_t, a.engine->n_profiles + 1);
+	read_table(&a, CTL_TABLE_JOURNAL, on_ids);
+	read_table(&a, CTL_TABLE_PROFILES, on_image);
+	read_table(&a, CTL_TABLE_JOURNAL, on_tick);
+	for (uint64_t id = 1; id <= a.engine->n_profiles; id++) {
+		struct ctl_profile *p = ctl_engine_peek(a.engine, id);
+
+		assert_true(p == NULL || p->sleep == NULL);
+		if (p != NULL && p->who == CTL_WHO_ENDPOINT)
+			(void)g_hash_table_insert(a.engine->by_endpoint, &p->endpoint, p);
+	}
+	a.engine->round.began_ns = a.engine->now_ns;
+	ctl_engine_bind(
+		a.engine, 1, g_strcmp0(a.naming, a.engine->naming) != 0 ? CTL_BIND_RENAMED : 0);
+	ctl_idset_fini(&a.reading.changed);
+	g_free(a.reading.as_of_ns);
+	g_free(a.naming);
+	return f->engine->now_ns;
+}
+
 static int count(void *ctx, uint64_t, const void *, size_t)
 {
 	++*(size_t *)ctx;

@@ -25,6 +25,9 @@ size_t engine_rig_save(struct engine_rig *rig, struct ctl_engine *engine, uint64
 /* Into a new engine of the fixture's, which says what the store had; returns the watermark. */
 uint64_t engine_rig_restart(struct engine_rig *rig, struct fixture *f);
 
+/* The same, but nobody sleeps: all images are read before anything else is done with them. */
+uint64_t engine_rig_restart_awake(struct engine_rig *rig, struct fixture *f);
+
 /* Keys of a table that the store has. */
 size_t engine_rig_count(struct engine_rig *rig, enum ctl_table table);
 
