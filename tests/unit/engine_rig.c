@@ -153,13 +153,12 @@ uint64_t engine_rig_restart_awake(struct engine_rig *rig, struct fixture *f)
 	read_table(&a, CTL_TABLE_PROFILES, on_image);
 	read_table(&a, CTL_TABLE_JOURNAL, on_tick);
 	for (uint64_t id = 1; id <= a.engine->n_profiles; id++) {
-		struct ctl_profile *p = ctl_engine_peek(a.engine, id);
+		const struct ctl_profile *p = ctl_engine_peek(a.engine, id);
 
 		assert_true(p == NULL || p->sleep == NULL);
-		if (p != NULL && p->who == CTL_WHO_ENDPOINT)
-			(void)g_hash_table_insert(a.engine->by_endpoint, &p->endpoint, p);
 	}
-	a.engine->round.began_ns = a.engine->now_ns;
+	if (ctl_engine_read_end(a.engine, &a.reading, &a.err) < 0)
+		fail_msg("%s", a.err.text);
 	ctl_engine_bind(
 		a.engine, 1, g_strcmp0(a.naming, a.engine->naming) != 0 ? CTL_BIND_RENAMED : 0);
 	ctl_idset_fini(&a.reading.changed);
