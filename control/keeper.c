@@ -37,6 +37,7 @@ struct ctl_keeper {
 	uint64_t end_ns; // of the last tick given
 	uint64_t stopped_ns; // receiving ended then, event time; 0 = it has not
 	uint64_t given_ns; // CLOCK_MONOTONIC: when a batch was given last
+	uint64_t n_unreadable; // profiles that were complained of
 };
 
 void ctl_keeper_number_names(const char *store_path)
@@ -267,6 +268,21 @@ static uint64_t images_ns(uint64_t begin_ns)
 	return CLAMP(KEEP_NS - MIN(used_ns, KEEP_NS), IMAGES_MIN_NS, IMAGES_MAX_NS);
 }
 
+/* Of each tick once, however many they are. */
+static void complain_of_unreadable(struct ctl_keeper *keeper)
+{
+	struct dp_err why;
+	const uint64_t n = ctl_engine_n_unreadable(keeper->engine, &why);
+
+	if (n == keeper->n_unreadable)
+		return;
+	ctl_log(CTL_LOG_ERR, "profile_unreadable", CTL_TEXT("what", "images"),
+		CTL_COUNT("count", n - keeper->n_unreadable), CTL_COUNT("total", n),
+		CTL_TEXT("cause", why.text),
+		CTL_TEXT("consequence", "what was known of them is lost, they begin anew"));
+	keeper->n_unreadable = n;
+}
+
 static void give_tick(struct ctl_keeper *keeper, uint64_t end_ns, bool everything)
 {
 	const uint64_t begin_ns = monotonic_ns();
@@ -283,6 +299,7 @@ static void give_tick(struct ctl_keeper *keeper, uint64_t end_ns, bool everythin
 			batch);
 	ctl_engine_sweep(
 		keeper->engine, end_ns, images_ns(begin_ns), everything, keeper->seal, batch);
+	complain_of_unreadable(keeper);
 	keeper->end_ns = end_ns;
 	give(keeper, batch);
 }

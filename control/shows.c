@@ -106,10 +106,16 @@ static json_t *store(const struct ctl_shows *s)
 	struct ctl_keeper *keeper = ctl_pipeline_keeper(s->pipeline);
 	json_t *rows = json_array();
 
-	(void)json_array_append_new(rows,
-		keeper != NULL ? ctl_store_json(ctl_keeper_store(keeper))
-			       : json_pack("{s:s, s:s}", "state", "off", "consequence",
-					 "a restart forgets (store.enabled: false)"));
+	json_t *row = keeper != NULL ? ctl_store_json(ctl_keeper_store(keeper))
+				     : json_pack("{s:s, s:s}", "state", "off", "consequence",
+					       "a restart forgets (store.enabled: false)");
+	struct dp_err why;
+
+	if (keeper != NULL) // without memory it is missing
+		(void)json_object_set_new(row, "unreadable",
+			json_integer((json_int_t)ctl_engine_n_unreadable(
+				ctl_pipeline_engine(s->pipeline), &why)));
+	(void)json_array_append_new(rows, row);
 	return rows;
 }
 
