@@ -344,6 +344,16 @@ static void step(const char *what)
 	begin = now();
 }
 
+/* What the first ticks have to do beside their records. */
+static void wake_all(const struct parts *parts)
+{
+	const uint64_t n_ids = ctl_engine_n_ids(parts->engine);
+
+	for (uint64_t id = 1; id <= n_ids; id++)
+		if (ctl_engine_profile(parts->engine, id) == NULL)
+			give_up("a profile", "is not there");
+}
+
 /* In a process of its own: memory that was used before is quicker to come by. */
 static void restart(unsigned n_cpus)
 {
@@ -366,6 +376,8 @@ static void restart(unsigned n_cpus)
 	step("profiles, journal, persons, outbox");
 	ctl_engine_reload(parts.engine, parts.config);
 	step("a reload after it");
+	wake_all(&parts);
+	step("everybody woken, no part of it");
 	(void)fflush(stdout);
 	_exit(0);
 }

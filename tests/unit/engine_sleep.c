@@ -325,6 +325,26 @@ static void who_has_another_identifier_sleeps_on_under_it(void **)
 	world_close(&w);
 }
 
+/* Another number is another subject. */
+static void who_has_another_number_is_named_anew_asleep(void **)
+{
+	g_autofree char *facts = rig_facts(0, "1GB");
+	g_autofree char *other = g_strdup(facts);
+	g_autofree char *before = NULL;
+	struct world w;
+
+	memcpy(strstr(other, "+99900000102"), "+99900000999", 12);
+	world_open(&w, facts);
+	before = g_strdup(ctl_engine_peek(w.f.engine, 2)->subject);
+	fixture_reload(&w.f, RIG_RULES, other);
+	assert_asleep(&w, ASLEEP_ALL);
+	assert_string_not_equal(ctl_engine_peek(w.f.engine, 2)->subject, before);
+	assert_null(ctl_engine_subscriber_json(w.f.engine, before));
+	assert_int_equal(ctl_engine_n_unpublished(w.f.engine), 1);
+	assert_kept(&w, other, "+99900000999", 1000);
+	world_close(&w);
+}
+
 static void another_key_gives_names_anew_and_wakes_nobody(void **)
 {
 	g_autofree char *facts = rig_facts(0, "1GB");
@@ -340,8 +360,11 @@ static void another_key_gives_names_anew_and_wakes_nobody(void **)
 	assert_asleep(&w, ASLEEP_ALL);
 	assert_int_equal(ctl_engine_n_unpublished(w.f.engine), N_SEEN);
 	assert_null(ctl_engine_subscriber_json(w.f.engine, before));
-	save(&w, false); // the name goes with the journal
+	for (uint64_t id = 1; id <= N_SEEN; id++)
+		ctl_engine_set_published(w.f.engine, id);
+	save(&w, false); // the name goes with the journal: it is not new to who reads that
 	restart(&w, RIG_RULES, facts);
+	assert_int_equal(ctl_engine_n_unpublished(w.f.engine), 0);
 	assert_string_equal(ctl_engine_peek(w.f.engine, 2)->subject, after);
 	w.f.key = NULL; // and back, between two lives
 	save(&w, true);
@@ -520,6 +543,7 @@ int main(void)
 		cmocka_unit_test(told_facts_that_change_nothing_wake_nobody),
 		cmocka_unit_test(told_buckets_that_are_others_wake),
 		cmocka_unit_test(who_has_another_identifier_sleeps_on_under_it),
+		cmocka_unit_test(who_has_another_number_is_named_anew_asleep),
 		cmocka_unit_test(another_key_gives_names_anew_and_wakes_nobody),
 		cmocka_unit_test(a_rule_that_is_dropped_wakes_who_has_a_state_of_it),
 		cmocka_unit_test(who_is_told_no_more_is_kept_and_forgotten_asleep),
