@@ -2,6 +2,8 @@
 #include "dataplane/datagram_state.h"
 #include "dataplane/hash.h"
 
+#include <stddef.h>
+
 enum {
 	FRAGMENT_HEADER_LEN = 8, // RFC 8200 4.5
 	IPV6_HEADER_LEN = 40,
@@ -24,19 +26,30 @@ static void put_be16(uint8_t *p, uint32_t v)
 
 /* --- pieces ---------------------------------------------------------------------------------- */
 
-/* Keyed, so that nobody can make other bytes that have the same one. */
+static uint64_t mix_16(const uint8_t *p, uint64_t h)
+{
+	uint64_t w[2];
+
+	memcpy(w, p, sizeof(w));
+	return dp_hash_mix(w[0] ^ h, w[1]);
+}
+
+/* Keyed, so that nobody can make other bytes that have the same one. Four sums side by side: one
+ * waits for its multiplication most of the time. */
 static uint64_t fingerprint(const uint8_t *p, uint32_t n, uint64_t seed)
 {
-	uint64_t h = dp_hash_mix(seed, n), w[2];
+	uint64_t h[4] = {seed, seed + 1, seed + 2, n};
+	uint8_t rest[16] = {0};
 
-	for (; n >= sizeof(w); n -= sizeof(w), p += sizeof(w)) {
-		memcpy(w, p, sizeof(w));
-		h = dp_hash_mix(w[0] ^ h, w[1]);
+	for (; n >= 64; n -= 64, p += 64) {
+		for (unsigned int i = 0; i < 4; i++)
+			h[i] = mix_16(p + (size_t)i * 16, h[i]);
 	}
-	memset(w, 0, sizeof(w));
-	if (n > 0)
-		memcpy(w, p, n);
-	return dp_hash_mix(w[0] ^ h, w[1]);
+	for (; n >= 16; n -= 16, p += 16)
+		h[0] = mix_16(p, h[0]);
+	memcpy(rest, p, n);
+	h[0] = mix_16(rest, h[0]);
+	return dp_hash_mix(dp_hash_mix(h[0], h[1]) ^ h[2], h[3]);
 }
 
 /* How much of the fragment's payload was captured, of at most len bytes. */
