@@ -201,9 +201,6 @@ enum dp_datagram dp_datagrams_add(struct dp_datagrams *d, const struct dp_walk *
 	const uint32_t lent = d->lent; // the fragment may lie in it
 	enum dp_datagram r;
 
-	d->lent = 0;
-	if (frag->time_ns > d->now_ns)
-		d->now_ns = frag->time_ns;
 	dp_count(&d->counters.fragments, 1);
 	r = add(d, w, frag, ret_pkt, ret_whole);
 	dp_datagram_put_lent(d, lent);

@@ -99,7 +99,7 @@ void dp_datagrams_free(struct dp_datagrams *d); // NULL is fine
  * ret_pkt    written on CREDIT
  * ret_whole  written on WHOLE
  *
- * Whoever calls has emptied dp_datagrams_next() before, so that there are free entries: for this one
+ * Whoever calls has emptied dp_datagrams_next() at frag's time before, so that there are free entries: for this one
  * and DP_DATAGRAM_NESTING_MAX - 1 that lie in it. */
 enum dp_datagram dp_datagrams_add(struct dp_datagrams *d, const struct dp_walk *w,
 	const struct dp_pkt *frag, struct dp_pkt *ret_pkt, struct dp_datagram_whole *ret_whole);

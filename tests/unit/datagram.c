@@ -303,28 +303,109 @@ static void a_tunnel_that_does_not_hold_is_its_carrier_whole(void **)
 static void a_long_datagram_is_whole_with_its_first_bytes(void **)
 {
 	static struct packet p;
-	struct rig r;
 
-	rig_init(&r, (struct dp_datagram_config){0});
-	packet_udp(&p, false, 100, 3);
-	p.len = 65535; // the largest there can be
-	for (uint32_t begin = 0; begin < packet_payload(&p); begin += 1480) {
-		const bool is_last = begin + 1480 >= packet_payload(&p);
+	for (int is_ipv6 = 0; is_ipv6 < 2; is_ipv6++) {
+		const uint32_t repeated = is_ipv6 ? 48 : 20;
+		const struct rig_out *last;
+		struct rig r;
 
-		assert_int_equal(
-			rig_piece(&r, &p, begin, is_last ? packet_payload(&p) : begin + 1480),
-			is_last ? DP_DATAGRAM_WHOLE : DP_DATAGRAM_CREDIT);
+		rig_init(&r, (struct dp_datagram_config){0});
+		packet_udp(&p, is_ipv6, 100, 3);
+		p.len = is_ipv6 ? 40 + 65535 : 65535; // the largest there can be
+		for (uint32_t begin = 0; begin < packet_payload(&p); begin += 1480) {
+			const bool is_last = begin + 1480 >= packet_payload(&p);
+
+			assert_int_equal(rig_piece(&r, &p, begin,
+						 is_last ? packet_payload(&p) : begin + 1480),
+				is_last ? DP_DATAGRAM_WHOLE : DP_DATAGRAM_CREDIT);
+		}
+		last = &r.out[r.n_out - 1];
+		assert_int_equal(last->n_bytes, p.header_len + DP_DATAGRAM_BYTES);
+		assert_memory_equal(
+			last->l3 + p.header_len, p.bytes + p.header_len, DP_DATAGRAM_BYTES);
+		assert_int_equal(last->pkt.payload_bytes, packet_payload(&p) - 8);
+		// nDPI takes no packet that claims more than it is given.
+		assert_int_equal(is_ipv6 ? last->l3[4] << 8 | last->l3[5]
+					 : (last->l3[2] << 8 | last->l3[3]) - 20,
+			DP_DATAGRAM_BYTES);
+		if (!is_ipv6)
+			assert_int_equal(header_sum(last->l3, 20), 0xffff);
+		rig_end(&r);
+		assert_int_equal(r.ip_bytes, packet_payload(&p) + 45 * repeated);
+		rig_fini(&r);
 	}
-	assert_int_equal(r.out[r.n_out - 1].n_bytes, 20 + DP_DATAGRAM_BYTES);
-	assert_memory_equal(r.out[r.n_out - 1].l3 + 20, p.bytes + 20, DP_DATAGRAM_BYTES);
-	assert_int_equal(r.out[r.n_out - 1].pkt.payload_bytes, 65535 - 28);
-	// nDPI takes no packet that claims more than it is given.
-	assert_int_equal(
-		r.out[r.n_out - 1].l3[2] << 8 | r.out[r.n_out - 1].l3[3], 20 + DP_DATAGRAM_BYTES);
-	assert_int_equal(header_sum(r.out[r.n_out - 1].l3, 20), 0xffff);
-	rig_end(&r);
-	assert_int_equal(r.ip_bytes, 65535 + 44 * 20);
-	rig_fini(&r);
+}
+
+/* FIN once: a flow that ended must not hear of it again from the whole datagram. */
+static void tcp_flags_are_told_once(void **)
+{
+	static struct packet p;
+
+	for (uint32_t i = 0; i < N_ORDERS; i++) {
+		struct frame f;
+		struct rig r;
+		uint32_t n_told = 0;
+
+		rig_init(&r, (struct dp_datagram_config){0});
+		put_pattern(&f, 600, 3);
+		frame_tcp(&f, 50000, 443, DP_TCP_FIN, 1);
+		frame_ipv4(&f, IPPROTO_TCP, RIG_CLIENT, RIG_SERVER);
+		packet_of(&p, frame_bytes(&f), frame_len(&f), 9);
+		assert_int_equal(send_in_order(&r, &p, i), DP_DATAGRAM_WHOLE);
+		for (uint32_t k = 0; k < r.n_out; k++)
+			n_told += r.out[k].pkt.tcp_flags == DP_TCP_FIN;
+		assert_int_equal(n_told, 1);
+		assert_int_equal(r.out[r.n_out - 1].pkt.payload_bytes, 600);
+		rig_fini(&r);
+	}
+}
+
+/* An IPv6 header with extensions that take ext_len bytes; n bytes of payload in two pieces, of the
+ * first of which cap_len bytes are there. */
+static void send_with_header(struct rig *r, uint32_t ext_len, uint32_t n, uint32_t cap_len)
+{
+	static struct packet p;
+	static uint8_t bytes[RIG_PACKET_MAX];
+	uint8_t ext[1024] = {IPPROTO_UDP, (uint8_t)(ext_len / 8 - 1)};
+	struct frame f;
+	uint32_t len;
+
+	frame_udp(frame_new(&f), 50000, 443);
+	frame_put(&f, ext, ext_len);
+	frame_ipv6(&f, IPPROTO_HOPOPTS, RIG_CLIENT6, RIG_SERVER6);
+	packet_of(&p, frame_bytes(&f), frame_len(&f), 9);
+	p.header_len = 40 + ext_len;
+	p.next_off = 40;
+	p.len = p.header_len + n;
+	len = packet_fragment(&p, 0, 8, true, bytes);
+	assert_int_equal(rig_cut(r, bytes, cap_len < len ? cap_len : len, len), DP_DATAGRAM_CREDIT);
+	for (uint32_t begin = 8; begin < n; begin += 8000)
+		(void)rig_piece(r, &p, begin, begin + 8000 < n ? begin + 8000 : n);
+	rig_end(r);
+}
+
+static void a_header_that_cannot_be_kept_leaves_fragments(void **)
+{
+	static const struct {
+		uint32_t ext_len, n, cap_len, is_rebuilt, is_crowded;
+	} headers[] = {
+		{DP_DATAGRAM_HEADER_MAX - 40, 1000, 70000, 1, 0},
+		{DP_DATAGRAM_HEADER_MAX - 32, 1000, 70000, 0, 1}, {64, 1000, 40 + 64 + 8, 1, 0},
+		{64, 65535 - 64, 70000, 1, 0},
+		{64, 65535 - 63, 70000, 0, 0}, // longer than a Payload Length can say
+	};
+
+	for (size_t i = 0; i < sizeof(headers) / sizeof(*headers); i++) {
+		struct rig r;
+
+		rig_init(&r, (struct dp_datagram_config){0});
+		send_with_header(&r, headers[i].ext_len, headers[i].n, headers[i].cap_len);
+		assert_int_equal(rig_count(&rig_counters(&r)->rebuilt), headers[i].is_rebuilt);
+		assert_int_equal(rig_count(&rig_counters(&r)->crowded), headers[i].is_crowded);
+		assert_int_equal(rig_count(&rig_counters(&r)->overlapped),
+			!headers[i].is_rebuilt && !headers[i].is_crowded);
+		rig_fini(&r);
+	}
 }
 
 /* A snap length cuts each frame: whole by wire lengths, with the bytes up to the first hole. */
@@ -368,6 +449,8 @@ int main(void)
 		cmocka_unit_test(a_tunnel_that_is_seen_late_stays_with_its_carrier),
 		cmocka_unit_test(a_tunnel_that_does_not_hold_is_its_carrier_whole),
 		cmocka_unit_test(a_long_datagram_is_whole_with_its_first_bytes),
+		cmocka_unit_test(tcp_flags_are_told_once),
+		cmocka_unit_test(a_header_that_cannot_be_kept_leaves_fragments),
 		cmocka_unit_test(cut_fragments_are_whole_up_to_the_first_hole),
 	};
 
