@@ -92,6 +92,30 @@ equal "and mostly one direction, which shows" \
 	"$(printf '0 1\n1 0')"
 stop
 
+# What is nobody's business is counted, and in no flow; live as in a replay.
+write_config "$(tap vb)" </dev/null
+sed -i 's/name: port1,/name: port1, ignore: {networks: [198.51.100.80\/32]},/' "$config"
+start
+as_sent "$pcaps/dns-http.pcap"
+n_sent=0
+send va "$dir/as-sent.pcap"
+wait_for has_received
+wait_for ledger_adds_up
+wait_for counts_like_replay
+ok "what a port ignores is in no app, live as in a replay"
+check "and counted" [ "$(frames ignored)" -gt 10 ]
+equal "as much as a replay counts" "$(frames ignored)" \
+	"$("$WIRECUE" replay --json --no-redis -c "$config" "$dir/as-sent.pcap" | fields outcomes.ignored)"
+stop
+
+# A mirror that delivers everything twice.
+write_config "$(tap vb)" </dev/null
+sed -i 's/flows: 64k/flows: 64k, duplicates: drop/' "$config"
+once=$("$WIRECUE" replay --json --no-redis -c "$config" "$pcaps/gtpu-ipv6.pcap")
+twice=$("$WIRECUE" replay --json --no-redis -c "$config" "$pcaps/gtpu-ipv6.pcap" "$pcaps/gtpu-ipv6.pcap")
+equal "copies that are dropped change no usage" "$(fields usage apps <<<"$twice")" "$(fields usage apps <<<"$once")"
+equal "and each is counted" "$(fields outcomes.duplicate <<<"$twice")" "$(fields outcomes.accounted <<<"$once")"
+
 write_config net_af_packet,iface=nowhere "$(tap vb)" 0000:ff:1f.7 </dev/null
 start
 check "a port that is not there is an alarm" says port_down 'iface=nowhere'
