@@ -216,6 +216,9 @@ class Wlan(Layer):
         self.has_4_addresses = has_4_addresses
         self.n = 0
 
+    def wrap(self, up, p):
+        return [out._replace(encaps=out.encaps | {"llc"}) for out in super().wrap(up, p)]
+
     def head(self, up, p):
         self.n = (self.n + 1) & 0xFFF
         kind = 0x88 if self.has_qos else 0x08
