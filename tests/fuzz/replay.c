@@ -2,13 +2,15 @@
 
 /* Gives a fuzz target every file of a folder and every truncation of each, without libFuzzer.
  *
- *   replay_NAME FOLDER
+ *   replay_NAME FOLDER [--whole]
  *
+ * --whole: the files alone, without truncations.
  * Each input is a heap block of exactly its size, so that AddressSanitizer sees a read one byte
  * past the end. Ends with 1 when the folder holds nothing: a test that ran nothing proves nothing. */
 
 #include <dirent.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -62,7 +64,7 @@ static ssize_t read_file(const char *path, uint8_t *buf, size_t size)
 }
 
 /* 1 when the file was given, 0 when it is none, -1 on failure. */
-static int replay_file(const char *folder, const char *name)
+static int replay_file(const char *folder, const char *name, bool is_whole)
 {
 	static uint8_t data[FILE_BYTES_MAX + 1];
 	char path[4096];
@@ -82,9 +84,12 @@ static int replay_file(const char *folder, const char *name)
 	size = read_file(path, data, sizeof(data));
 	if (size < 0)
 		return -1;
-	for (ssize_t n = size; n >= 0; n--)
+	for (ssize_t n = size; n >= (is_whole ? size : 0); n--)
 		give(data, (size_t)n);
-	printf("ok - %s and its %zd truncations\n", name, size);
+	if (is_whole)
+		printf("ok - %s\n", name);
+	else
+		printf("ok - %s and its %zd truncations\n", name, size);
 	return 1;
 }
 
@@ -92,9 +97,10 @@ int main(int argc, char **argv)
 {
 	struct dirent **entry;
 	int n_entries, n_files = 0, r = 0;
+	const bool is_whole = argc == 3 && strcmp(argv[2], "--whole") == 0;
 
-	if (argc != 2) {
-		fprintf(stderr, "usage: %s FOLDER\n", argv[0]);
+	if (argc != 2 && !is_whole) {
+		fprintf(stderr, "usage: %s FOLDER [--whole]\n", argv[0]);
 		return 2;
 	}
 	if (LLVMFuzzerInitialize != NULL)
@@ -105,7 +111,7 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	for (int i = 0; i < n_entries; i++) {
-		int given = r < 0 ? 0 : replay_file(argv[1], entry[i]->d_name);
+		int given = r < 0 ? 0 : replay_file(argv[1], entry[i]->d_name, is_whole);
 
 		if (given < 0)
 			r = -1;
