@@ -243,11 +243,12 @@ static void open_worker(struct run *run, uint8_t setup)
 		.tick_ns = TICK_NS,
 		.n_flows = (setup & SETUP_FEW_FLOWS) != 0 ? 2 : 64,
 		.n_hosts = 64,
+		.waits = true, // takes no more memory than it needs
 		.wants_notes = true,
 		.duplicates = (setup & SETUP_DROPS_DUPLICATES) != 0 ? DP_DUPLICATES_DROP
 			: (setup & SETUP_WATCHES_DUPLICATES) != 0   ? DP_DUPLICATES_WATCH
 								    : DP_DUPLICATES_OFF,
-		.duplicate_window_ns = 10000000,
+		.duplicate_window_ns = 100000,
 		.n_records = N_RECORDS,
 	};
 
