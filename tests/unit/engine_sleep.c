@@ -61,7 +61,7 @@ static void a_session_under_way_does_not_sleep_and_ends_in_time(void **)
 	world_save(&w, true);
 	world_restart(&w, RIG_RULES, facts);
 	assert_asleep(&w, "1 3 4 5 6 ");
-	(void)fixture_events(&w.f, true);
+	g_free(fixture_events(&w.f, true));
 	ctl_engine_advance(w.f.engine, w.now_ns + 700 * CTL_SECOND_NS);
 	assert_events(&w.f, "session_ended");
 	world_close(&w);
