@@ -326,21 +326,34 @@ static double all_cpu_s(const struct rusage *use)
 		(double)(use->ru_utime.tv_usec + use->ru_stime.tv_usec) / 1e6;
 }
 
-/* Since the call before: wall clock, CPU time of all threads, and that for each profile. NULL only
+/* Memory that is ours alone, without pages of the store's file that are mapped. */
+static long own_mb(void)
+{
+	g_autofree char *status = NULL;
+	const char *line;
+
+	if (!g_file_get_contents("/proc/self/status", &status, NULL, NULL))
+		give_up("/proc/self/status", "cannot be read");
+	line = strstr(status, "RssAnon:");
+	return line == NULL ? 0 : strtol(line + strlen("RssAnon:"), NULL, 10) / 1024;
+}
+
+/* Since the call before: wall clock, CPU time of this thread, which is as long as it takes where
+ * nobody else wants the processors, that of all threads, and that for each profile. NULL only
  * begins. */
 static void step(const char *what)
 {
 	static struct timespec begin;
-	static double cpu_before;
+	static double cpu_before, own_before;
 	struct rusage use;
 
 	(void)getrusage(RUSAGE_SELF, &use); // cannot fail for this process
 	if (what != NULL)
-		printf("  %-42s %9.2f %9.2f %9.0f %9ld\n", what, seconds_since(&begin),
-			all_cpu_s(&use) - cpu_before,
-			(all_cpu_s(&use) - cpu_before) * 1e9 / (double)opt.n_profiles,
-			use.ru_maxrss / 1024);
+		printf("  %-42s %9.2f %9.2f %9.2f %9.0f %9ld\n", what, seconds_since(&begin),
+			cpu_s() - own_before, all_cpu_s(&use) - cpu_before,
+			(all_cpu_s(&use) - cpu_before) * 1e9 / (double)opt.n_profiles, own_mb());
 	cpu_before = all_cpu_s(&use);
+	own_before = cpu_s();
 	begin = now();
 }
 
@@ -364,9 +377,9 @@ static void restart(unsigned n_cpus)
 	CPU_SET(0, &one);
 	if (n_cpus == 1 && sched_setaffinity(0, sizeof(one), &one) < 0)
 		give_up("one processor", strerror(errno));
-	printf("\n%-44s %9s %9s %9s %9s\n",
+	printf("\n%-44s %9s %9s %9s %9s %9s\n",
 		n_cpus == 1 ? "restart with one processor" : "restart with all processors",
-		"wall s", "CPU s", "ns each", "peak MB");
+		"wall s", "thread s", "CPU s", "ns each", "own MB");
 	step(NULL);
 	parts.config = config_new();
 	step("told facts made, no part of it");
