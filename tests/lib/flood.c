@@ -190,7 +190,7 @@ void flood_cut(struct flood *f)
 {
 	make_other(f);
 
-	const size_t len = wire_len(&f->pile), kept = wire_below(&f->random, (uint32_t)len);
+	const size_t len = wire_len(&f->pile), kept = 1 + wire_below(&f->random, (uint32_t)len);
 
 	memmove(f->pile.begin + len - kept, f->pile.begin, kept);
 	f->pile.begin += len - kept;
