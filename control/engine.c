@@ -262,24 +262,28 @@ static size_t make_turns(struct ctl_engine *engine, const struct dp_record *reco
 	return n_turns;
 }
 
+/* Ask for len bytes early; of NULL that costs nothing. */
+static void prefetch_block(const void *block, size_t len)
+{
+	for (size_t off = 0; off < len; off += 64)
+		__builtin_prefetch((const void *)((uintptr_t)block + off));
+}
+
 /* In order of time the profiles come at random, so what a record touches is asked for early: the
- * profile itself, then what it points to. NULL costs nothing. */
+ * profile itself, then what it points to. */
 static void prefetch(const struct turn *turns, size_t n_turns, size_t i)
 {
 	const struct ctl_profile *p;
 
 	if (n_turns - i > PREFETCH_PROFILE) {
-		p = turns[i + PREFETCH_PROFILE].profile;
-		for (size_t off = 0; off < sizeof(*p); off += 64)
-			__builtin_prefetch((const char *)p + off);
+		prefetch_block(turns[i + PREFETCH_PROFILE].profile, sizeof(*p));
 	}
 	if (n_turns - i > PREFETCH_INSIDE && turns[i + PREFETCH_INSIDE].profile != NULL) {
 		p = turns[i + PREFETCH_INSIDE].profile;
 		__builtin_prefetch(p->apps);
 		__builtin_prefetch(p->states);
 		__builtin_prefetch(p->person);
-		for (size_t off = 0; off < sizeof(*p->buckets); off += 64)
-			__builtin_prefetch((const char *)p->buckets + off);
+		prefetch_block(p->buckets, sizeof(*p->buckets));
 	}
 }
 

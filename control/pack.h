@@ -47,7 +47,9 @@ struct ctl_unpack {
 
 static inline struct ctl_unpack ctl_unpack_of(const void *data, size_t len)
 {
-	return (struct ctl_unpack){.at = data, .end = (const uint8_t *)data + len};
+	const uint8_t *begin = data; // NULL, when there is nothing
+
+	return (struct ctl_unpack){.at = begin, .end = len > 0 ? begin + len : begin};
 }
 
 /* Something is left and nothing was bad. */
