@@ -172,12 +172,15 @@ void dp_datagram_shorten(struct dp_datagram_buffer *b, const struct dp_datagram_
 	uint32_t off, uint32_t len)
 {
 	uint8_t *header = b->bytes + DP_DATAGRAM_HEADER_MAX - b->header_len + off;
+	const bool is_ipv4 = header[0] >> 4 == 4;
+	const uint32_t header_len = is_ipv4 ? (header[0] & 0x0fU) * 4 : IPV6_HEADER_LEN;
 	const bool is_kept = whole->cap_len == whole->wire_len || off + len < whole->cap_len;
 
-	if (is_kept || b->n_held < DP_DATAGRAM_BYTES)
+	// What was kept may end inside the header: there is nothing left to be looked at.
+	if (is_kept || b->n_held < DP_DATAGRAM_BYTES || len < header_len)
 		return;
-	if (header[0] >> 4 == 6)
-		put_be16(header + PAYLOAD_LENGTH_OFF, len - IPV6_HEADER_LEN);
+	if (is_ipv4)
+		(void)seal_ipv4(header, header_len, len - header_len); // shorter than it was
 	else
-		(void)seal_ipv4(header, (header[0] & 0x0fU) * 4, len - (header[0] & 0x0fU) * 4);
+		put_be16(header + PAYLOAD_LENGTH_OFF, len - header_len);
 }

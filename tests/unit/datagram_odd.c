@@ -405,6 +405,56 @@ static void as_many_fragments_as_are_kept_apart_make_a_datagram(void **)
 	}
 }
 
+/* A packet in L2TP, behind padding, of whose header of 60 bytes the first n lie within what is kept. */
+static void packet_behind_padding(struct packet *p, uint32_t n)
+{
+	enum { PACKET_LEN = 300, L2TP_LEN = 8 };
+	static uint8_t bytes[RIG_PACKET_MAX];
+	const uint32_t at = DP_DATAGRAM_BYTES - n; // in the datagram's payload
+	uint8_t *udp = bytes + 20, *l2tp = udp + 8, *inner = udp + at;
+	const uint32_t len = 20 + at + PACKET_LEN;
+	struct frame f;
+
+	memset(bytes, 0, sizeof(bytes));
+	memcpy(bytes, frame_ipv4(frame_new(&f), IPPROTO_UDP, RIG_GATEWAY[0], RIG_GATEWAY[1]), 20);
+	frame_set16(bytes + 2, len);
+	frame_set16(udp, 1701);
+	frame_set16(udp + 2, 1701);
+	frame_set16(udp + 4, len - 20);
+	frame_set16(l2tp, 0x0202); // version 2, an offset
+	frame_set16(l2tp + 6, at - 8 - L2TP_LEN - 1);
+	inner[-1] = 0x21; // PPP: IPv4
+	memcpy(inner, frame_ipv4(frame_new(&f), IPPROTO_UDP, RIG_CLIENT, RIG_SERVER), 20);
+	inner[0] = 0x4f;
+	frame_set16(inner + 2, PACKET_LEN);
+	packet_of(p, bytes, len, 7);
+}
+
+static void a_header_that_is_not_kept_to_its_end_is_left_alone(void **)
+{
+	static const uint32_t kept[] = {20, 56, 59, 60, 61};
+	static struct packet p;
+
+	for (size_t i = 0; i < sizeof(kept) / sizeof(*kept); i++) {
+		const uint8_t *l3;
+		struct rig r;
+
+		// There is one more: with one of them taken it is the last, at the end of its block.
+		rig_init(&r, (struct dp_datagram_config){.n_buffers = 1});
+		packet_udp(&p, false, 1000, 8);
+		assert_int_equal(rig_piece(&r, &p, 504, 1008), DP_DATAGRAM_HELD);
+		packet_behind_padding(&p, kept[i]);
+		assert_int_equal(rig_piece(&r, &p, 0, 9400), DP_DATAGRAM_HELD);
+		assert_int_equal(rig_piece(&r, &p, 9400, packet_payload(&p)), DP_DATAGRAM_WHOLE);
+		assert_int_equal(r.out[0].pkt.ip_bytes, 300);
+		assert_int_equal(r.out[0].n_bytes, kept[i]);
+		l3 = r.out[0].l3;
+		assert_int_equal(l3[2] << 8 | l3[3], kept[i] < 60 ? 300 : kept[i]);
+		rig_end(&r);
+		rig_fini(&r);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -423,6 +473,7 @@ int main(void)
 		cmocka_unit_test(a_full_table_lets_the_oldest_go),
 		cmocka_unit_test(without_buffers_the_oldest_is_not_rebuilt_and_yet_credited),
 		cmocka_unit_test(as_many_fragments_as_are_kept_apart_make_a_datagram),
+		cmocka_unit_test(a_header_that_is_not_kept_to_its_end_is_left_alone),
 	};
 
 	return cmocka_run_group_tests_name("datagram_odd", tests, NULL, NULL);
