@@ -74,6 +74,7 @@ static enum dp_step step_ip(struct dp_walk *w, bool is_ipv6)
 	}
 	w->ip = ip;
 	w->n_ip++;
+	w->n_vlans_ip = w->n_vlans;
 	w->encaps |= w->pending;
 	w->pending = 0;
 	return DP_STEP_L4;
@@ -150,8 +151,10 @@ static enum dp_outcome go_on(struct dp_walk *w, enum dp_step step)
 				       : dp_give_up(w, DP_OUTCOME_TOO_DEEP);
 		break;
 	}
-	if (w->n_ip > 0)
+	if (w->n_ip > 0) {
+		w->n_vlans = w->n_vlans_ip; // what was not opened has no tags
 		return DP_OUTCOME_ACCOUNTED;
+	}
 	return w->refused == DP_REFUSED_NONE ? w->outcome : outcome_of(w->reason);
 }
 

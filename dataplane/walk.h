@@ -68,9 +68,11 @@ struct dp_walk {
 	struct dp_ip ip; // innermost, valid when n_ip > 0
 	uint32_t encaps; // set of enum dp_encap around ip
 	uint32_t pending; // set, opened behind ip: they count once there is an IP packet inside
-	uint16_t vlans[DP_WALK_VLANS_MAX]; // VLAN ids, outermost first
+	// VLAN ids, outermost first; where there is an IP packet those around the innermost one.
+	uint16_t vlans[DP_WALK_VLANS_MAX];
 	uint16_t ethertype; // of what stands at the cursor, between steps
 	uint8_t n_vlans;
+	uint8_t n_vlans_ip; // of them around ip; between steps more may have been met
 	uint8_t n_ip;
 	uint8_t n_steps;
 	uint8_t encap; // enum dp_encap opened last, valid while pending != 0

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "tests/unit/frame.h"
+#include "tests/unit/frame_tunnel.h"
 
 #include <netinet/in.h>
 
@@ -80,6 +80,29 @@ static void a_vlan_is_ignored_with_whatever_it_holds(void **)
 	assert_true(dp_ignore_matches(&ignore, &w));
 }
 
+/* Whoever writes a tunnel's header in front of a tag must not take his packet out of the count. */
+static void a_tag_in_what_is_not_opened_is_none_of_the_frames(void **)
+{
+	for (uint16_t id = 7; id <= 9; id++) {
+		struct dp_ignore ignore = {0};
+		struct dp_walk w;
+		struct frame f;
+
+		frame_put(frame_new(&f), "no packet", 9);
+		frame_tag(&f, 0x0800, 8);
+		frame_ethernet(&f, 0x8100);
+		frame_vxlan(&f, 1);
+		frame_udp(&f, 50000, 4789);
+		frame_ipv4(&f, IPPROTO_UDP, "10.0.0.7", "203.0.113.9");
+		frame_tag(&f, 0x0800, 7);
+		frame_ethernet(&f, 0x8100);
+		w = walk(&f);
+		assert_int_equal(w.n_ip, 1);
+		dp_ignore_vlan(&ignore, id);
+		assert_int_equal(dp_ignore_has_vlan(&ignore, &w), id == 7);
+	}
+}
+
 static void either_address_of_the_innermost_packet_counts(void **)
 {
 	static const struct {
@@ -118,6 +141,7 @@ int main(void)
 		cmocka_unit_test(nothing_is_ignored_unless_listed),
 		cmocka_unit_test(a_frame_with_a_listed_vlan_is_ignored),
 		cmocka_unit_test(a_vlan_is_ignored_with_whatever_it_holds),
+		cmocka_unit_test(a_tag_in_what_is_not_opened_is_none_of_the_frames),
 		cmocka_unit_test(either_address_of_the_innermost_packet_counts),
 	};
 
