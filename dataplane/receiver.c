@@ -245,14 +245,26 @@ static void enter_tick(struct dp_receiver *r, uint64_t time_ns, const struct dp_
 	expire(r, time_ns, end);
 }
 
+static bool is_ignored_vlan(const struct dp_receiver *r, const struct dp_walk *w)
+{
+	return r->cfg.ignore != NULL && dp_ignore_has_vlan(r->cfg.ignore, w);
+}
+
 static void take_fragment(struct dp_receiver *r, struct rte_mbuf *m, struct dp_walk *w,
 	const struct dp_receiver_end *end)
 {
 	struct dp_pkt *p = rte_mbuf_to_priv(m);
 	struct dp_datagram_whole whole;
+	enum dp_datagram what;
 
 	expire(r, p->time_ns, end);
-	switch (dp_datagrams_open(r->datagrams, w, p, &whole)) {
+	what = dp_datagrams_open(r->datagrams, w, p, &whole);
+	// It may have tags inside of which no fragment told.
+	if (what == DP_DATAGRAM_WHOLE && is_ignored_vlan(r, w)) {
+		drop(r, m, DP_OUTCOME_IGNORED, p->n_frames);
+		return;
+	}
+	switch (what) {
 	case DP_DATAGRAM_HELD:
 		rte_pktmbuf_free(m);
 		break;
@@ -281,7 +293,7 @@ static void take_frame(struct dp_receiver *r, struct rte_mbuf *m, const struct d
 
 	dp_count(&r->counters.frames, 1);
 	dp_count(&r->counters.wire_bytes, p->wire_bytes);
-	if (r->cfg.ignore != NULL && dp_ignore_has_vlan(r->cfg.ignore, &w)) {
+	if (is_ignored_vlan(r, &w)) {
 		drop(r, m, DP_OUTCOME_IGNORED, 1);
 		return;
 	}

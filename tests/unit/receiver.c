@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "tests/unit/frame.h"
+#include "tests/unit/frame_tunnel.h"
 #include "tests/unit/receiver_rig.h"
 
 #include <netinet/in.h>
@@ -320,6 +320,35 @@ static void fragments_are_ignored_by_what_they_belong_to(void **)
 	assert_int_equal(n_packets, 3);
 }
 
+/* Tags inside of a tunnel are the frame's as well, in one piece or in several. */
+static void a_tag_inside_of_a_rebuilt_datagram_is_asked_about(void **)
+{
+	static const uint32_t steps[] = {2000, 504};
+
+	for (uint16_t vlan = 8; vlan <= 9; vlan++) {
+		for (size_t i = 0; i < sizeof(steps) / sizeof(*steps); i++) {
+			struct rig *rig = rig_new(
+				(struct dp_receiver_config){.waits = true}, 1, RIG_QUEUE_LEN, 32);
+			const struct dp_receiver_counters *c = &rig->r.counters;
+			struct frame f;
+
+			put_udp(&f, 7, 900);
+			frame_tag(&f, 0x0800, 9);
+			frame_ethernet(&f, 0x8100);
+			frame_vxlan(&f, 5);
+			frame_udp(&f, 50000, 4789);
+			frame_ipv4(&f, IPPROTO_UDP, "192.0.2.1", "198.51.100.1");
+			put_frames(rig, &f, steps[i], 1, 7, 1000);
+			dp_ignore_vlan(&rig->ignore, vlan);
+			rig_run(rig);
+			assert_int_equal(dp_counter_get(&c->outcomes[DP_OUTCOME_IGNORED]),
+				vlan == 9 ? i + 1 : 0);
+			assert_int_equal(dp_counter_get(&c->packets), vlan != 9);
+			rig_free(rig);
+		}
+	}
+}
+
 /* --- room ------------------------------------------------------------------------------------ */
 
 /* Datagrams that do not fit their last frame's mbuf. */
@@ -404,6 +433,7 @@ int main(void)
 		cmocka_unit_test(a_full_queue_counts_all_frames_of_a_packet),
 		cmocka_unit_test(what_waited_is_credited_with_the_first_packet_of_a_tick),
 		cmocka_unit_test(fragments_are_ignored_by_what_they_belong_to),
+		cmocka_unit_test(a_tag_inside_of_a_rebuilt_datagram_is_asked_about),
 		cmocka_unit_test(without_room_a_datagram_is_credited_and_not_classified),
 		cmocka_unit_test(a_replay_waits_for_room),
 	};
