@@ -130,6 +130,9 @@ static bool is_copy(struct dp_worker *w, struct rte_mbuf *m)
 	if (!dp_duplicates_seen(
 		    w->duplicates, p, rte_pktmbuf_mtod_offset(m, const uint8_t *, p->l3_off)))
 		return false;
+	// Fragments that waited for this one: whether they came by another port nobody knows.
+	if ((p->flags & DP_PKT_FRAGMENT) != 0 && p->n_packets > 1)
+		return false;
 	w->copies.n_seen++;
 	if (is_watch)
 		return false;

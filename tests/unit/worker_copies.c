@@ -189,6 +189,33 @@ static void fragments_that_waited_have_no_bytes_and_are_no_copies(void **)
 	rig_free(r);
 }
 
+/* A fragment that brings others which waited: that it came by another port says nothing of them. One
+ * that makes a datagram whole does: the other port has had all of it. */
+static void fragments_behind_a_copy_are_not_lost_with_it(void **)
+{
+	for (int is_fragment = 0; is_fragment < 2; is_fragment++) {
+		struct rig *r = rig_with(DP_DUPLICATES_DROP, 2, 1);
+		struct rig_packet p = {.ms = 1000,
+			.client = 1,
+			.server_port = RIG_NEVER,
+			.l4_proto = IPPROTO_UDP,
+			.is_fragment = is_fragment != 0,
+			.ip_bytes = 100};
+
+		rig_send(r, 0, p);
+		p.n_packets = p.n_frames = 3;
+		rig_send(r, 1, p);
+		p.n_packets = p.n_frames = 1;
+		rig_send(r, 0, p); // still known
+		rig_finish(r);
+		assert_int_equal(outcome(r, DP_OUTCOME_ACCOUNTED), is_fragment ? 4 : 1);
+		assert_int_equal(outcome(r, DP_OUTCOME_DUPLICATE), is_fragment ? 1 : 4);
+		assert_int_equal(dp_counter_get(&dp_worker_counters(r->worker)->copies_seen),
+			is_fragment ? 1 : 2);
+		rig_free(r);
+	}
+}
+
 static void watching_looks_at_the_same_few_endpoints_always_and_drops_nothing(void **)
 {
 	struct rig *r = rig_with(DP_DUPLICATES_WATCH, 1, 32);
@@ -239,6 +266,7 @@ int main(void)
 		cmocka_unit_test(a_packet_that_comes_again_behind_the_window_is_counted_again),
 		cmocka_unit_test(a_copy_on_another_port_is_known),
 		cmocka_unit_test(fragments_that_waited_have_no_bytes_and_are_no_copies),
+		cmocka_unit_test(fragments_behind_a_copy_are_not_lost_with_it),
 		cmocka_unit_test(watching_looks_at_the_same_few_endpoints_always_and_drops_nothing),
 		cmocka_unit_test(more_packets_than_are_remembered_are_counted),
 	};
