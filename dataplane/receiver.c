@@ -151,10 +151,11 @@ static struct rte_mbuf *get_mbuf(
 	struct dp_receiver *r, struct rte_mempool *pool, const struct dp_receiver_end *end)
 {
 	struct rte_mbuf *m = rte_pktmbuf_alloc(pool);
+	struct dp_idle idle = {0};
 
 	while (m == NULL && r->cfg.waits && !is_aborted(end)) {
 		flush_all(r, end);
-		(void)sched_yield();
+		dp_idle_wait(&idle, r->cfg.yields);
 		m = rte_pktmbuf_alloc(pool);
 	}
 	return m;
