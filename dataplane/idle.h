@@ -15,7 +15,8 @@
 
 enum {
 	DP_IDLE_YIELDS = 64, // before the first sleep: the answer is often on its way; start value
-	DP_IDLE_SLEEP_NS = 50000, // a queue of 4096 takes 40 Mpps so long
+	DP_IDLE_SLEEP_NS =
+		50000, // with the kernel's slack twice that: a queue of 4096 takes 40 Mpps so long
 };
 
 struct dp_idle {

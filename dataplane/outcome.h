@@ -12,7 +12,7 @@
 	X(UNSUPPORTED, "unsupported", "an encapsulation that is not opened") \
 	X(TRUNCATED, "truncated", "the captured bytes end inside the link or IP header") \
 	X(MALFORMED, "malformed", "the link or IP header contradicts itself") \
-	X(TOO_DEEP, "too_deep", "more tags than any operator stacks") \
+	X(TOO_DEEP, "too_deep", "more tags, labels or headers than any operator stacks") \
 	X(QUEUE_FULL, "queue_full", "the worker's input queue was full") \
 	X(NO_ROOM, "no_room", "the usage table was full") \
 	X(IGNORED, "ignored", "excluded by ports[].ignore") \

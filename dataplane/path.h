@@ -60,7 +60,7 @@ struct dp_port_stats {
 	uint64_t frames, wire_bytes; // handed to us
 	uint64_t outcomes[DP_OUTCOME_COUNT]; // decided on the port: not those of workers
 	uint64_t handed_on; // frames for workers; frames = handed_on + held + sum of outcomes
-	uint64_t packets, up_packets, ip_bytes; // innermost, handed on
+	uint64_t packets, up_packets, ip_bytes; // innermost, handed on or lost by a full queue
 	struct dp_datagram_stats datagrams;
 	uint64_t position, size; // of a file
 };

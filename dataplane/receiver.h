@@ -25,8 +25,9 @@ struct dp_receiver_counters {
 	dp_counter outcomes
 		[DP_OUTCOME_COUNT]; // all but ACCOUNTED and NO_ROOM, which are the workers'; DUPLICATE is both's
 	dp_counter handed_on; // frames, of packets that a queue took
-	dp_counter ip_bytes; // innermost, of packets handed on
-	dp_counter packets; // innermost, handed on
+	// Innermost, for workers; those that a full queue lost are in here too.
+	dp_counter ip_bytes;
+	dp_counter packets;
 	dp_counter up_packets; // of them sent by endpoints
 	dp_counter crowded; // frames and datagrams for whose bytes no wide mbuf was free
 	struct dp_encap_counters encaps;
