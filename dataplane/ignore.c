@@ -33,9 +33,3 @@ bool dp_ignore_has_addr(
 	}
 	return false;
 }
-
-bool dp_ignore_matches(const struct dp_ignore *ignore, const struct dp_walk *w)
-{
-	return dp_ignore_has_vlan(ignore, w) ||
-		(w->n_ip > 0 && dp_ignore_has_addr(ignore, &w->ip.src, &w->ip.dst));
-}

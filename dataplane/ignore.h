@@ -22,10 +22,7 @@ void dp_ignore_vlan(struct dp_ignore *ignore, uint16_t vlan_id);
  * an IP packet. Pure. */
 bool dp_ignore_has_vlan(const struct dp_ignore *ignore, const struct dp_walk *w);
 
-/* Whether one of the addresses lies in a listed prefix. Pure. */
+/* Whether one of the addresses lies in a listed prefix. (Those of a fragment that waits are asked about
+ * once it is known whom it is credited to.) Pure. */
 bool dp_ignore_has_addr(
 	const struct dp_ignore *ignore, const struct dp_addr *src, const struct dp_addr *dst);
-
-/* Either of them, by the addresses of the frame's innermost packet. (That of a fragment may carry a
- * tunnel: then its addresses are asked about once it is known whom it is credited to.) Pure. */
-bool dp_ignore_matches(const struct dp_ignore *ignore, const struct dp_walk *w);

@@ -37,12 +37,19 @@ static void put_net(struct dp_ignore *ignore, const char *prefix)
 	assert_int_equal(dp_prefix_parse(prefix, &ignore->nets[ignore->n_nets++]), 0);
 }
 
+/* By the frame's tags, or by the addresses of its innermost packet. */
+static bool is_ignored(const struct dp_ignore *ignore, const struct dp_walk *w)
+{
+	return dp_ignore_has_vlan(ignore, w) ||
+		(w->n_ip > 0 && dp_ignore_has_addr(ignore, &w->ip.src, &w->ip.dst));
+}
+
 static void nothing_is_ignored_unless_listed(void **)
 {
 	static const struct dp_ignore nothing;
 	const struct dp_walk w = tagged(0, 4095);
 
-	assert_false(dp_ignore_matches(&nothing, &w));
+	assert_false(is_ignored(&nothing, &w));
 }
 
 static void a_frame_with_a_listed_vlan_is_ignored(void **)
@@ -57,8 +64,8 @@ static void a_frame_with_a_listed_vlan_is_ignored(void **)
 			const struct dp_walk outer = tagged(100, (uint16_t)id);
 			const struct dp_walk inner = tagged((uint16_t)id, 100);
 
-			assert_int_equal(dp_ignore_matches(&ignore, &outer), id == ids[i]);
-			assert_int_equal(dp_ignore_matches(&ignore, &inner), id == ids[i]);
+			assert_int_equal(is_ignored(&ignore, &outer), id == ids[i]);
+			assert_int_equal(is_ignored(&ignore, &inner), id == ids[i]);
 		}
 	}
 }
@@ -75,9 +82,9 @@ static void a_vlan_is_ignored_with_whatever_it_holds(void **)
 	w = walk(&f);
 	assert_int_equal(w.n_ip, 0);
 	dp_ignore_vlan(&ignore, 8);
-	assert_false(dp_ignore_matches(&ignore, &w));
+	assert_false(is_ignored(&ignore, &w));
 	dp_ignore_vlan(&ignore, 7);
-	assert_true(dp_ignore_matches(&ignore, &w));
+	assert_true(is_ignored(&ignore, &w));
 }
 
 /* Whoever writes a tunnel's header in front of a tag must not take his packet out of the count. */
@@ -131,7 +138,7 @@ static void either_address_of_the_innermost_packet_counts(void **)
 
 		put_net(&ignore, "198.51.100.0/24");
 		put_net(&ignore, nets[i].prefix);
-		assert_int_equal(dp_ignore_matches(&ignore, &w), nets[i].is_ignored);
+		assert_int_equal(is_ignored(&ignore, &w), nets[i].is_ignored);
 	}
 }
 
