@@ -56,11 +56,12 @@ static uint64_t frames_of(struct rte_mbuf *const *mbufs, uint16_t n)
 /* Hand the collected packets to worker i. Live, what does not fit is lost and counted. */
 static void flush(struct dp_receiver *r, uint16_t i, const struct dp_receiver_end *end)
 {
-	const uint64_t n_frames = frames_of(r->out[i].mbufs, r->out[i].n); // while they are ours
 	struct dp_idle idle = {0};
 	uint64_t n_lost = 0;
 	uint16_t sent = 0;
 
+	if (r->out[i].n == 0)
+		return;
 	while (sent < r->out[i].n) {
 		sent += (uint16_t)rte_ring_sp_enqueue_burst(r->queues[i],
 			(void *const *)r->out[i].mbufs + sent, r->out[i].n - sent, NULL);
@@ -73,7 +74,8 @@ static void flush(struct dp_receiver *r, uint16_t i, const struct dp_receiver_en
 		dp_count(&r->counters.outcomes[DP_OUTCOME_QUEUE_FULL], n_lost);
 		rte_pktmbuf_free_bulk(r->out[i].mbufs + sent, r->out[i].n - sent);
 	}
-	dp_count(&r->counters.handed_on, n_frames - n_lost);
+	dp_count(&r->counters.handed_on, r->out[i].n_frames - n_lost);
+	r->out[i].n_frames = 0;
 	r->out[i].n = 0;
 }
 
@@ -114,6 +116,8 @@ static void drop(
 
 static void count_opened(struct dp_receiver *r, uint32_t encaps, uint32_t n_packets)
 {
+	if (n_packets == 0)
+		return;
 	for (; encaps != 0; encaps &= encaps - 1)
 		dp_count(&r->counters.encaps.opened[__builtin_ctz(encaps)], n_packets);
 }
@@ -139,6 +143,7 @@ static void hand_on(struct dp_receiver *r, struct rte_mbuf *m, const struct dp_w
 
 	const uint16_t i = (uint16_t)((uint64_t)p->hash * r->n_workers >> 32);
 
+	r->out[i].n_frames += p->n_frames;
 	r->out[i].mbufs[r->out[i].n++] = m;
 	if (r->out[i].n == DP_BURST)
 		flush(r, i, end);

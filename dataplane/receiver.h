@@ -51,6 +51,7 @@ struct dp_receiver {
 	uint16_t n_workers;
 	struct {
 		struct rte_mbuf *mbufs[DP_BURST];
+		uint64_t n_frames; // of these packets
 		uint16_t n;
 	} out[DP_WORKERS_MAX];
 	uint64_t tick; // open, once has_tick
