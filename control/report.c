@@ -155,13 +155,13 @@ static void print_mirror(const json_t *report, FILE *out)
 	static const struct {
 		const char *object, *key, *unit;
 	} rows[] = {
-		{"fragments", "seen", "frames"},
+		{"fragments", "seen", "fragments"},
 		{"fragments", "rebuilt", "datagrams"},
 		{"fragments", "overlapped", "datagrams"},
 		{"fragments", "expired", "datagrams"},
 		{"fragments", "evicted", "datagrams"},
 		{"fragments", "crowded", "datagrams"},
-		{"fragments", "repeated", "frames"},
+		{"fragments", "repeated", "fragments"},
 		{"copies", "seen", "packets"},
 		{"one_way", "up", "TCP flows"},
 		{"one_way", "down", "TCP flows"},

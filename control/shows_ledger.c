@@ -108,14 +108,14 @@ static void add_fragments(json_t *array, const struct dp_datagram_stats *s)
 {
 	const struct rows rows = {array, "fragments"};
 
-	add_n(&rows, "seen", s->fragments, "frames", "fragments of IP datagrams");
+	add_n(&rows, "seen", s->fragments, "fragments", "parts of IP datagrams");
 	add_n(&rows, "rebuilt", s->rebuilt, "datagrams", "became whole");
 	add_n(&rows, "overlapped", s->overlapped, "datagrams", "given up: fragments overlap");
 	add_n(&rows, "expired", s->expired, "datagrams", "did not become whole in time");
 	add_n(&rows, "evicted", s->evicted, "datagrams", "gave their place to newer ones");
 	add_n(&rows, "crowded", s->crowded, "datagrams",
 		"not rebuilt: too many, or in too many parts");
-	add_n(&rows, "repeated", s->repeated, "frames", "fragments that came once more");
+	add_n(&rows, "repeated", s->repeated, "fragments", "of them those that came once more");
 }
 
 static void add_copies(json_t *array, const struct dp_path_stats *s)

@@ -36,6 +36,12 @@ equal "the ledger adds up in one line" \
 	"$(show ledger total --json | fields what count meaning | grep ^balance)" \
 	"balance 0 it adds up: received = outcomes + held + in_flight"
 equal "a part of it can be asked for" "$(show ledger fragments --json | fields part | sort -u)" fragments
+equal "fragments are no frames: one has two of them where a tunnel's packets and those inside are in pieces" \
+	"$(show ledger fragments --json | fields what unit | grep -E '^(seen|repeated) ')" \
+	"$(printf 'seen fragments\nrepeated fragments')"
+equal "a report says it too" "$("$WIRECUE" replay --no-redis "$pcaps/fragments/nested.pcap" |
+	awk '$1 == "capture" { print $2, $3 } $1 $2 == "fragmentsseen" { print $3, $4 }')" \
+	"$(printf '44 frames,\n48 fragments')"
 equal "or one port's" "$(show ledger port:port1 --json | fields part what count | grep received)" \
 	"port:port1 received $n_sent"
 equal "each worker's share of it" "$(show ledger worker --json | fields part what | grep accounted)" \
