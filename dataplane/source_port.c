@@ -229,9 +229,11 @@ static int refuse_unknown(const char *device, const char *name, struct dp_err *r
 	dp_eal_refusal(name, words, sizeof(words));
 	return dp_fail(reterr, ENODEV, "cannot open port '%s': %s", device,
 		words[0] != '\0' ? words
-			: is_pci ? "there is no such PCI device, or none that is bound to a driver "
-				   "of DPDK's such as vfio-pci"
-				 : "its driver refused it and gave no reason");
+			: is_pci
+			? "there is no such PCI device, or none that is bound to a driver "
+			  "of DPDK's such as vfio-pci"
+			: "its driver refused it and gave no reason; are its arguments right, such as "
+			  "iface=eth1?");
 }
 
 static int open_named(const char *device, uint16_t mtu, struct rte_mempool *pool,

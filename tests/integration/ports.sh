@@ -148,6 +148,10 @@ stop
 write_config net_af_packet,iface=nowhere 0000:ff:1f.7 </dev/null
 ends "without any port it does not start" 1 "cannot open port 'net_af_packet0,iface=nowhere': .*No such device" \
 	"$WIRECUE" run -c "$config"
+write_config net_af_packet,ifaces=vb </dev/null
+ends "an argument that the driver refuses without a word is asked after" 1 \
+	"'net_af_packet0,ifaces=vb': its driver refused it .* are its arguments right, such as iface=eth1" \
+	"$WIRECUE" run -c "$config"
 
 write_config "$(tap vb)" </dev/null
 start
