@@ -39,7 +39,7 @@ apps first
 start
 
 # A flow begins every 10 ms or so, before, during and after the change.
-send va "$pcaps/recorded/tls-rival.pcap" --loop=200 &
+send va "$pcaps/recorded/tls-rival.pcap" --loop=600 &
 sender=$!
 wait_for eval '[ "$(app first flows)" -gt 20 ]'
 apps second
@@ -49,13 +49,13 @@ check "a reload with another catalogue and rule is told" says reloaded "rules=1 
 wait_for eval '[ "$(app second flows)" -gt 20 ]'
 first=$(app first flows)
 wait "$sender"
-n_sent=6400
+n_sent=19200
 wait_for has_received
 ok "no frame was lost over it ($n_sent)"
 wait_for ledger_adds_up
 ok "each has one outcome"
-wait_for eval '[ $(($(app first flows) + $(app second flows))) = 200 ]'
-ok "nor a flow: all 200 are credited"
+wait_for eval '[ $(($(app first flows) + $(app second flows))) = 600 ]'
+ok "nor a flow: all 600 are credited"
 equal "none that began later is credited to the old app" "$(app first flows)" "$first"
 equal "the old rule withheld, then the new one" \
 	"$(show triggers --json | fields state name reason | sort | uniq)" \
