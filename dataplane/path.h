@@ -55,7 +55,8 @@ struct dp_encap_stats {
 
 struct dp_port_stats {
 	char name[64]; // the device as configured
-	char down[512]; // why it is down; "" while it is up
+	char down[512]; // why it could not be opened; "" when it was
+	bool is_link_down; // of one that was opened, as its driver tells
 	uint64_t received, lost;
 	uint64_t frames, wire_bytes; // handed to us
 	uint64_t outcomes[DP_OUTCOME_COUNT]; // decided on the port: not those of workers

@@ -124,6 +124,7 @@ static void port_stats(const struct dp_receiver *r, struct dp_port_stats *ret_po
 	struct dp_source_stats source;
 
 	r->source->ops->stats(r->source, &source);
+	ret_port->is_link_down = source.is_link_down;
 	ret_port->received = source.received;
 	ret_port->lost = source.lost;
 	ret_port->position = source.position;

@@ -18,6 +18,7 @@ struct dp_source_stats {
 	uint64_t lost; // frames the source says it had to drop
 	uint64_t position; // bytes read of a file, else 0
 	uint64_t size; // of the file, 0 when unknown
+	bool is_link_down; // now; false where the driver does not tell
 };
 
 enum dp_poll {

@@ -39,12 +39,21 @@ static enum dp_poll port_poll(
 	return DP_POLL_MORE;
 }
 
+/* A driver without the notion, or one that does not answer, is taken to be up: frames tell. */
+static bool is_link_down(uint16_t port_id)
+{
+	struct rte_eth_link link;
+
+	return rte_eth_link_get_nowait(port_id, &link) == 0 &&
+		link.link_status == RTE_ETH_LINK_DOWN;
+}
+
 static void port_stats(const struct dp_source *base, struct dp_source_stats *ret_stats)
 {
 	const struct source_port *s = (const struct source_port *)base;
 	struct rte_eth_stats st;
 
-	*ret_stats = (struct dp_source_stats){0};
+	*ret_stats = (struct dp_source_stats){.is_link_down = is_link_down(s->port_id)};
 	if (rte_eth_stats_get(s->port_id, &st) != 0)
 		return;
 	ret_stats->lost = st.imissed + st.ierrors + st.rx_nombuf;
