@@ -23,6 +23,16 @@ static json_int_t down_packets(const struct dp_port_stats *port)
 	return (json_int_t)(port->packets - MIN(port->packets, port->up_packets));
 }
 
+static const char *port_state(const struct dp_port_stats *port)
+{
+	return port->down[0] != '\0' ? "down" : port->is_link_down ? "link_down" : "up";
+}
+
+static const char *port_cause(const struct dp_port_stats *port)
+{
+	return port->is_link_down ? "its driver says that the link is down" : port->down;
+}
+
 static json_t *ports(const struct ctl_shows *s)
 {
 	const struct ctl_config *config = ctl_pipeline_config_of(s->pipeline);
@@ -34,12 +44,12 @@ static json_t *ports(const struct ctl_shows *s)
 		(void)json_array_append_new(rows,
 			json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:s}", "port",
 				i < config->n_ports ? config->ports[i].name : "?", "device",
-				ports[i].name, "state", ports[i].down[0] == '\0' ? "up" : "down",
-				"frames", (json_int_t)ports[i].frames, "bytes",
+				ports[i].name, "state", port_state(&ports[i]), "frames",
+				(json_int_t)ports[i].frames, "bytes",
 				(json_int_t)ports[i].wire_bytes, "up_packets",
 				(json_int_t)ports[i].up_packets, "down_packets",
 				down_packets(&ports[i]), "lost", (json_int_t)ports[i].lost, "cause",
-				ports[i].down));
+				port_cause(&ports[i])));
 	return rows;
 }
 

@@ -21,7 +21,7 @@ struct sums {
 struct source {
 	char *name; // "port up"
 	struct sums seen; // at the last tick
-	struct span down, loss;
+	struct span down, link, loss;
 	struct sums before; // the loss that is open
 };
 
@@ -103,18 +103,17 @@ static void end(const struct source *source, struct span *span)
 			"seconds", (span->gap.to_ns - span->gap.from_ns + 500000000) / 1000000000));
 }
 
-static void say_down(struct ctl_source_watch *w, struct source *source, bool is_down,
-	uint64_t from_ns, uint64_t to_ns)
+/* span: of source, for that cause. */
+static void say_down(struct ctl_source_watch *w, const struct source *source, struct span *span,
+	const char *cause, bool is_down, uint64_t from_ns, uint64_t to_ns)
 {
-	struct span *span = &source->down;
-
-	(void)g_snprintf(span->gap.cause, sizeof(span->gap.cause), "%s down", source->name);
+	(void)g_snprintf(span->gap.cause, sizeof(span->gap.cause), "%s %s", source->name, cause);
 	if (!is_down)
 		end(source, span);
 	else if (span->is_open)
 		extend(w, span, to_ns);
 	else
-		begin(w, source, span, "down", from_ns, to_ns);
+		begin(w, source, span, cause, from_ns, to_ns);
 }
 
 static void say_lost(struct ctl_source_watch *w, struct source *source, struct sums now,
@@ -161,15 +160,17 @@ double ctl_source_watch_tick(struct ctl_source_watch *w, uint64_t from_ns, uint6
 
 	for (size_t i = 0; i < w->n_ports; i++) {
 		const struct dp_port_stats *port = &ports[i];
+		struct source *source = &w->sources[i];
 		const struct sums now = {port->frames + port->lost,
 			port->lost + port->outcomes[DP_OUTCOME_QUEUE_FULL]};
 		const bool is_down = port->down[0] != '\0';
 
-		n_down += is_down;
+		n_down += is_down || port->is_link_down;
 		if (w->has_ended)
 			continue;
-		say_down(w, &w->sources[i], is_down, from_ns, to_ns);
-		say_lost(w, &w->sources[i], now, from_ns, to_ns);
+		say_down(w, source, &source->down, "down", is_down, from_ns, to_ns);
+		say_down(w, source, &source->link, "link down", port->is_link_down, from_ns, to_ns);
+		say_lost(w, source, now, from_ns, to_ns);
 	}
 	if (!w->has_ended)
 		say_lost(w, &w->sources[w->n_ports],
@@ -178,14 +179,22 @@ double ctl_source_watch_tick(struct ctl_source_watch *w, uint64_t from_ns, uint6
 	return share_lost(w, path, n_down);
 }
 
+/* What is down stays so until then. */
+static void last_until(
+	struct ctl_source_watch *w, const struct source *source, struct span *span, uint64_t now_ns)
+{
+	if (span->is_open && now_ns > span->gap.to_ns)
+		extend(w, span, now_ns);
+	end(source, span);
+}
+
 void ctl_source_watch_end(struct ctl_source_watch *w, uint64_t now_ns)
 {
 	for (size_t i = 0; i <= w->n_ports; i++) {
 		struct source *source = &w->sources[i];
 
-		if (source->down.is_open && now_ns > source->down.gap.to_ns)
-			extend(w, &source->down, now_ns);
-		end(source, &source->down);
+		last_until(w, source, &source->down, now_ns);
+		last_until(w, source, &source->link, now_ns);
 		end(source, &source->loss);
 	}
 	w->has_ended = true;

@@ -3,7 +3,7 @@
 
 /* What sources did not deliver: the share of each tick for coverage, and gaps of each of them.
  *
- * A port that is down, and one that loses frames (before us, or because its worker's queue was full),
+ * A port that is down or whose link is, and one that loses frames (before us, or because its worker's queue was full),
  * is a gap of that port from the tick in which it begins to the last one of it; so is a usage table
  * without room. Losses with less than CTL_LOSS_QUIET_NS between them are one gap. What begins and ends
  * is logged. Live only; control thread only. */
@@ -26,7 +26,7 @@ void ctl_source_watch_free(struct ctl_source_watch *w); // NULL is fine
  * ports    as many as the configuration has, in its order
  *
  * Returns the share of what there was that no flow has seen, 0..1: frames lost of those that came or
- * were lost; and of a port that is down nothing came, so that it is taken to have as much as the
+ * were lost; and of a port that is down or whose link is nothing came, so that it is taken to have as much as the
  * others have on average. */
 double ctl_source_watch_tick(struct ctl_source_watch *w, uint64_t from_ns, uint64_t to_ns,
 	const struct dp_path_stats *path, const struct dp_port_stats *ports);

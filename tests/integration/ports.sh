@@ -61,6 +61,24 @@ write_config net_tap,iface=dtap0 </dev/null
 start
 live net_tap dtap0 "$pcaps/qinq.pcap"
 
+# A link that goes away under the running daemon.
+start
+equal "a link that is up is no gap" "$(show ports --json | fields state cause) $(show gaps --json)" 'up  '
+ip link set dtap0 down
+wait_for says source_gap 'source="port port1" cause="link down"'
+ok "a link that goes down is a gap, which is logged"
+equal "show says which" "$(show ports --json | fields state cause)" \
+	'link_down its driver says that the link is down'
+equal "and lists the gap" "$(show gaps --json | fields cause)" 'port port1 link down'
+ip link set dtap0 up
+wait_for says source_gap_over 'cause="port port1 link down"'
+equal "until it is up again" "$(show ports --json | fields state)" up
+n_sent=0
+send dtap0 "$dir/as-sent.pcap"
+wait_for has_received
+ok "and then it delivers as before"
+stop
+
 # Few frames wait in libpcap's ring: what it drops is told, and nothing else is missing.
 write_config net_pcap,rx_iface_in=vb </dev/null
 start

@@ -189,6 +189,36 @@ static void a_port_that_is_down_is_a_gap_as_long_as_it_is(void **state)
 		1);
 }
 
+static void a_link_that_is_down_is_a_gap_as_long_as_it_is(void **state)
+{
+	struct rig *rig = *state;
+
+	quiet(rig, 2);
+	rig->stats[1].is_link_down = true;
+	for (int i = 0; i < 3; i++) {
+		traffic(rig, 0, 80, 20);
+		assert_share(tick(rig), 1 - 0.8 * 0.5); // as of a port that is down
+	}
+	rig->stats[1].is_link_down = false;
+	quiet(rig, 2);
+	assert_int_equal(ctl_gaps_count(rig->gaps), 2);
+	assert_gap(rig, 0, BEGIN + 2, BEGIN + 5, "port up lost 60 of 300 frames");
+	assert_gap(rig, 1, BEGIN + 2, BEGIN + 5, "port down link down");
+	assert_int_equal(
+		n_said(rig, "source_gap source=\"port down\" cause=\"link down\" since="), 1);
+	assert_int_equal(n_said(rig,
+				 "source_gap_over source=\"port down\" cause=\"port down "
+				 "link down\" seconds=3"),
+		1);
+	rig->stats[1].is_link_down = true; // another one
+	traffic(rig, 0, 100, 0);
+	assert_share(tick(rig), 0.5);
+	assert_gap(rig, 2, BEGIN + 7, BEGIN + 8, "port down link down");
+	ctl_source_watch_end(rig->watch, rig->now * SECOND + SECOND / 2);
+	assert_int_equal(ctl_gaps_at(rig->gaps, 2)->to_ns, rig->now * SECOND + SECOND / 2);
+	assert_int_equal(n_said(rig, "cause=\"port down link down\" seconds="), 2);
+}
+
 static void a_driver_that_does_not_answer_for_a_tick_has_lost_nothing(void **state)
 {
 	struct rig *rig = *state;
@@ -257,6 +287,7 @@ int main(void)
 		TEST(losses_near_each_other_are_one_gap_of_their_port),
 		TEST(what_we_drop_before_a_flow_sees_it_is_lost_too),
 		TEST(a_port_that_is_down_is_a_gap_as_long_as_it_is),
+		TEST(a_link_that_is_down_is_a_gap_as_long_as_it_is),
 		TEST(a_driver_that_does_not_answer_for_a_tick_has_lost_nothing),
 		TEST(a_stop_ends_what_is_open_and_nothing_begins_behind_it),
 		TEST(a_gap_that_lasts_outlives_those_that_push_it_out),
