@@ -248,11 +248,23 @@ static uint64_t number(const char *text)
 	return n;
 }
 
+_Noreturn static void usage(FILE *out, int status)
+{
+	fputs("usage: mutants [--seed S] [--count N] [--first I] [--keep DIR] CAPTURE|FOLDER...\n"
+	      "\n"
+	      "  --seed S    of the damage, 0 by default\n"
+	      "  --count N   mutants, 300 by default\n"
+	      "  --first I   number of the first, 0 by default; what one is depends on seed and number only\n"
+	      "  --keep DIR  where a capture that fails is written; here by default\n",
+		out);
+	exit(status);
+}
+
 static void parse(int argc, char **argv)
 {
 	static const struct option known[] = {{"seed", required_argument, NULL, 's'},
 		{"count", required_argument, NULL, 'n'}, {"first", required_argument, NULL, 'i'},
-		{"keep", required_argument, NULL, 'k'}, {0}};
+		{"keep", required_argument, NULL, 'k'}, {"help", no_argument, NULL, 'h'}, {0}};
 	int c;
 
 	while ((c = getopt_long(argc, argv, "", known, NULL)) != -1) {
@@ -265,16 +277,12 @@ static void parse(int argc, char **argv)
 		else if (c == 'k')
 			options.keep = optarg;
 		else
-			exit(2);
+			usage(c == 'h' ? stdout : stderr, c == 'h' ? 0 : 2);
 	}
 	options.paths = argv + optind;
 	options.n_paths = argc - optind;
-	if (options.n_paths == 0) {
-		fputs("usage: mutants [--seed S] [--count N] [--first I] [--keep DIR] "
-		      "CAPTURE|FOLDER...\n",
-			stderr);
-		exit(2);
-	}
+	if (options.n_paths == 0)
+		usage(stderr, 2);
 }
 
 int main(int argc, char **argv)
