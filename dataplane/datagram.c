@@ -3,8 +3,6 @@
 
 #include "dataplane/datagram_state.h"
 
-#include <netinet/in.h>
-
 /* Fragments that may wait in one datagram. Repetitions that are not dropped wait like any other, so
  * without a bound their sums would have none either. Start value. */
 enum { WAITING_MAX = 4 * DP_DATAGRAM_FRAGMENTS_MAX };
@@ -63,20 +61,11 @@ static struct dp_datagram_key key_of(const struct dp_walk *w)
 	};
 }
 
-/* Extension headers behind the Fragment header hide the ports until the datagram is whole. */
+/* Extension headers behind the Fragment header hide the ports until the datagram is whole. In IPv4 the
+ * same numbers are protocols without ports. */
 static bool hides_l4(const struct dp_walk *w)
 {
-	switch (w->ip.proto) {
-	case IPPROTO_HOPOPTS:
-	case IPPROTO_ROUTING:
-	case IPPROTO_FRAGMENT:
-	case IPPROTO_AH:
-	case IPPROTO_DSTOPTS:
-	case IPPROTO_MH:
-		return true;
-	default:
-		return false;
-	}
+	return dp_is_ipv6_ext(w->ip.proto);
 }
 
 /* The entry of the fragment's datagram. What comes behind a datagram that became whole is a

@@ -106,5 +106,9 @@ bool dp_walk_is_tunnel(const struct dp_walk *w);
 enum dp_outcome dp_walk_rebuilt(const struct dp_walk *first, const uint8_t *packet,
 	uint32_t cap_len, uint32_t wire_len, struct dp_walk *ret_walk);
 
+/* Whether an IPv6 Next Header names an extension header behind which others follow (RFC 8200 4.1,
+ * RFC 6275, RFC 7401, RFC 5533). */
+bool dp_is_ipv6_ext(uint8_t next);
+
 /* Count what the walk opened and what it did not. Owning thread. */
 void dp_walk_count(const struct dp_walk *w, struct dp_encap_counters *counters);

@@ -62,7 +62,7 @@ enum dp_outcome dp_step_ipv4(struct dp_walk *w, struct dp_ip *ip)
 	return enter(w, ip);
 }
 
-static bool is_ipv6_ext(uint8_t next)
+bool dp_is_ipv6_ext(uint8_t next)
 {
 	switch (next) {
 	case IPPROTO_HOPOPTS:
@@ -104,7 +104,7 @@ static void ipv6_ext(const struct dp_walk *w, struct dp_ip *ip)
 	const uint32_t end = ip_end < w->end ? ip_end : w->end;
 	uint32_t next_off = ip->off + IPV6_NEXT_OFF;
 
-	for (unsigned int n = 0; is_ipv6_ext(ip->proto); n++) {
+	for (unsigned int n = 0; dp_is_ipv6_ext(ip->proto); n++) {
 		if (n == DP_WALK_EXT_HEADERS_MAX || end < ip->l4_off || end - ip->l4_off < 8) {
 			ip->has_l4 = false;
 			return;
