@@ -61,6 +61,7 @@ struct dp_flow {
 	uint16_t tag;
 	uint16_t ndpi_master, ndpi_app;
 	uint8_t evidence;
+	uint8_t effort;
 };
 static_assert(offsetof(struct dp_flow, usage) < 128, "what a packet touches fits two lines");
 

@@ -30,6 +30,8 @@ static void l4_fields(const struct dp_walk *w, struct dp_pkt *pkt)
 	}
 	if (ip->proto == IPPROTO_TCP) {
 		pkt->tcp_seq = dp_be32(p + 4);
+		pkt->tcp_ack = dp_be32(p + 8);
+		pkt->tcp_window = dp_be16(p + 14);
 		pkt->tcp_flags = p[13];
 		header_len = (uint32_t)(p[12] >> 4) * 4; // RFC 9293 3.1, Data Offset
 		if (header_len < 20 || header_len > pkt->payload_bytes)

@@ -39,7 +39,8 @@ struct dp_pkt {
 	uint32_t l3_off; // from the start of the mbuf's data
 	uint32_t l3_len; // captured bytes of the IP packet, link padding cut off
 	uint32_t payload_bytes; // behind the L4 header, by the IP header's count
-	uint32_t tcp_seq;
+	uint32_t tcp_seq, tcp_ack; // of TCP, else 0; tcp_ack means something with DP_TCP_ACK only
+	uint16_t tcp_window; // as in the header, not scaled
 	uint32_t encaps; // set of enum dp_encap around it
 	uint8_t flags; // enum dp_pkt_flag
 };

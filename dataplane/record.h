@@ -14,6 +14,7 @@
 enum dp_record_kind {
 	DP_RECORD_USAGE, // endpoint x app x tag x evidence: what was counted in a tick
 	DP_RECORD_MOVE, // endpoint: bytes reported as undecided before, now of app
+	DP_RECORD_QUALITY, // endpoint: how its TCP connections fare
 	DP_RECORD_NOTE, // one flow: verdict or end
 	DP_RECORD_TICK_END, // the worker has posted everything of ticks <= `tick`
 	DP_RECORD_KIND_COUNT,
@@ -53,6 +54,21 @@ struct dp_usage {
 	uint32_t active_ms; // part of the tick with traffic, in units of 100 ms slots
 };
 
+/* Of the TCP connections of an endpoint in a tick. What is sent: [0] by the endpoint, [1] to it. Round
+ * trips: [0] from here to the endpoint and back, [1] on the network's side. */
+struct dp_quality {
+	uint64_t first_ns; // event time of the first and last packet counted here
+	uint64_t last_ns;
+	uint64_t segments[2]; // with data
+	uint32_t retransmitted[2]; // of them with data that had passed before
+	uint32_t out_of_order[2]; // of them late, sooner than a retransmission could be
+	uint32_t zero_windows[2];
+	uint32_t resets[2];
+	uint32_t handshakes_failed; // refused or never answered
+	uint32_t n_handshake_rtt[2], n_data_rtt[2]; // round trips measured
+	uint64_t handshake_rtt_us[2], data_rtt_us[2]; // their sums
+};
+
 enum dp_note_why {
 	DP_NOTE_VERDICT, // the classifier has decided (or changed its mind); counts so far
 	DP_NOTE_END, // the flow ended: counts are of its whole life
@@ -75,7 +91,8 @@ struct dp_note {
 	uint8_t why; // enum dp_note_why
 	bool is_syn_start; // a new SYN opened this flow
 	bool has_ech;
-	uint8_t pad[4];
+	uint8_t effort; // packets of it that the classifier's library looked at, 255: that or more
+	uint8_t pad[3];
 	char host
 		[DP_HOST_MAX]; // lower case, NUL-terminated, "" when not known; hostile bytes are '?'
 };
@@ -97,6 +114,7 @@ struct dp_record {
 	uint8_t pad[6];
 	union {
 		struct dp_usage usage; // DP_RECORD_USAGE and DP_RECORD_MOVE
+		struct dp_quality quality;
 		struct dp_note note;
 		struct dp_tick_end end;
 	};

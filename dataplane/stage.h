@@ -22,6 +22,7 @@ struct dp_verdict {
 	uint8_t evidence; // enum dp_evidence
 	bool is_final;
 	bool has_ech;
+	uint8_t effort; // packets of the flow that the library looked at so far, 255: that or more
 	bool is_cut; // judged early: the stage had no room to look at more packets of this flow
 	uint64_t risk_bits; // the library's, for printing
 	char host[DP_HOST_MAX];

@@ -29,7 +29,8 @@ static void post_note(
 			.l4_proto = f->tuple.l4_proto,
 			.why = (uint8_t)why,
 			.is_syn_start = (f->flags & DP_FLOW_SYN_START) != 0,
-			.has_ech = (f->flags & DP_FLOW_ECH) != 0},
+			.has_ech = (f->flags & DP_FLOW_ECH) != 0,
+			.effort = f->effort},
 	};
 
 	memcpy(r.note.host, dp_hosts_name(&w->hosts, f->host), DP_HOST_MAX);
@@ -75,6 +76,7 @@ void dp_worker_flow_verdict(struct dp_worker *w, struct dp_flow *f, const struct
 	f->ndpi_master = v->ndpi_master;
 	f->ndpi_app = v->ndpi_app;
 	f->risk_bits = v->risk_bits;
+	f->effort = v->effort;
 	if (v->is_cut)
 		dp_count(&w->counters.verdicts_cut, 1);
 	if (v->has_ech)
