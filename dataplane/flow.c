@@ -1,119 +1,142 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "dataplane/flow.h"
 
-#include "dataplane/hash.h"
+#include "dataplane/flow_wheel.h"
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
-static const uint64_t NS_PER_S = 1000000000;
+enum { LINE = 64, HUGE_PAGE = 2 << 20 };
 
-/* Start values; RFC 5382 and RFC 4787 ask NATs for longer ones, but a flow that comes back is
- * merged again by its 5-tuple. */
-static const uint64_t life_ns[DP_FLOW_LIFE_COUNT] = {
-	[DP_FLOW_TCP] = 300 * NS_PER_S,
-	[DP_FLOW_TCP_CLOSED] = 10 * NS_PER_S,
-	[DP_FLOW_UDP] = 180 * NS_PER_S,
-	[DP_FLOW_OTHER] = 60 * NS_PER_S,
-};
+/* Of a free flow: no IPv4 tuple's, as its lower address is the higher one, and IPV6 is not set. */
+static const uint64_t FREE_ID = 0xffffffff00000000ULL;
 
 int dp_flow_table_init(struct dp_flow_table *t, uint32_t n_flows)
 {
-	uint32_t n_buckets = 16;
+	uint64_t n_buckets = 16;
 
-	while (n_buckets < n_flows)
+	while (n_buckets < (uint64_t)n_flows * 3 / 4)
 		n_buckets *= 2;
-	*t = (struct dp_flow_table){.n_flows = n_flows, .bucket_mask = n_buckets - 1};
-	t->flows = calloc((size_t)n_flows + 1, sizeof(*t->flows));
+	*t = (struct dp_flow_table){.n_flows = n_flows, .bucket_mask = (uint32_t)(n_buckets - 1)};
+	t->flows_block = calloc(1, ((size_t)n_flows + 1) * sizeof(*t->flows) + LINE);
+	t->rest = calloc((size_t)n_flows + 1, sizeof(*t->rest));
 	t->buckets = calloc(n_buckets, sizeof(*t->buckets));
-	if (t->flows == NULL || t->buckets == NULL) {
+	if (t->flows_block == NULL || t->rest == NULL || t->buckets == NULL ||
+		dp_flow_wheels_init(t) < 0) {
 		dp_flow_table_fini(t);
 		return -ENOMEM;
 	}
+	t->flows = (struct dp_flow *)(((uintptr_t)t->flows_block + LINE - 1) / LINE * LINE);
+	t->flows[DP_FLOW_NONE].id = FREE_ID;
 	return 0;
 }
 
 void dp_flow_table_fini(struct dp_flow_table *t)
 {
-	free(t->flows);
+	free(t->flows_block);
+	free(t->rest);
 	free(t->buckets);
+	dp_flow_wheels_fini(t);
 	*t = (struct dp_flow_table){0};
 }
 
-static uint64_t side(const struct dp_addr *a, uint16_t port)
+static void touch(void *p, size_t len)
 {
-	uint64_t w[2];
+	const uintptr_t begin = ((uintptr_t)p + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
+	const uintptr_t end = ((uintptr_t)p + len) / HUGE_PAGE * HUGE_PAGE;
 
-	memcpy(w, a->b, sizeof(w));
-	return dp_hash_mix(dp_hash_mix(w[0], w[1]), port);
+	if (begin < end) // a kernel without them has none to give, and small ones do
+		(void)madvise((void *)begin, end - begin, MADV_HUGEPAGE);
+	memset(p, 0, len);
 }
 
-uint32_t dp_flow_hash(const struct dp_five_tuple *t)
+void dp_flow_table_make_resident(struct dp_flow_table *t)
 {
-	// The sum does not know which side is which.
-	return (uint32_t)dp_hash_mix(
-		side(&t->src, t->sport) + side(&t->dst, t->dport), t->l4_proto);
+	touch(t->flows, ((size_t)t->n_flows + 1) * sizeof(*t->flows));
+	touch(t->rest, ((size_t)t->n_flows + 1) * sizeof(*t->rest));
+	touch(t->buckets, ((size_t)t->bucket_mask + 1) * sizeof(*t->buckets));
+	t->flows[DP_FLOW_NONE].id = FREE_ID;
 }
 
-static bool same(const struct dp_five_tuple *a, const struct dp_five_tuple *b)
+/* The lower half of the second address lies in the id with its halves changed over, so that addresses
+ * alike but for a bit do not cancel out. */
+static uint64_t half_turn(uint64_t x)
 {
-	return a->l4_proto == b->l4_proto && a->sport == b->sport && a->dport == b->dport &&
-		dp_addr_cmp(&a->src, &b->src) == 0 && dp_addr_cmp(&a->dst, &b->dst) == 0;
+	return x << 32 | x >> 32;
 }
 
-static bool reverse(const struct dp_five_tuple *a, const struct dp_five_tuple *b)
+static uint32_t hash_ipv6(const uint64_t addr6[3], uint64_t id, uint64_t ports)
 {
-	return a->l4_proto == b->l4_proto && a->sport == b->dport && a->dport == b->sport &&
-		dp_addr_cmp(&a->src, &b->dst) == 0 && dp_addr_cmp(&a->dst, &b->src) == 0;
+	const uint64_t a = dp_hash_mix(addr6[0], addr6[2]), b = dp_hash_mix(addr6[1], id);
+
+	return (uint32_t)dp_hash_mix(dp_hash_mix(a, b), ports);
 }
 
-struct dp_flow *dp_flow_find(struct dp_flow_table *t, const struct dp_five_tuple *tuple,
-	uint32_t hash, bool *ret_is_reverse)
+/* Like memcmp() of address and port. */
+static bool is_behind(const uint64_t a[2], uint16_t a_port, const uint64_t b[2], uint16_t b_port)
 {
-	for (uint32_t i = t->buckets[hash & t->bucket_mask]; i != DP_FLOW_NONE;
-		i = t->flows[i].next) {
-		struct dp_flow *f = &t->flows[i];
+	if (a[0] != b[0])
+		return __builtin_bswap64(a[0]) > __builtin_bswap64(b[0]);
+	if (a[1] != b[1])
+		return __builtin_bswap64(a[1]) > __builtin_bswap64(b[1]);
+	return a_port > b_port;
+}
 
-		if (f->hash != hash)
-			continue;
-		*ret_is_reverse = false;
-		if (same(&f->tuple, tuple))
-			return f;
-		*ret_is_reverse = true;
-		if (reverse(&f->tuple, tuple))
-			return f;
+void dp_flow_seek_ipv6(const struct dp_five_tuple *tuple, struct dp_flow_seek *ret_seek)
+{
+	struct dp_flow_seek *s = ret_seek;
+	uint64_t a[2], b[2];
+	uint64_t a_port = tuple->sport, b_port = tuple->dport;
+
+	memcpy(a, tuple->src.b, sizeof(a));
+	memcpy(b, tuple->dst.b, sizeof(b));
+	s->is_swapped = is_behind(a, tuple->sport, b, tuple->dport);
+	if (s->is_swapped) {
+		memcpy(a, tuple->dst.b, sizeof(a));
+		memcpy(b, tuple->src.b, sizeof(b));
+		a_port = tuple->dport;
+		b_port = tuple->sport;
 	}
-	return NULL;
+	s->addr6[0] = a[0];
+	s->addr6[1] = b[0];
+	s->addr6[2] = a[1];
+	s->id = a[1] ^ half_turn(b[1]);
+	s->ports = a_port | b_port << 16 | (uint64_t)tuple->l4_proto << DP_FLOW_PORTS_PROTO_SHIFT |
+		DP_FLOW_PORTS_IPV6;
+	s->hash = hash_ipv6(s->addr6, s->id, s->ports);
+	s->flow = DP_FLOW_NONE;
 }
 
-static uint32_t index_of(const struct dp_flow_table *t, const struct dp_flow *f)
+void dp_flow_prepare(const struct dp_flow_table *t, struct dp_flow_seek *seeks, unsigned int n)
 {
-	return (uint32_t)(f - t->flows);
+	for (unsigned int i = 0; i < n; i++)
+		__builtin_prefetch(&t->buckets[seeks[i].hash & t->bucket_mask]);
+	for (unsigned int i = 0; i < n; i++) {
+		seeks[i].flow = t->buckets[seeks[i].hash & t->bucket_mask];
+		__builtin_prefetch(&t->flows[seeks[i].flow], 1);
+	}
+	for (unsigned int i = 0; i < n; i++) {
+		struct dp_flow_seek *s = &seeks[i];
+
+		while (s->flow != DP_FLOW_NONE &&
+			(t->flows[s->flow].id != s->id ||
+				dp_flow_ports(&t->flows[s->flow]) != s->ports))
+			s->flow = t->flows[s->flow].next;
+		if ((s->ports & DP_FLOW_PORTS_IPV6) != 0) {
+			__builtin_prefetch(&t->rest[s->flow].addr6[0]);
+			__builtin_prefetch(&t->rest[s->flow].addr6[2]);
+		}
+	}
 }
 
-static void idle_unlink(struct dp_flow_table *t, struct dp_flow *f)
+uint32_t dp_flow_search(const struct dp_flow_table *t, const struct dp_flow_seek *seek)
 {
-	if (f->idle_prev != DP_FLOW_NONE)
-		t->flows[f->idle_prev].idle_next = f->idle_next;
-	else
-		t->idle[f->life].head = f->idle_next;
-	if (f->idle_next != DP_FLOW_NONE)
-		t->flows[f->idle_next].idle_prev = f->idle_prev;
-	else
-		t->idle[f->life].tail = f->idle_prev;
-}
+	uint32_t i = t->buckets[seek->hash & t->bucket_mask];
 
-static void idle_append(struct dp_flow_table *t, struct dp_flow *f)
-{
-	const uint32_t i = index_of(t, f);
-
-	f->idle_next = DP_FLOW_NONE;
-	f->idle_prev = t->idle[f->life].tail;
-	if (f->idle_prev != DP_FLOW_NONE)
-		t->flows[f->idle_prev].idle_next = i;
-	else
-		t->idle[f->life].head = i;
-	t->idle[f->life].tail = i;
+	while (i != DP_FLOW_NONE && !dp_flow_is(t, i, seek))
+		i = t->flows[i].next;
+	return i;
 }
 
 static uint32_t take_free(struct dp_flow_table *t)
@@ -127,81 +150,89 @@ static uint32_t take_free(struct dp_flow_table *t)
 	return i;
 }
 
-struct dp_flow *dp_flow_add(struct dp_flow_table *t, const struct dp_five_tuple *tuple,
-	uint32_t hash, enum dp_flow_life life, uint64_t now_ns)
+uint32_t dp_flow_add(struct dp_flow_table *t, const struct dp_flow_seek *seek, bool src_is_high,
+	enum dp_flow_life life, uint64_t now_ns)
 {
 	const uint32_t i = take_free(t);
+	const bool is_ipv6 = (seek->ports & DP_FLOW_PORTS_IPV6) != 0;
+	uint32_t *const bucket = &t->buckets[seek->hash & t->bucket_mask];
 
 	if (i == DP_FLOW_NONE)
-		return NULL;
-
-	struct dp_flow *f = &t->flows[i];
-
-	*f = (struct dp_flow){.tuple = *tuple,
-		.hash = hash,
-		.life = (uint8_t)life,
-		.first_ns = now_ns,
+		return DP_FLOW_NONE;
+	t->flows[i] = (struct dp_flow){
+		.id = seek->id,
+		.port = {(uint16_t)seek->ports, (uint16_t)(seek->ports >> 16)},
+		.l4_proto = (uint8_t)(seek->ports >> DP_FLOW_PORTS_PROTO_SHIFT),
+		.flags = (uint16_t)((is_ipv6 ? DP_FLOW_IPV6 : 0) |
+			(src_is_high ? DP_FLOW_SRC_IS_HIGH : 0)),
 		.last_ns = now_ns,
-		.counted_ns = now_ns,
-		.next = t->buckets[hash & t->bucket_mask]};
-	t->buckets[hash & t->bucket_mask] = i;
-	idle_append(t, f);
-	t->n_used++;
-	return f;
+		.life = (uint8_t)life,
+		.next = *bucket,
+	};
+	t->rest[i] = (struct dp_flow_rest){.first_ns = now_ns};
+	if (is_ipv6)
+		memcpy(t->rest[i].addr6, seek->addr6, sizeof(seek->addr6));
+	*bucket = i;
+	if (t->n_used++ == 0)
+		dp_flow_wheels_start(t, now_ns);
+	dp_flow_wheels_link(t, i);
+	return i;
 }
 
-void dp_flow_touch(
-	struct dp_flow_table *t, struct dp_flow *f, enum dp_flow_life life, uint64_t now_ns)
+void dp_flow_remove(struct dp_flow_table *t, uint32_t flow)
 {
-	const bool is_same_second = f->last_ns / NS_PER_S == now_ns / NS_PER_S;
+	struct dp_flow *f = &t->flows[flow];
+	const uint64_t ports = dp_flow_ports(f);
+	const uint32_t hash = (f->flags & DP_FLOW_IPV6) != 0
+		? hash_ipv6(t->rest[flow].addr6, f->id, ports)
+		: dp_flow_hash_ipv4(f->id, ports);
+	uint32_t *link = &t->buckets[hash & t->bucket_mask];
 
-	f->last_ns = now_ns;
-	if (is_same_second && f->life == life)
-		return; // the list is ordered to the second: most packets leave it alone
-	idle_unlink(t, f);
-	f->life = (uint8_t)life;
-	idle_append(t, f);
-}
-
-void dp_flow_remove(struct dp_flow_table *t, struct dp_flow *f)
-{
-	const uint32_t i = index_of(t, f);
-	uint32_t *link = &t->buckets[f->hash & t->bucket_mask];
-
-	while (*link != i)
+	while (*link != flow)
 		link = &t->flows[*link].next;
 	*link = f->next;
-	idle_unlink(t, f);
+	dp_flow_wheels_unlink(t, flow);
+	f->id = FREE_ID; // a hint may still point here
+	f->flags = 0;
 	f->next = t->free_list;
-	t->free_list = i;
+	t->free_list = flow;
 	t->n_used--;
 }
 
-uint64_t dp_flow_expiry_ns(const struct dp_flow *f)
+static struct dp_addr addr_of_ipv4(uint32_t addr)
 {
-	return (f->last_ns / NS_PER_S + 1) * NS_PER_S + life_ns[f->life];
+	return dp_addr_from_v4((const uint8_t[]){
+		(uint8_t)(addr >> 24), (uint8_t)(addr >> 16), (uint8_t)(addr >> 8), (uint8_t)addr});
 }
 
-struct dp_flow *dp_flow_expired(struct dp_flow_table *t, uint64_t now_ns)
+static struct dp_addr addr_of_ipv6(uint64_t high, uint64_t low)
 {
-	for (int life = 0; life < DP_FLOW_LIFE_COUNT; life++) {
-		const uint32_t i = t->idle[life].head;
+	struct dp_addr a;
 
-		if (i != DP_FLOW_NONE && dp_flow_expiry_ns(&t->flows[i]) <= now_ns)
-			return &t->flows[i];
-	}
-	return NULL;
+	memcpy(a.b, &high, sizeof(high));
+	memcpy(a.b + sizeof(high), &low, sizeof(low));
+	return a;
 }
 
-struct dp_flow *dp_flow_oldest(struct dp_flow_table *t)
+void dp_flow_tuple(const struct dp_flow_table *t, uint32_t flow, struct dp_five_tuple *ret_tuple)
 {
-	struct dp_flow *oldest = NULL;
+	const struct dp_flow *f = &t->flows[flow];
+	const uint64_t *addr6 = t->rest[flow].addr6;
+	const bool is_high = (f->flags & DP_FLOW_SRC_IS_HIGH) != 0;
+	struct dp_addr addr[2];
 
-	for (int life = 0; life < DP_FLOW_LIFE_COUNT; life++) {
-		const uint32_t i = t->idle[life].head;
-
-		if (i != DP_FLOW_NONE && (oldest == NULL || t->flows[i].last_ns < oldest->last_ns))
-			oldest = &t->flows[i];
+	if ((f->flags & DP_FLOW_IPV6) != 0) {
+		addr[0] = addr_of_ipv6(addr6[0], addr6[2]);
+		addr[1] = addr_of_ipv6(addr6[1], half_turn(f->id ^ addr6[2]));
+	} else {
+		addr[0] = addr_of_ipv4((uint32_t)(f->id >> 32));
+		addr[1] = addr_of_ipv4((uint32_t)f->id);
 	}
-	return oldest;
+	*ret_tuple = (struct dp_five_tuple){
+		.src = addr[is_high],
+		.dst = addr[!is_high],
+		.sport = f->port[is_high],
+		.dport = f->port[!is_high],
+		.l4_proto = f->l4_proto,
+	};
 }

@@ -3,9 +3,17 @@
 
 /* Flows of one worker: both directions of an innermost 5-tuple.
  *
- * A fixed pool, a hash over it and one idle list per life span; nothing is allocated after start.
- * Owned and used by one worker's thread. A full table gives up the flow that has been idle longest. */
+ * Two arrays with one index: struct dp_flow is what a packet of a known flow touches, one cache line
+ * (IPv6: a second one, its addresses, because identity never rests on a hash), struct dp_flow_rest what
+ * a beginning, a verdict or an end needs. A hash of 4-byte links finds the index. All memory is had at
+ * start, nothing is allocated later. Owned and used by one worker's thread.
+ *
+ * A flow is over its life span behind the second of its last packet. It waits for that on the wheel of
+ * its life span, a list per second; a packet does not move it, but when its second comes round it is put
+ * where it belongs by now, so that ageing costs a look per flow and life span. A full table gives up the
+ * flow that has been idle longest. */
 
+#include "dataplane/hash.h"
 #include "dataplane/packet.h"
 #include "dataplane/stage.h"
 
@@ -13,8 +21,7 @@
 
 enum { DP_FLOW_NONE = 0 }; // index; the pool starts at 1
 
-/* How long a flow may stay silent before it ends; each has a list of its own, ordered by last
- * packet (to the second), so that the next to expire is always at a head. */
+/* How long a flow may stay silent before it ends. */
 enum dp_flow_life {
 	DP_FLOW_TCP, // 300 s
 	DP_FLOW_TCP_CLOSED, // 10 s: late retransmissions still belong to it
@@ -32,81 +39,242 @@ enum dp_flow_flag {
 	DP_FLOW_ECH = 1 << 5,
 	DP_FLOW_ENDPOINT_IS_SRC = 1 << 6,
 	DP_FLOW_AMBIGUOUS = 1 << 7,
-	DP_FLOW_IN_BATCH = 1 << 8, // a packet of it waits for the classifier
-	DP_FLOW_FRAGMENTS = 1 << 9, // fragments without ports: nothing to classify
-	DP_FLOW_TALKED = 1 << 10, // TCP: somebody sent something behind the handshake
+	DP_FLOW_FRAGMENTS = 1 << 8, // fragments without ports: nothing to classify
+	DP_FLOW_TALKED = 1 << 9, // TCP: somebody sent something behind the handshake
+	DP_FLOW_IPV6 = 1 << 10,
+	DP_FLOW_SRC_IS_HIGH = 1 << 11, // src is the second of the canonical order
+	// What dp_flow_rest.scratch holds, one of DP_SCRATCH_*, for direction ..._DIR (0: from src).
+	DP_FLOW_SCRATCH_DIR = 1 << 12,
+	DP_FLOW_SCRATCH = 3 << 13,
+	DP_SCRATCH_NONE = 0 << 13,
+	DP_SCRATCH_STAGE = 1 << 13, // the classifier's state
+	DP_SCRATCH_RTT = 2 << 13, // a segment whose acknowledgement is waited for (dataplane/tcp.h)
+	DP_SCRATCH_HOLE = 3 << 13, // bytes that are missing (dataplane/tcp.h)
+	DP_FLOW_SEQ = 1 << 15, // TCP: next_seq of both directions may be used (dataplane/tcp.h)
+	DP_FLOW_SCRATCH_BITS = DP_FLOW_SCRATCH | DP_FLOW_SCRATCH_DIR | DP_FLOW_SEQ,
 };
 
 struct dp_flow {
-	// Read and written for each packet.
-	struct dp_five_tuple tuple;
+	// The key: both addresses in canonical order. IPv4: (lower address) << 32 | higher one, host
+	// order. IPv6: of the two lower halves, so that with one of them the other is known.
+	uint64_t id;
+	uint16_t port[2]; // in canonical order, host order
+	uint8_t l4_proto;
+	uint8_t effort; // packets handed to the classifier, 255 is that or more
 	uint16_t flags; // enum dp_flow_flag
-	uint32_t hash;
-	uint32_t next; // in the bucket, or in the free list
-	uint64_t last_ns;
-	uint64_t bytes[2]; // [0] src to dst
-	uint64_t packets[2];
-	uint64_t counted_ns; // time of the last packet in these; first_ns while there is none
+	uint64_t last_ns; // of the last packet counted; first_ns while there is none
+	uint32_t bytes_low[2]; // [0] src to dst
+	uint16_t bytes_high[2]; // 48 bits: 281 TB
+	uint32_t packets_low[2];
+	uint8_t packets_high[2]; // 40 bits
+	uint8_t life; // enum dp_flow_life
+	uint8_t pad;
 	uint32_t usage; // entry this flow counts on (dataplane/usage.h)
-	uint8_t life; // enum dp_flow_life: the list it is on
-	// For each second, verdict or end.
-	uint32_t idle_prev, idle_next;
-	uint64_t first_ns;
-	void *stage_state; // the classifier's; NULL while it has none
-	uint64_t risk_bits;
-	uint32_t app; // DP_APP_UNDECIDED until the verdict
-	uint32_t host; // dataplane/hosts.h
-	uint32_t n_seen; // packets met so far, counted before they are accounted
-	uint32_t syn_seq;
-	uint16_t tag;
-	uint16_t ndpi_master, ndpi_app;
-	uint8_t evidence;
-	uint8_t effort;
+	uint32_t next; // in the bucket, or in the free list
+	uint32_t next_seq[2]; // TCP: behind the highest byte seen from src, from dst
 };
-static_assert(offsetof(struct dp_flow, usage) < 128, "what a packet touches fits two lines");
+static_assert(sizeof(struct dp_flow) == 64, "a packet of a known flow touches one line");
+
+/* Ring of the flows of a wheel's second. Above n_flows stand the rings' heads. */
+struct dp_flow_link {
+	uint32_t prev, next;
+};
+
+struct dp_flow_rest {
+	uint64_t addr6[3]; // IPv6: high halves of both, low half of the first, as in the header
+	uint64_t first_ns;
+	union {
+		void *stage_state; // DP_SCRATCH_STAGE
+		struct {
+			uint32_t seq; // acknowledges it
+			uint32_t us; // when it passed, modulo 2^32
+		} rtt;
+		struct {
+			uint32_t seq; // of the first missing byte
+			uint16_t bytes; // UINT16_MAX: that or more
+			uint16_t ms; // when it was noticed, modulo 2^16
+		} hole;
+	} scratch;
+	uint32_t syn_seq;
+	uint32_t said; // dataplane/said.h: name, protocols and risks that the verdict brought
+	struct dp_flow_link wheel;
+};
+static_assert(
+	sizeof(struct dp_flow_rest) == 56, "with the line above and its links 128 bytes a flow");
+
+enum { DP_FLOW_SECONDS = 512 }; // on a wheel, a power of two above all life spans
+
+/* Flows by the second at which they are looked at: never behind that of their end, as it was known when
+ * they were put there, unless that had passed. */
+struct dp_flow_wheels {
+	uint64_t
+		second; // reached: nothing waits for an earlier one, or for one DP_FLOW_SECONDS later
+	struct dp_flow_link *heads; // [life * DP_FLOW_SECONDS + second % DP_FLOW_SECONDS]
+	uint64_t is_used[DP_FLOW_LIFE_COUNT][DP_FLOW_SECONDS / 64]; // a bit per head
+};
 
 struct dp_flow_table {
-	struct dp_flow *flows; // [0] is not used
-	uint32_t *buckets;
+	struct dp_flow *flows; // cache aligned; [0] is not used
+	struct dp_flow_rest *rest; // of the same index
+	uint32_t *buckets; // power of two, 3 to 6 bytes a flow
 	uint32_t bucket_mask;
 	uint32_t n_flows; // capacity
 	uint32_t n_used;
 	uint32_t n_touched; // the pool beyond was never used: its pages cost nothing yet
 	uint32_t free_list; // of those that were
-	struct {
-		uint32_t head, tail;
-	} idle[DP_FLOW_LIFE_COUNT];
+	void *flows_block; // where flows was cut out of
+	struct dp_flow_wheels wheels; // dataplane/flow_wheel.h
 };
 
-/* n_flows >= 1. Returns 0 or -ENOMEM. */
+extern const uint64_t dp_flow_life_ns[DP_FLOW_LIFE_COUNT];
+
+/* What a packet's tuple is looked for by. */
+struct dp_flow_seek {
+	uint64_t id;
+	uint64_t ports; // port[2], l4_proto and DP_FLOW_IPV6 as they stand in struct dp_flow
+	uint64_t addr6[3]; // valid when IPv6
+	uint32_t hash;
+	uint32_t flow; // where dp_flow_prepare() thinks it is: only a hint, DP_FLOW_NONE before
+	bool is_swapped; // the tuple's src is the second of the canonical order
+};
+
+/* n_flows >= 1, at most 2^31. Returns 0 or -ENOMEM. */
 [[nodiscard]] int dp_flow_table_init(struct dp_flow_table *t, uint32_t n_flows);
 void dp_flow_table_fini(struct dp_flow_table *t);
+/* Touch all of an unused table, so that nothing is left to be had later; in huge pages where the kernel
+ * has them. */
+void dp_flow_table_make_resident(struct dp_flow_table *t);
 
-/* Of a 5-tuple, the same for both directions. */
-uint32_t dp_flow_hash(const struct dp_five_tuple *tuple);
+/* The same for a burst of packets, n <= DP_FLOW_BURST_MAX: starts to fetch what they will touch, bucket
+ * by bucket, then flow by flow, and writes the hints. Changes nothing in the table. */
+enum { DP_FLOW_BURST_MAX = 64 };
+void dp_flow_prepare(const struct dp_flow_table *t, struct dp_flow_seek *seeks, unsigned int n);
 
-/* The flow of the tuple in either direction, or NULL. *ret_is_reverse: tuple is dst to src. */
-struct dp_flow *dp_flow_find(struct dp_flow_table *t, const struct dp_five_tuple *tuple,
-	uint32_t hash, bool *ret_is_reverse);
+/* A new flow, zeroed but for key, SRC_IS_HIGH, IPV6, life, first_ns and last_ns, on the wheel;
+ * DP_FLOW_NONE when the table is full: then the caller ends dp_flow_oldest() first.
+ * src_is_high: the first of the canonical order is not the flow's src. The flow must not be there. */
+uint32_t dp_flow_add(struct dp_flow_table *t, const struct dp_flow_seek *seek, bool src_is_high,
+	enum dp_flow_life life, uint64_t now_ns);
 
-/* A new flow of the tuple, zeroed, on its idle list; NULL when the table is full: then the caller
- * ends dp_flow_oldest() first. */
-struct dp_flow *dp_flow_add(struct dp_flow_table *t, const struct dp_five_tuple *tuple,
-	uint32_t hash, enum dp_flow_life life, uint64_t now_ns);
+/* From now on another life span. */
+void dp_flow_set_life(struct dp_flow_table *t, uint32_t flow, enum dp_flow_life life);
 
-/* The flow saw a packet at now_ns, or changes its life span. */
-void dp_flow_touch(
-	struct dp_flow_table *t, struct dp_flow *flow, enum dp_flow_life life, uint64_t now_ns);
+/* Take the flow out; its index is free. Its stage state must be gone already. */
+void dp_flow_remove(struct dp_flow_table *t, uint32_t flow);
 
-/* Take the flow out; the pointer is dead afterwards. Its stage state must be gone already. */
-void dp_flow_remove(struct dp_flow_table *t, struct dp_flow *flow);
+/* src and dst as the flow began. */
+void dp_flow_tuple(const struct dp_flow_table *t, uint32_t flow, struct dp_five_tuple *ret_tuple);
 
-/* When the flow is over if nothing more comes: its life span behind the second of its last packet,
- * so that the lists need an order to the second only. */
+/* When the flow is over if nothing more comes: its life span behind the second of last_ns. */
 uint64_t dp_flow_expiry_ns(const struct dp_flow *flow);
 
-/* A flow that is over at now_ns, or NULL. */
-struct dp_flow *dp_flow_expired(struct dp_flow_table *t, uint64_t now_ns);
+/* A flow that is over at now_ns, or DP_FLOW_NONE. Looks at *max flows at most and takes what it looked
+ * at off *max; *max == 0 on return: call again, there may be more. now_ns does not run backwards: behind
+ * the second of an earlier call nothing is over. The flow stays in the table until the caller removes
+ * it. */
+uint32_t dp_flow_expired(struct dp_flow_table *t, uint64_t now_ns, unsigned int *max);
 
-/* The flow idle longest, over all lists; NULL when the table is empty. */
-struct dp_flow *dp_flow_oldest(struct dp_flow_table *t);
+/* The flow to give up when the table is full: the one idle longest, to the second, as far as a bounded
+ * number of steps can tell; DP_FLOW_NONE when the table is empty. */
+uint32_t dp_flow_oldest(struct dp_flow_table *t);
+
+/* Inside: the search behind a hint that failed, and the hash of an IPv6 tuple's halves. */
+uint32_t dp_flow_search(const struct dp_flow_table *t, const struct dp_flow_seek *seek);
+void dp_flow_seek_ipv6(const struct dp_five_tuple *tuple, struct dp_flow_seek *ret_seek);
+
+static_assert(
+	__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the word of ports is put together by shifts");
+
+#define DP_FLOW_PORTS_PROTO_SHIFT 32
+#define DP_FLOW_PORTS_IPV6 ((uint64_t)DP_FLOW_IPV6 << 48)
+#define DP_FLOW_PORTS_MASK (0xffffffffffULL | DP_FLOW_PORTS_IPV6)
+
+static inline uint32_t dp_flow_hash_ipv4(uint64_t id, uint64_t ports)
+{
+	return (uint32_t)dp_hash_mix(dp_hash_mix(id, ports), 0);
+}
+
+/* Key and hash of a tuple, the same for both directions but for is_swapped. Pure. */
+static inline void dp_flow_seek(const struct dp_five_tuple *tuple, struct dp_flow_seek *ret_seek)
+{
+	uint64_t src[2], dst[2];
+
+	memcpy(src, tuple->src.b, sizeof(src));
+	memcpy(dst, tuple->dst.b, sizeof(dst));
+	if ((src[0] | dst[0]) != 0 || (uint32_t)src[1] != 0xffff0000 ||
+		(uint32_t)dst[1] != 0xffff0000) {
+		dp_flow_seek_ipv6(tuple, ret_seek);
+		return;
+	}
+
+	const uint64_t a = (uint64_t)__builtin_bswap32((uint32_t)(src[1] >> 32)) << 16 |
+		tuple->sport;
+	const uint64_t b = (uint64_t)__builtin_bswap32((uint32_t)(dst[1] >> 32)) << 16 |
+		tuple->dport;
+	const uint64_t first = a < b ? a : b, second = a < b ? b : a;
+
+	ret_seek->id = first >> 16 << 32 | second >> 16;
+	ret_seek->ports = (first & 0xffff) | (second & 0xffff) << 16 |
+		(uint64_t)tuple->l4_proto << DP_FLOW_PORTS_PROTO_SHIFT;
+	ret_seek->hash = dp_flow_hash_ipv4(ret_seek->id, ret_seek->ports);
+	ret_seek->flow = DP_FLOW_NONE;
+	ret_seek->is_swapped = a > b;
+}
+
+static inline uint64_t dp_flow_ports(const struct dp_flow *f)
+{
+	uint64_t word;
+
+	memcpy(&word, (const char *)f + offsetof(struct dp_flow, port), sizeof(word));
+	return word & DP_FLOW_PORTS_MASK;
+}
+
+/* Whether the index holds what is looked for. A free one holds nothing that can be. */
+static inline bool dp_flow_is(
+	const struct dp_flow_table *t, uint32_t flow, const struct dp_flow_seek *seek)
+{
+	const struct dp_flow *f = &t->flows[flow];
+
+	if (f->id != seek->id || dp_flow_ports(f) != seek->ports)
+		return false;
+	if ((seek->ports & DP_FLOW_PORTS_IPV6) == 0)
+		return true;
+
+	const uint64_t *r = t->rest[flow].addr6, *s = seek->addr6;
+
+	return ((r[0] ^ s[0]) | (r[1] ^ s[1]) | (r[2] ^ s[2])) == 0;
+}
+
+/* Index of the flow, or DP_FLOW_NONE. Looks at the hint first. */
+static inline uint32_t dp_flow_find(const struct dp_flow_table *t, const struct dp_flow_seek *seek)
+{
+	if (dp_flow_is(t, seek->flow, seek))
+		return seek->flow;
+	return dp_flow_search(t, seek);
+}
+
+/* dp_flow_expiry_ns() <= now_ns, without its division for a flow that saw a packet lately. */
+static inline bool dp_flow_is_over(const struct dp_flow *flow, uint64_t now_ns)
+{
+	if (now_ns - flow->last_ns <= dp_flow_life_ns[flow->life])
+		return false;
+	return dp_flow_expiry_ns(flow) <= now_ns;
+}
+
+static inline uint64_t dp_flow_bytes(const struct dp_flow *f, unsigned int dir)
+{
+	return (uint64_t)f->bytes_high[dir] << 32 | f->bytes_low[dir];
+}
+
+static inline uint64_t dp_flow_packets(const struct dp_flow *f, unsigned int dir)
+{
+	return (uint64_t)f->packets_high[dir] << 32 | f->packets_low[dir];
+}
+
+static inline void dp_flow_count(
+	struct dp_flow *f, unsigned int dir, uint32_t n_packets, uint32_t bytes)
+{
+	f->bytes_high[dir] += __builtin_add_overflow(f->bytes_low[dir], bytes, &f->bytes_low[dir]);
+	f->packets_high[dir] += __builtin_add_overflow(
+		f->packets_low[dir], n_packets, &f->packets_low[dir]);
+}

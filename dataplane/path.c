@@ -25,8 +25,15 @@ enum {
 	DATAGRAM_BUFFERS = 512, // start value: 5 MB
 	DATAGRAM_TIMEOUT_S =
 		5, // start value; hosts wait 30 s to 60 s, mirrors do not reorder that much
-	HOSTS_PER_FLOWS = 16, // one name slot for so many flows
-	HOSTS_MIN = 1024,
+	FLOWS_PER_SAID = 128, // that share what the classifier said of them; start value
+	SAID_MIN = 1024,
+	// Live, entries of endpoint x app for half as many as flows, and half as many endpoints: a
+	// subscriber has more flows than apps. Where they do not suffice the oldest flow goes. A
+	// replay takes what its captures need: there is an entry for all that a flow may count on.
+	FLOWS_PER_ENTRY = 2, // start value
+	ENTRIES_PER_FLOW = 2, // its undecided bytes and its app's
+	ENTRIES_PER_ENDPOINT = 2,
+	ENTRIES_MIN = 65536,
 	PRIV_BYTES = RTE_ALIGN_CEIL(sizeof(struct dp_pkt), RTE_MBUF_PRIV_ALIGN),
 };
 
@@ -73,13 +80,18 @@ unsigned int dp_path_lcores(const struct dp_path_config *c)
 static int add_worker(struct dp_path *path, const struct dp_path_config *c, struct dp_err *reterr)
 {
 	const uint16_t i = path->n_workers;
+	const bool waits = c->captures != NULL;
 	const uint64_t n_flows = c->n_flows / c->n_workers > 0 ? c->n_flows / c->n_workers : 1;
+	const uint64_t n_entries = waits ? n_flows * ENTRIES_PER_FLOW
+					 : n_flows / FLOWS_PER_ENTRY + ENTRIES_MIN;
 	const struct dp_worker_config cfg = {
 		.id = (uint8_t)i,
 		.tick_ns = c->tick_ns,
 		.n_flows = (uint32_t)n_flows,
-		.n_hosts = (uint32_t)(n_flows / HOSTS_PER_FLOWS + HOSTS_MIN),
-		.waits = c->captures != NULL,
+		.n_said = (uint32_t)(n_flows / FLOWS_PER_SAID + SAID_MIN),
+		.n_entries = (uint32_t)n_entries,
+		.n_endpoints = (uint32_t)(n_entries / ENTRIES_PER_ENDPOINT + 1),
+		.waits = waits,
 		.wants_notes = c->wants_notes,
 		.yields = dp_eal_shares_cpus(),
 		.duplicates = c->duplicates,

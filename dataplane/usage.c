@@ -3,26 +3,27 @@
 
 #include "dataplane/hash.h"
 
-#include <errno.h>
-#include <stdlib.h>
+enum { SLOT_MS = DP_USAGE_SLOT_NS / 1000000 };
 
-enum { ACTIVE_SLOT_MS = 100 };
-static const uint64_t NS_PER_SLOT = ACTIVE_SLOT_MS * 1000000ULL;
-
-int dp_usage_init(
-	struct dp_usage_table *t, uint32_t n_entries, struct dp_ring *ring, uint8_t worker)
+int dp_usage_init(struct dp_usage_table *t, uint32_t n_entries, uint32_t n_endpoints,
+	struct dp_ring *ring, uint8_t worker)
 {
 	uint32_t n_buckets = 16;
 
-	while (n_buckets < n_entries)
+	while (n_buckets < n_entries && n_buckets < 1U << 31)
 		n_buckets *= 2;
-	*t = (struct dp_usage_table){.n_entries = n_entries,
+	*t = (struct dp_usage_table){.open_mark = 1,
+		.n_entries = n_entries,
 		.bucket_mask = n_buckets - 1,
 		.ring = ring,
 		.worker = worker};
-	t->entries = calloc((size_t)n_entries + 1, sizeof(*t->entries));
+	// An entry is filled when it is handed out: before, its pages cost nothing.
+	t->hot = aligned_alloc(sizeof(*t->hot), ((size_t)n_entries + 1) * sizeof(*t->hot));
+	t->rest = malloc(((size_t)n_entries + 1) * sizeof(*t->rest));
 	t->buckets = calloc(n_buckets, sizeof(*t->buckets));
-	if (t->entries == NULL || t->buckets == NULL) {
+	if (t->hot == NULL || t->rest == NULL || t->buckets == NULL ||
+		dp_dirty_init(&t->dirty, n_entries) < 0 ||
+		dp_quality_init(&t->quality, n_endpoints, ring, worker) < 0) {
 		dp_usage_fini(t);
 		return -ENOMEM;
 	}
@@ -31,9 +32,21 @@ int dp_usage_init(
 
 void dp_usage_fini(struct dp_usage_table *t)
 {
-	free(t->entries);
+	free(t->hot);
+	free(t->rest);
 	free(t->buckets);
+	dp_dirty_fini(&t->dirty);
+	dp_quality_fini(&t->quality);
 	*t = (struct dp_usage_table){0};
+}
+
+void dp_usage_make_resident(struct dp_usage_table *t)
+{
+	memset(t->hot, 0, ((size_t)t->n_entries + 1) * sizeof(*t->hot));
+	memset(t->rest, 0, ((size_t)t->n_entries + 1) * sizeof(*t->rest));
+	memset(t->buckets, 0, ((size_t)t->bucket_mask + 1) * sizeof(*t->buckets));
+	memset(t->dirty.links, 0, ((size_t)t->n_entries + 1) * sizeof(*t->dirty.links));
+	dp_quality_make_resident(&t->quality);
 }
 
 static uint32_t *bucket_of(struct dp_usage_table *t, const struct dp_usage_key *key)
@@ -52,7 +65,7 @@ static uint32_t take_free(struct dp_usage_table *t)
 	const uint32_t id = t->free_list;
 
 	if (id != DP_USAGE_NONE)
-		t->free_list = t->entries[id].next;
+		t->free_list = t->rest[id].next;
 	else if (t->n_touched < t->n_entries)
 		return ++t->n_touched;
 	return id;
@@ -62,9 +75,9 @@ uint32_t dp_usage_get(struct dp_usage_table *t, const struct dp_usage_key *key)
 {
 	uint32_t *bucket = bucket_of(t, key);
 
-	for (uint32_t id = *bucket; id != DP_USAGE_NONE; id = t->entries[id].next) {
-		if (memcmp(&t->entries[id].key, key, sizeof(*key)) == 0) {
-			t->entries[id].n_refs++;
+	for (uint32_t id = *bucket; id != DP_USAGE_NONE; id = t->rest[id].next) {
+		if (memcmp(&t->rest[id].key, key, sizeof(*key)) == 0) {
+			t->rest[id].n_refs++;
 			return id;
 		}
 	}
@@ -73,10 +86,9 @@ uint32_t dp_usage_get(struct dp_usage_table *t, const struct dp_usage_key *key)
 
 	if (id == DP_USAGE_NONE)
 		return DP_USAGE_NONE;
-
-	struct dp_usage_entry *e = &t->entries[id];
-
-	*e = (struct dp_usage_entry){.key = *key, .n_refs = 1, .next = *bucket};
+	t->hot[id] = (struct dp_usage_hot){0};
+	t->rest[id] = (struct dp_usage_rest){
+		.key = *key, .n_refs = 1, .next = *bucket, .first_ns = UINT64_MAX};
 	*bucket = id;
 	t->n_used++;
 	return id;
@@ -84,177 +96,245 @@ uint32_t dp_usage_get(struct dp_usage_table *t, const struct dp_usage_key *key)
 
 static void release(struct dp_usage_table *t, uint32_t id)
 {
-	struct dp_usage_entry *e = &t->entries[id];
+	struct dp_usage_rest *e = &t->rest[id];
 	uint32_t *link = bucket_of(t, &e->key);
 
-	if (e->n_refs > 0 || e->is_dirty)
+	if (e->n_refs > 0 || t->hot[id].dirty != 0)
 		return;
 	while (*link != id)
-		link = &t->entries[*link].next;
+		link = &t->rest[*link].next;
 	*link = e->next;
 	e->next = t->free_list;
 	t->free_list = id;
 	t->n_used--;
+	dp_quality_put(&t->quality, e->quality);
 }
 
 void dp_usage_put(struct dp_usage_table *t, uint32_t id)
 {
 	if (id == DP_USAGE_NONE)
 		return;
-	t->entries[id].n_refs--;
+	t->rest[id].n_refs--;
 	release(t, id);
 }
 
-static void mark_dirty(struct dp_usage_table *t, uint32_t id, uint64_t tick)
+static uint8_t list_of(const struct dp_usage_hot *h)
 {
-	struct dp_usage_entry *e = &t->entries[id];
-
-	e->is_dirty = true;
-	e->tick = tick;
-	e->list = tick == t->dirty[t->open].tick ? t->open : t->open ^ 1;
-	e->dirty_next = DP_USAGE_NONE;
-	e->dirty_prev = t->dirty[e->list].tail;
-	if (e->dirty_prev != DP_USAGE_NONE)
-		t->entries[e->dirty_prev].dirty_next = id;
-	else
-		t->dirty[e->list].head = id;
-	t->dirty[e->list].tail = id;
+	return (h->dirty & DP_USAGE_LIST) - 1;
 }
 
-static void mark_clean(struct dp_usage_table *t, struct dp_usage_entry *e)
+static void mark_dirty(struct dp_usage_table *t, uint32_t id, uint8_t list)
 {
-	if (e->dirty_prev != DP_USAGE_NONE)
-		t->entries[e->dirty_prev].dirty_next = e->dirty_next;
-	else
-		t->dirty[e->list].head = e->dirty_next;
-	if (e->dirty_next != DP_USAGE_NONE)
-		t->entries[e->dirty_next].dirty_prev = e->dirty_prev;
-	else
-		t->dirty[e->list].tail = e->dirty_prev;
-	e->is_dirty = false;
+	struct dp_usage_hot *h = &t->hot[id];
+
+	dp_dirty_append(&t->dirty, list, id);
+	h->dirty = list + 1;
+	if (h->packets[0] + h->packets[1] == 0)
+		h->dirty |= DP_USAGE_NO_PACKET;
 }
 
-static bool post_kind(struct dp_usage_table *t, const struct dp_usage_entry *e,
-	enum dp_record_kind kind, struct dp_usage *counts)
+/* The endpoint's quality, DP_QUALITY_NONE when there is no room for it. */
+static uint32_t quality_of(struct dp_usage_table *t, struct dp_usage_rest *e)
 {
+	if (e->quality == DP_QUALITY_NONE)
+		e->quality = dp_quality_get(&t->quality, &e->key.endpoint, e->key.is_ambiguous);
+	return e->quality;
+}
+
+static void hand_on_segments(struct dp_usage_table *t, uint32_t id, uint64_t tick)
+{
+	struct dp_usage_hot *h = &t->hot[id];
+	struct dp_usage_rest *e = &t->rest[id];
+
+	if ((h->segments[0] | h->segments[1]) == 0)
+		return;
+	if (quality_of(t, e) != DP_QUALITY_NONE)
+		dp_quality_add_segments(&t->quality, e->quality, tick, h->segments,
+			e->segment_first_ns, h->last_ns[1]);
+	h->segments[0] = h->segments[1] = 0;
+}
+
+static bool post_record(struct dp_usage_table *t, uint32_t id, enum dp_record_kind kind,
+	const struct dp_usage *counts)
+{
+	const struct dp_usage_key *key = &t->rest[id].key;
 	const struct dp_record r = {
-		.tick = e->tick,
-		.endpoint = e->key.endpoint,
-		.app = e->key.app,
-		.tag = e->key.tag,
+		.tick = t->dirty.lists[list_of(&t->hot[id])].tick,
+		.endpoint = key->endpoint,
+		.app = key->app,
+		.tag = key->tag,
 		.kind = (uint8_t)kind,
-		.evidence = e->key.evidence,
-		.is_ambiguous = e->key.is_ambiguous,
+		.evidence = key->evidence,
+		.is_ambiguous = key->is_ambiguous,
 		.worker = t->worker,
 		.usage = *counts,
 	};
 
-	if (counts->packets[0] + counts->packets[1] + counts->n_new_flows == 0)
+	if (dp_ring_post(t->ring, &r))
 		return true;
-	if (!dp_ring_post(t->ring, &r)) {
-		t->n_postponed++;
+	t->n_postponed++;
+	return false;
+}
+
+static bool post_usage(struct dp_usage_table *t, uint32_t id)
+{
+	struct dp_usage_hot *h = &t->hot[id];
+	struct dp_usage_rest *e = &t->rest[id];
+	const struct dp_usage counts = {
+		.bytes = {h->bytes[0], h->bytes[1]},
+		.packets = {h->packets[0], h->packets[1]},
+		.first_ns = e->first_ns,
+		.last_ns = h->last_ns[0] > h->last_ns[1] ? h->last_ns[0] : h->last_ns[1],
+		.n_new_flows = e->n_new_flows,
+		.active_ms = h->n_slots * (uint32_t)SLOT_MS,
+	};
+
+	if (e->first_ns == UINT64_MAX)
+		return true;
+	if (!post_record(t, id, DP_RECORD_USAGE, &counts))
 		return false;
-	}
-	*counts = (struct dp_usage){0};
+	h->bytes[0] = h->bytes[1] = 0;
+	h->packets[0] = h->packets[1] = 0;
+	h->last_ns[0] = h->last_ns[1] = 0;
+	h->n_slots = 0;
+	e->n_new_flows = 0;
+	e->first_ns = UINT64_MAX;
 	return true;
 }
 
-/* Turn the entry's counts into records. False when the ring is full: what was not posted stays. */
-static bool post(struct dp_usage_table *t, struct dp_usage_entry *e)
+static bool post_moved(struct dp_usage_table *t, uint32_t id)
 {
-	return post_kind(t, e, DP_RECORD_USAGE, &e->counts) &&
-		post_kind(t, e, DP_RECORD_MOVE, &e->moved);
+	struct dp_usage_rest *e = &t->rest[id];
+	const struct dp_usage counts = {
+		.bytes = {e->moved.bytes[0], e->moved.bytes[1]},
+		.packets = {e->moved.packets[0], e->moved.packets[1]},
+		.first_ns = e->moved.first_ns,
+		.last_ns = e->moved.last_ns,
+	};
+
+	if (e->moved.packets[0] + e->moved.packets[1] == 0)
+		return true;
+	if (!post_record(t, id, DP_RECORD_MOVE, &counts))
+		return false;
+	memset(&e->moved, 0, sizeof(e->moved));
+	return true;
+}
+
+/* Turn the counts of a dirty entry into records and take it off its list. False when the ring is full:
+ * what was not posted stays. */
+static bool post(struct dp_usage_table *t, uint32_t id)
+{
+	struct dp_usage_hot *h = &t->hot[id];
+	const uint8_t list = list_of(h);
+	bool is_posted;
+
+	hand_on_segments(t, id, t->dirty.lists[list].tick);
+	is_posted = post_usage(t, id) && post_moved(t, id);
+	dp_dirty_remove(&t->dirty, list, id);
+	h->dirty = 0;
+	return is_posted;
 }
 
 /* Make the entry ready for counts of tick. With the ring full the older counts stay and are
  * reported together with the new ones, one tick late: postponed, not lost. */
-static struct dp_usage_entry *open_entry(struct dp_usage_table *t, uint32_t id, uint64_t tick)
+static void open_entry(struct dp_usage_table *t, uint32_t id, uint64_t tick)
 {
-	struct dp_usage_entry *e = &t->entries[id];
+	const struct dp_usage_hot *h = &t->hot[id];
+	const uint8_t list = dp_dirty_list(&t->dirty, tick);
 
-	if (e->is_dirty && e->tick != tick) {
-		(void)post(t, e);
-		mark_clean(t, e);
-	}
-	if (!e->is_dirty)
-		mark_dirty(t, id, tick);
-	return e;
+	if (h->dirty != 0 && list_of(h) != list)
+		(void)post(t, id);
+	if (h->dirty == 0)
+		mark_dirty(t, id, list);
 }
 
-/* Before u counts what lies in the span. */
-static void span(struct dp_usage *u, uint64_t first_ns, uint64_t last_ns)
+void dp_usage_begin(struct dp_usage_table *t, uint32_t id, uint64_t tick, uint64_t time_ns)
 {
-	const bool is_empty = u->packets[0] + u->packets[1] + u->n_new_flows == 0;
+	struct dp_usage_rest *e = &t->rest[id];
 
-	if (is_empty || first_ns < u->first_ns)
-		u->first_ns = first_ns;
-	if (last_ns > u->last_ns)
-		u->last_ns = last_ns;
+	open_entry(t, id, tick);
+	t->hot[id].dirty &= DP_USAGE_LIST;
+	if (time_ns < e->first_ns)
+		e->first_ns = time_ns;
 }
 
-void dp_usage_add(struct dp_usage_table *t, uint32_t id, uint64_t tick, uint64_t time_ns,
-	unsigned int dir, uint32_t n_packets, uint32_t ip_bytes)
+void dp_usage_begin_slot(struct dp_usage_table *t, uint64_t time_ns)
 {
-	struct dp_usage_entry *e = open_entry(t, id, tick);
-	const uint64_t slot = time_ns / NS_PER_SLOT;
+	const uint64_t slot = time_ns / DP_USAGE_SLOT_NS;
 
-	span(&e->counts, time_ns, time_ns);
-	e->counts.bytes[dir] += ip_bytes;
-	e->counts.packets[dir] += n_packets;
-	if (e->last_slot != slot) {
-		e->last_slot = slot;
-		e->counts.active_ms += ACTIVE_SLOT_MS;
-	}
+	t->slot = (uint32_t)slot;
+	t->slot_end_ns = (slot + 1) * DP_USAGE_SLOT_NS;
+}
+
+void dp_usage_begin_segments(struct dp_usage_table *t, uint32_t id, uint64_t time_ns)
+{
+	if ((t->hot[id].segments[0] | t->hot[id].segments[1]) == 0)
+		t->rest[id].segment_first_ns = time_ns;
 }
 
 void dp_usage_add_flow(struct dp_usage_table *t, uint32_t id, uint64_t tick, uint64_t time_ns)
 {
-	struct dp_usage_entry *e = open_entry(t, id, tick);
+	struct dp_usage_hot *h = &t->hot[id];
+	struct dp_usage_rest *e = &t->rest[id];
 
-	span(&e->counts, time_ns, time_ns);
-	e->counts.n_new_flows++;
+	open_entry(t, id, tick);
+	e->n_new_flows++;
+	if (time_ns < e->first_ns)
+		e->first_ns = time_ns;
+	if (time_ns > h->last_ns[0])
+		h->last_ns[0] = time_ns;
 }
 
 void dp_usage_move(
 	struct dp_usage_table *t, uint32_t id, uint64_t tick, const struct dp_usage *undecided)
 {
+	struct dp_usage_rest *e = &t->rest[id];
+
 	if (undecided->packets[0] + undecided->packets[1] == 0)
 		return; // known from the first packet on
-
-	struct dp_usage_entry *e = open_entry(t, id, tick);
-
-	span(&e->moved, undecided->first_ns, undecided->last_ns);
+	open_entry(t, id, tick);
+	if (e->moved.packets[0] + e->moved.packets[1] == 0 ||
+		undecided->first_ns < e->moved.first_ns)
+		e->moved.first_ns = undecided->first_ns;
+	if (undecided->last_ns > e->moved.last_ns)
+		e->moved.last_ns = undecided->last_ns;
 	for (unsigned int dir = 0; dir < 2; dir++) {
 		e->moved.bytes[dir] += undecided->bytes[dir];
 		e->moved.packets[dir] += undecided->packets[dir];
 	}
 }
 
+void dp_usage_tcp(struct dp_usage_table *t, uint32_t id, uint64_t tick, uint64_t time_ns,
+	const struct dp_tcp_event *event)
+{
+	const uint32_t quality = event->what != 0 ? quality_of(t, &t->rest[id]) : DP_QUALITY_NONE;
+
+	if (quality != DP_QUALITY_NONE)
+		dp_quality_add_event(&t->quality, quality, tick, time_ns, event);
+}
+
 void dp_usage_open_tick(struct dp_usage_table *t, uint64_t tick)
 {
-	t->dirty[t->open].tick = tick;
+	dp_dirty_open_tick(&t->dirty, tick);
+	dp_dirty_open_tick(&t->quality.dirty, tick);
 }
 
 void dp_usage_close_tick(struct dp_usage_table *t, uint64_t next_tick)
 {
-	t->open ^= 1;
-	t->dirty[t->open].tick = next_tick;
+	dp_dirty_close_tick(&t->dirty, next_tick);
+	dp_dirty_close_tick(&t->quality.dirty, next_tick);
+	t->open_mark = t->dirty.open + 1;
 }
 
 bool dp_usage_flush(struct dp_usage_table *t, unsigned int max)
 {
-	const uint8_t closing = t->open ^ 1;
+	for (; max > 0 && dp_dirty_closing(&t->dirty) != DP_USAGE_NONE; max--) {
+		const uint32_t id = dp_dirty_closing(&t->dirty);
 
-	for (; max > 0 && t->dirty[closing].head != DP_USAGE_NONE; max--) {
-		const uint32_t id = t->dirty[closing].head;
-		struct dp_usage_entry *e = &t->entries[id];
-		const bool is_posted = post(t, e);
-
-		mark_clean(t, e);
-		if (is_posted)
+		if (post(t, id))
 			release(t, id);
 		else
-			mark_dirty(t, id, t->dirty[t->open].tick);
+			mark_dirty(t, id, t->dirty.open);
 	}
-	return t->dirty[closing].head == DP_USAGE_NONE;
+	return dp_dirty_closing(&t->dirty) == DP_USAGE_NONE && dp_quality_flush(&t->quality, max);
 }

@@ -9,7 +9,6 @@
 #include <stdlib.h>
 
 enum {
-	ENTRIES_PER_FLOW = 2, // a verdict's flow has an entry for undecided and one for its app
 	PACKETS_PER_US = 15, // 10 Gbit/s of the shortest frames; more than a worker can take
 	COPIES_MIN = 1024,
 	COPIES_MAX = 1 << 21, // 56 MB, reached with a window of 140 ms
@@ -27,15 +26,9 @@ static uint32_t n_copies(uint64_t window_ns)
 /* Live, memory is had at start or not at all. (A replay takes what its captures need.) */
 static void make_resident(struct dp_worker *w)
 {
-	struct dp_flow_table *f = &w->flows;
-	struct dp_usage_table *u = &w->usage;
-	struct dp_hosts *h = &w->hosts;
-
-	memset(f->flows, 0, ((size_t)f->n_flows + 1) * sizeof(*f->flows));
-	memset(f->buckets, 0, ((size_t)f->bucket_mask + 1) * sizeof(*f->buckets));
-	memset(u->entries, 0, ((size_t)u->n_entries + 1) * sizeof(*u->entries));
-	memset(u->buckets, 0, ((size_t)u->bucket_mask + 1) * sizeof(*u->buckets));
-	dp_hosts_make_resident(h);
+	dp_flow_table_make_resident(&w->flows);
+	dp_usage_make_resident(&w->usage);
+	dp_said_make_resident(&w->said);
 }
 
 int dp_worker_new(const struct dp_worker_config *cfg, struct dp_stage stage,
@@ -53,8 +46,8 @@ int dp_worker_new(const struct dp_worker_config *cfg, struct dp_stage stage,
 		    dp_duplicates_new(n_copies(cfg->duplicate_window_ns), cfg->duplicate_window_ns,
 			    &w->duplicates) < 0) ||
 		w->ring == NULL || dp_flow_table_init(&w->flows, cfg->n_flows) < 0 ||
-		dp_hosts_init(&w->hosts, cfg->n_hosts) < 0 ||
-		dp_usage_init(&w->usage, cfg->n_flows * ENTRIES_PER_FLOW, w->ring, cfg->id) < 0) {
+		dp_said_init(&w->said, cfg->n_said) < 0 ||
+		dp_usage_init(&w->usage, cfg->n_entries, cfg->n_endpoints, w->ring, cfg->id) < 0) {
 		dp_worker_free(w);
 		return dp_fail(reterr, ENOMEM,
 			"cannot set up worker %u for %u flows: %m; lower workers.flows", cfg->id,
@@ -67,15 +60,15 @@ int dp_worker_new(const struct dp_worker_config *cfg, struct dp_stage stage,
 }
 
 /* Flows that were still alive when the worker was stopped: only their classifier state matters. */
-static void drop_flows(struct dp_worker *w)
+static void drop_states(struct dp_worker *w)
 {
-	for (struct dp_flow *f = dp_flow_oldest(&w->flows); f != NULL;
-		f = dp_flow_oldest(&w->flows)) {
-		struct dp_stage_item item = {.state = &f->stage_state, .tuple = &f->tuple};
+	for (uint32_t i = 1; i <= w->flows.n_touched; i++) {
+		struct dp_five_tuple tuple = {0};
+		struct dp_stage_item item = {
+			.state = &dp_worker_rest(w, i)->scratch.stage_state, .tuple = &tuple};
 
-		if (f->stage_state != NULL)
+		if ((dp_worker_flow(w, i)->flags & DP_FLOW_SCRATCH) == DP_SCRATCH_STAGE)
 			w->stage.ops->finish(w->stage.self, &item);
-		dp_flow_remove(&w->flows, f);
 	}
 }
 
@@ -84,7 +77,7 @@ void dp_worker_free(struct dp_worker *w)
 	if (w == NULL)
 		return;
 	if (w->flows.flows != NULL)
-		drop_flows(w);
+		drop_states(w);
 	for (uint16_t i = 0; i < w->n_inputs; i++) {
 		struct input *in = &w->inputs[i];
 
@@ -96,7 +89,7 @@ void dp_worker_free(struct dp_worker *w)
 	w->stage.ops->free(w->stage.self);
 	dp_flow_table_fini(&w->flows);
 	dp_usage_fini(&w->usage);
-	dp_hosts_fini(&w->hosts);
+	dp_said_fini(&w->said);
 	dp_duplicates_free(w->duplicates);
 	dp_ring_free(w->ring);
 	free(w);
@@ -117,67 +110,30 @@ const struct dp_worker_counters *dp_worker_counters(const struct dp_worker *w)
 	return &w->counters;
 }
 
-/* Whether the packet is a copy that is to go. It has come as far as its tick, so that one more or less
- * moves nothing else. */
-static bool is_copy(struct dp_worker *w, struct rte_mbuf *m)
-{
-	const struct dp_pkt *p = dp_worker_pkt(m);
-	const bool is_watch = w->cfg.duplicates == DP_DUPLICATES_WATCH;
-
-	if (p->l3_len == 0 || (is_watch && p->hash % DP_DUPLICATES_SAMPLE != 0))
-		return false;
-	w->copies.n_looked++;
-	if (!dp_duplicates_seen(
-		    w->duplicates, p, rte_pktmbuf_mtod_offset(m, const uint8_t *, p->l3_off)))
-		return false;
-	// Fragments that waited for this one: whether they came by another port nobody knows.
-	if ((p->flags & DP_PKT_FRAGMENT) != 0 && p->n_packets > 1)
-		return false;
-	w->copies.n_seen++;
-	if (is_watch)
-		return false;
-	w->copies.n_frames += p->n_frames;
-	return true;
-}
-
-static void count_copies(struct dp_worker *w)
+/* What the round counted becomes visible. */
+static void count_round(struct dp_worker *w)
 {
 	struct dp_worker_counters *c = &w->counters;
 
-	dp_count(&c->copies_looked, w->copies.n_looked);
-	dp_count(&c->copies_seen, w->copies.n_seen);
-	dp_count(&c->outcomes[DP_OUTCOME_DUPLICATE], w->copies.n_frames);
-	atomic_store_explicit(
-		&c->copies_forgotten, dp_duplicates_forgotten(w->duplicates), memory_order_relaxed);
-	w->copies.n_looked = w->copies.n_seen = w->copies.n_frames = 0;
-}
-
-/* A packet comes in. Receivers stamp on their own and rings delay differently, so that a packet may
- * be older than one of another input before it; all behind here counts on one order of time. */
-static void take_packet(struct dp_worker *w, struct rte_mbuf *m)
-{
-	struct dp_pkt *p = rte_mbuf_to_priv(m);
-
-	if (p->time_ns < w->now_ns)
-		p->time_ns = w->now_ns;
-	w->now_ns = p->time_ns;
-
-	const uint64_t tick = p->time_ns / w->cfg.tick_ns;
-
-	if (tick != w->tick) { // the first of its tick: marks came before it
-		dp_worker_batch_run(w);
-		w->tick = tick;
-		dp_usage_open_tick(&w->usage, tick);
+	dp_count(&c->outcomes[DP_OUTCOME_ACCOUNTED], w->round.n_frames);
+	dp_count(&c->packets, w->round.n_packets);
+	dp_count(&c->ip_bytes, w->round.ip_bytes);
+	dp_count(&c->classified_packets, w->round.n_classified);
+	if (w->duplicates != NULL) {
+		dp_count(&c->copies_looked, w->round.n_looked);
+		dp_count(&c->copies_seen, w->round.n_copies);
+		dp_count(&c->outcomes[DP_OUTCOME_DUPLICATE], w->round.n_copied_frames);
+		atomic_store_explicit(&c->copies_forgotten, dp_duplicates_forgotten(w->duplicates),
+			memory_order_relaxed);
 	}
-	if (w->duplicates != NULL && is_copy(w, m))
-		rte_pktmbuf_free(m);
-	else
-		dp_worker_batch_add(w, m);
+	memset(&w->round, 0, sizeof(w->round));
 }
 
 /* Take what the input has up to its next mark. */
 static bool poll_input(struct dp_worker *w, struct input *in)
 {
+	uint16_t n = 0;
+
 	if (in->is_held)
 		return false;
 	if (in->next == in->n) {
@@ -186,19 +142,16 @@ static bool poll_input(struct dp_worker *w, struct input *in)
 	}
 	if (in->n == 0)
 		return false;
-	while (in->next < in->n) {
-		void *element = in->elements[in->next++];
-
-		if (dp_is_mark(element)) {
-			in->mark = dp_mark_tick(element);
-			in->is_held = true;
-			break;
-		}
-		take_packet(w, element);
+	while (in->next + n < in->n && !dp_is_mark(in->elements[in->next + n]))
+		n++;
+	if (n > 0)
+		dp_worker_take(w, (struct rte_mbuf **)in->elements + in->next, n);
+	in->next += n;
+	if (in->next < in->n) {
+		in->mark = dp_mark_tick(in->elements[in->next++]);
+		in->is_held = true;
 	}
-	dp_worker_batch_run(w);
-	if (w->duplicates != NULL)
-		count_copies(w);
+	count_round(w);
 	return true;
 }
 

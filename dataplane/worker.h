@@ -10,7 +10,7 @@
 #include "dataplane/duplicates.h"
 #include "dataplane/err.h"
 #include "dataplane/flow.h"
-#include "dataplane/hosts.h"
+#include "dataplane/said.h"
 #include "dataplane/outcome.h"
 #include "dataplane/stage.h"
 #include "dataplane/usage.h"
@@ -46,7 +46,8 @@ struct dp_worker_config {
 	uint8_t id;
 	uint64_t tick_ns;
 	uint32_t n_flows;
-	uint32_t n_hosts;
+	uint32_t n_said; // of dataplane/said.h
+	uint32_t n_entries, n_endpoints; // of dataplane/usage.h
 	bool waits; // replay: a full record ring holds the worker instead of postponing
 	bool wants_notes; // post flow notes
 	bool yields; // shares its CPU: give it away when idle
@@ -64,7 +65,7 @@ struct dp_worker_counters {
 	dp_counter classified_packets; // handed to the stage
 	dp_counter notes_dropped;
 	dp_counter postponed;
-	dp_counter names_refused; // the name table was full: a flow without its name
+	dp_counter names_refused; // the table was full: a flow without its name
 	dp_counter copies_looked; // packets looked at for copies
 	dp_counter copies_seen; // of them copies of one before
 	dp_counter copies_forgotten; // remembered too short: voids byte-identical replay

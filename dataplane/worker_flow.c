@@ -1,55 +1,158 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include "dataplane/tcp.h"
 #include "dataplane/worker_state.h"
 
 #include <netinet/in.h>
 
-static void post_note(
-	struct dp_worker *w, const struct dp_flow *f, uint64_t tick, enum dp_note_why why)
+enum {
+	OWED_LOOKS = 64, // flows looked at for one whose end is owed
+	ROOM_TRIES = 2, // flows given up for an entry, of a packet that may be part of a flood
+};
+
+/* --- beginning ------------------------------------------------------------------------------- */
+
+static enum dp_flow_life life_of(uint8_t l4_proto)
 {
+	switch (l4_proto) {
+	case IPPROTO_TCP:
+		return DP_FLOW_TCP;
+	case IPPROTO_UDP:
+		return DP_FLOW_UDP;
+	default:
+		return DP_FLOW_OTHER;
+	}
+}
+
+/* The table is full. An expiry that the tick being closed owes is no eviction: it would have been
+ * over already, had its slice come. Else the flow idle longest goes. */
+static void make_room(struct dp_worker *w)
+{
+	unsigned int max = OWED_LOOKS;
+	const uint32_t owed = w->is_closing
+		? dp_flow_expired(&w->flows, dp_worker_closing_end_ns(w), &max)
+		: DP_FLOW_NONE;
+
+	if (owed != DP_FLOW_NONE) {
+		dp_worker_flow_end(w, owed, w->closing_tick);
+		return;
+	}
+	dp_worker_flow_end(w, dp_flow_oldest(&w->flows), w->tick);
+	dp_count(&w->counters.flows_evicted, 1);
+}
+
+/* The entry for what nobody has decided yet. Where there is none left, those of the flows idle longest go,
+ * unless they wait for a tick's end. */
+static uint32_t undecided_entry(struct dp_worker *w, const struct dp_pkt *p)
+{
+	const struct dp_usage_key key = {
+		.endpoint = p->endpoint, .is_ambiguous = (p->flags & DP_PKT_AMBIGUOUS) != 0};
+	uint32_t id = dp_usage_get(&w->usage, &key);
+
+	for (int i = 0; i < ROOM_TRIES && id == DP_USAGE_NONE && w->flows.n_used > 0; i++) {
+		dp_worker_flow_end(w, dp_flow_oldest(&w->flows), w->tick);
+		dp_count(&w->counters.flows_evicted, 1);
+		id = dp_usage_get(&w->usage, &key);
+	}
+	return id;
+}
+
+static uint16_t flags_of(const struct dp_pkt *p, bool endpoint_is_src)
+{
+	const bool has_ports = p->tuple.l4_proto == IPPROTO_TCP ||
+		p->tuple.l4_proto == IPPROTO_UDP || p->tuple.l4_proto == IPPROTO_SCTP;
+	uint16_t flags = 0;
+
+	if (endpoint_is_src)
+		flags |= DP_FLOW_ENDPOINT_IS_SRC;
+	if ((p->flags & DP_PKT_AMBIGUOUS) != 0)
+		flags |= DP_FLOW_AMBIGUOUS;
+	if (dp_is_syn(p))
+		flags |= DP_FLOW_SYN_START;
+	if ((p->flags & DP_PKT_FRAGMENT) != 0 && (p->flags & DP_PKT_HAS_PORTS) == 0 && has_ports)
+		flags |= DP_FLOW_FRAGMENTS;
+	return flags;
+}
+
+uint32_t dp_worker_flow_begin(
+	struct dp_worker *w, const struct dp_pkt *p, const struct dp_flow_seek *seek)
+{
+	const uint32_t usage = undecided_entry(w, p);
+	const bool is_answer = dp_is_syn_ack(p); // it began with somebody else's packet
+	const bool src_is_high = seek->is_swapped != is_answer;
+	const enum dp_flow_life life = life_of(p->tuple.l4_proto);
+	uint32_t i;
+
+	if (usage == DP_USAGE_NONE)
+		return DP_FLOW_NONE;
+	i = dp_flow_add(&w->flows, seek, src_is_high, life, p->time_ns);
+	if (i == DP_FLOW_NONE) {
+		make_room(w);
+		i = dp_flow_add(&w->flows, seek, src_is_high, life, p->time_ns);
+	}
+
+	struct dp_flow *f = dp_worker_flow(w, i);
+
+	f->usage = usage;
+	f->flags |= flags_of(p, ((p->flags & DP_PKT_UP) != 0) != is_answer);
+	dp_worker_rest(w, i)->syn_seq = p->tcp_seq;
+	dp_count(&w->counters.flows, 1);
+	return i;
+}
+
+/* --- verdict --------------------------------------------------------------------------------- */
+
+static void post_note(struct dp_worker *w, uint32_t i, uint64_t tick, enum dp_note_why why)
+{
+	const struct dp_flow *f = dp_worker_flow(w, i);
+	const struct dp_usage_key *key = dp_usage_key(&w->usage, f->usage);
+	const struct dp_said *said = dp_said_of(&w->said, dp_worker_rest(w, i)->said);
+	struct dp_five_tuple tuple;
 	struct dp_record r = {
 		.tick = tick,
-		.endpoint = w->usage.entries[f->usage].key.endpoint,
-		.app = f->app,
-		.tag = f->tag,
+		.endpoint = key->endpoint,
+		.app = key->app,
+		.tag = key->tag,
 		.kind = DP_RECORD_NOTE,
-		.evidence = f->evidence,
+		.evidence = key->evidence,
 		.is_ambiguous = (f->flags & DP_FLOW_AMBIGUOUS) != 0,
 		.worker = w->cfg.id,
-		.note = {.src = f->tuple.src,
-			.dst = f->tuple.dst,
-			.packets = {f->packets[0], f->packets[1]},
-			.bytes = {f->bytes[0], f->bytes[1]},
-			.first_ns = f->first_ns,
-			.last_ns = f->counted_ns,
-			.risk_bits = f->risk_bits,
-			.sport = f->tuple.sport,
-			.dport = f->tuple.dport,
-			.ndpi_master = f->ndpi_master,
-			.ndpi_app = f->ndpi_app,
-			.l4_proto = f->tuple.l4_proto,
+		.note = {.packets = {dp_flow_packets(f, 0), dp_flow_packets(f, 1)},
+			.bytes = {dp_flow_bytes(f, 0), dp_flow_bytes(f, 1)},
+			.first_ns = dp_worker_rest(w, i)->first_ns,
+			.last_ns = f->last_ns,
+			.risk_bits = said->risk_bits,
+			.ndpi_master = said->ndpi_master,
+			.ndpi_app = said->ndpi_app,
+			.l4_proto = f->l4_proto,
 			.why = (uint8_t)why,
 			.is_syn_start = (f->flags & DP_FLOW_SYN_START) != 0,
 			.has_ech = (f->flags & DP_FLOW_ECH) != 0,
 			.effort = f->effort},
 	};
 
-	memcpy(r.note.host, dp_hosts_name(&w->hosts, f->host), DP_HOST_MAX);
+	dp_flow_tuple(&w->flows, i, &tuple);
+	r.note.src = tuple.src;
+	r.note.dst = tuple.dst;
+	r.note.sport = tuple.sport;
+	r.note.dport = tuple.dport;
+	memcpy(r.note.host, said->host, DP_HOST_MAX);
 	if (!dp_ring_post(w->ring, &r))
 		dp_count(&w->counters.notes_dropped, 1);
 }
 
 /* The flow's app is known: from here on it counts there, and what it counted before moves. */
-static void settle(struct dp_worker *w, struct dp_flow *f, const struct dp_verdict *v,
-	uint64_t tick, uint64_t time_ns)
+static void settle(struct dp_worker *w, uint32_t i, const struct dp_verdict *v, uint64_t tick,
+	uint64_t time_ns)
 {
+	struct dp_flow *f = dp_worker_flow(w, i);
 	const bool is_src = (f->flags & DP_FLOW_ENDPOINT_IS_SRC) != 0;
 	const struct dp_usage undecided = {
-		.bytes = {f->bytes[!is_src], f->bytes[is_src]},
-		.packets = {f->packets[!is_src], f->packets[is_src]},
-		.first_ns = f->first_ns,
-		.last_ns = f->counted_ns,
+		.bytes = {dp_flow_bytes(f, !is_src), dp_flow_bytes(f, is_src)},
+		.packets = {dp_flow_packets(f, !is_src), dp_flow_packets(f, is_src)},
+		.first_ns = dp_worker_rest(w, i)->first_ns,
+		.last_ns = f->last_ns,
 	};
-	struct dp_usage_key key = w->usage.entries[f->usage].key;
+	struct dp_usage_key key = *dp_usage_key(&w->usage, f->usage);
 
 	key.app = v->app;
 	key.tag = v->tag;
@@ -59,23 +162,37 @@ static void settle(struct dp_worker *w, struct dp_flow *f, const struct dp_verdi
 
 	if (id == DP_USAGE_NONE)
 		return; // stays undecided: never somebody else's
-	f->app = v->app;
-	f->tag = v->tag;
-	f->evidence = v->evidence;
 	dp_usage_move(&w->usage, id, tick, &undecided);
 	dp_usage_add_flow(&w->usage, id, tick, time_ns);
 	dp_usage_put(&w->usage, f->usage);
 	f->usage = id;
 	if (w->cfg.wants_notes)
-		post_note(w, f, tick, DP_NOTE_VERDICT);
+		post_note(w, i, tick, DP_NOTE_VERDICT);
 }
 
-void dp_worker_flow_verdict(struct dp_worker *w, struct dp_flow *f, const struct dp_verdict *v,
-	uint64_t tick, uint64_t time_ns)
+/* Keep what else the classifier said. Most packets after the first bring nothing new. */
+static void remember(struct dp_worker *w, struct dp_flow_rest *rest, const struct dp_verdict *v)
 {
-	f->ndpi_master = v->ndpi_master;
-	f->ndpi_app = v->ndpi_app;
-	f->risk_bits = v->risk_bits;
+	const struct dp_said *before = dp_said_of(&w->said, rest->said);
+	const uint32_t id = rest->said;
+	struct dp_said said = {.risk_bits = v->risk_bits,
+		.ndpi_master = v->ndpi_master,
+		.ndpi_app = v->ndpi_app};
+
+	if (before->risk_bits == v->risk_bits && before->ndpi_master == v->ndpi_master &&
+		before->ndpi_app == v->ndpi_app && strcmp(before->host, v->host) == 0)
+		return;
+	memcpy(said.host, v->host, strnlen(v->host, sizeof(said.host) - 1));
+	rest->said = dp_said_get(&w->said, &said);
+	dp_said_put(&w->said, id);
+}
+
+/* What the classifier says of the flow now. tick: the open one or the one being closed. */
+static void take_verdict(struct dp_worker *w, uint32_t i, const struct dp_verdict *v, uint64_t tick,
+	uint64_t time_ns)
+{
+	struct dp_flow *f = dp_worker_flow(w, i);
+
 	f->effort = v->effort;
 	if (v->is_cut)
 		dp_count(&w->counters.verdicts_cut, 1);
@@ -83,55 +200,123 @@ void dp_worker_flow_verdict(struct dp_worker *w, struct dp_flow *f, const struct
 		f->flags |= DP_FLOW_ECH;
 	if (v->is_final)
 		f->flags |= DP_FLOW_FINAL;
-	if (strcmp(dp_hosts_name(&w->hosts, f->host), v->host) != 0) {
-		const uint32_t before = f->host;
-
-		f->host = dp_hosts_get(&w->hosts, v->host);
-		dp_hosts_put(&w->hosts, before);
-	}
-	if (f->app == DP_APP_UNDECIDED && v->app != DP_APP_UNDECIDED)
-		settle(w, f, v, tick, time_ns);
+	remember(w, dp_worker_rest(w, i), v);
+	if (v->app != DP_APP_UNDECIDED &&
+		dp_usage_key(&w->usage, f->usage)->app == DP_APP_UNDECIDED)
+		settle(w, i, v, tick, time_ns);
 }
+
+/* --- the classifier's state lives where a decided flow has something else --------------------- */
+
+static void *lend_state(const struct dp_flow *f, const struct dp_flow_rest *rest)
+{
+	return (f->flags & DP_FLOW_SCRATCH) == DP_SCRATCH_STAGE ? rest->scratch.stage_state : NULL;
+}
+
+static void keep_state(struct dp_flow *f, struct dp_flow_rest *rest, void *state)
+{
+	const bool had_it = (f->flags & DP_FLOW_SCRATCH) == DP_SCRATCH_STAGE;
+	const unsigned int others = f->flags & ~(unsigned int)DP_FLOW_SCRATCH_BITS;
+
+	if (state != NULL)
+		rest->scratch.stage_state = state;
+	if (state != NULL && !had_it)
+		f->flags = (uint16_t)(others | DP_SCRATCH_STAGE);
+	else if (state == NULL && had_it)
+		f->flags = (uint16_t)others;
+}
+
+void dp_worker_flow_look(struct dp_worker *w, uint32_t i, struct rte_mbuf *m)
+{
+	const struct dp_pkt *p = dp_worker_pkt(m);
+	struct dp_flow *f = dp_worker_flow(w, i);
+	struct dp_flow_rest *rest = dp_worker_rest(w, i);
+	void *state = lend_state(f, rest);
+	struct dp_five_tuple tuple;
+	struct dp_stage_item item = {
+		.state = &state,
+		.tuple = &tuple,
+		.l3 = rte_pktmbuf_mtod_offset(m, const uint8_t *, p->l3_off),
+		.l3_len = p->l3_len,
+		.n_packets = (uint32_t)(dp_flow_packets(f, 0) + dp_flow_packets(f, 1)) +
+			p->n_packets,
+		.time_ns = p->time_ns,
+		.server_is_src = (f->flags & DP_FLOW_ENDPOINT_IS_SRC) == 0,
+	};
+
+	dp_flow_tuple(&w->flows, i, &tuple);
+	w->stage.ops->burst(w->stage.self, &item, 1);
+	keep_state(f, rest, state);
+	take_verdict(w, i, &item.verdict, w->tick, p->time_ns);
+	w->round.n_classified++;
+}
+
+/* --- end ------------------------------------------------------------------------------------- */
 
 /* Both sides of a TCP connection send. Where only one is seen the mirror delivers only that one, or
  * the other goes another way. Fragments without ports are nobody's connection. */
 static void count_ways(struct dp_worker *w, const struct dp_flow *f)
 {
 	const bool is_src = (f->flags & DP_FLOW_ENDPOINT_IS_SRC) != 0;
+	const uint64_t packets[2] = {dp_flow_packets(f, 0), dp_flow_packets(f, 1)};
 
-	if (f->tuple.l4_proto != IPPROTO_TCP || (f->flags & DP_FLOW_TALKED) == 0 ||
-		(f->flags & DP_FLOW_FRAGMENTS) != 0 ||
-		f->packets[0] + f->packets[1] < DP_ONE_WAY_PACKETS)
+	if (f->l4_proto != IPPROTO_TCP || (f->flags & DP_FLOW_TALKED) == 0 ||
+		(f->flags & DP_FLOW_FRAGMENTS) != 0 || packets[0] + packets[1] < DP_ONE_WAY_PACKETS)
 		return;
 	dp_count(&w->counters.tcp_ended, 1);
-	if (f->packets[is_src] == 0)
+	if (packets[is_src] == 0)
 		dp_count(&w->counters.tcp_one_way[0], 1);
-	else if (f->packets[!is_src] == 0)
+	else if (packets[!is_src] == 0)
 		dp_count(&w->counters.tcp_one_way[1], 1);
 }
 
-void dp_worker_flow_end(struct dp_worker *w, struct dp_flow *f, uint64_t tick)
+/* The classifier's last word, by what is known. */
+static void take_last_word(struct dp_worker *w, uint32_t i, uint64_t tick)
 {
+	struct dp_flow *f = dp_worker_flow(w, i);
+	struct dp_flow_rest *rest = dp_worker_rest(w, i);
+	void *state = lend_state(f, rest);
+	struct dp_five_tuple tuple;
+	struct dp_stage_item item = {
+		.state = &state,
+		.tuple = &tuple,
+		.n_packets = (uint32_t)(dp_flow_packets(f, 0) + dp_flow_packets(f, 1)),
+		.time_ns = f->last_ns,
+		.server_is_src = (f->flags & DP_FLOW_ENDPOINT_IS_SRC) == 0,
+	};
+
+	dp_flow_tuple(&w->flows, i, &tuple);
+	w->stage.ops->finish(w->stage.self, &item);
+	keep_state(f, rest, state);
+	take_verdict(w, i, &item.verdict, tick, f->last_ns);
+}
+
+void dp_worker_flow_end(struct dp_worker *w, uint32_t i, uint64_t tick)
+{
+	struct dp_flow *f = dp_worker_flow(w, i);
+	struct dp_tcp_event event;
+
 	if ((f->flags & (DP_FLOW_FINAL | DP_FLOW_FRAGMENTS)) == 0) {
-		struct dp_stage_item item = {
-			.state = &f->stage_state,
-			.tuple = &f->tuple,
-			.n_packets = f->n_seen,
-			.time_ns = f->last_ns,
-			.server_is_src = (f->flags & DP_FLOW_ENDPOINT_IS_SRC) == 0,
-		};
+		take_last_word(w, i, tick);
+	} else if (dp_usage_key(&w->usage, f->usage)->app == DP_APP_UNDECIDED) {
+		const struct dp_verdict unknown = {.app = DP_APP_UNKNOWN, .effort = f->effort};
 
-		w->stage.ops->finish(w->stage.self, &item);
-		dp_worker_flow_verdict(w, f, &item.verdict, tick, f->last_ns);
-	} else if (f->app == DP_APP_UNDECIDED) {
-		const struct dp_verdict unknown = {.app = DP_APP_UNKNOWN};
-
-		dp_worker_flow_verdict(w, f, &unknown, tick, f->last_ns);
+		take_verdict(w, i, &unknown, tick, f->last_ns);
 	}
+	if (f->l4_proto == IPPROTO_TCP && dp_tcp_end(f, &event))
+		dp_usage_tcp(&w->usage, f->usage, tick, f->last_ns, &event);
 	count_ways(w, f);
 	if (w->cfg.wants_notes)
-		post_note(w, f, tick, DP_NOTE_END);
-	dp_hosts_put(&w->hosts, f->host);
+		post_note(w, i, tick, DP_NOTE_END);
+	dp_said_put(&w->said, dp_worker_rest(w, i)->said);
 	dp_usage_put(&w->usage, f->usage);
-	dp_flow_remove(&w->flows, f);
+	dp_flow_remove(&w->flows, i);
+}
+
+void dp_worker_flow_end_stale(struct dp_worker *w, uint32_t i)
+{
+	const bool is_owed = w->is_closing &&
+		dp_flow_expiry_ns(dp_worker_flow(w, i)) <= dp_worker_closing_end_ns(w);
+
+	dp_worker_flow_end(w, i, is_owed ? w->closing_tick : w->tick);
 }

@@ -4,8 +4,8 @@
 /* A worker's inside, shared by the files that make it up and by nobody else:
  *
  *   worker.c         life and rounds: packets and marks from the inputs
- *   worker_batch.c   a packet finds its flow, the classifier is asked, the packet is counted
- *   worker_flow.c    a flow's verdict and end
+ *   worker_packet.c  a packet finds its flow, the classifier is asked, the packet is counted
+ *   worker_flow.c    a flow's beginning, verdict and end
  *   worker_tick.c    the close of a tick, in slices */
 
 #include "dataplane/worker.h"
@@ -20,27 +20,18 @@ struct input {
 	bool is_held; // at a mark that others have not reached
 };
 
-/* Packets on their way through one round, in order of arrival. */
-struct batch {
-	struct rte_mbuf *mbufs[DP_BURST];
-	struct dp_flow *flows[DP_BURST];
-	bool is_reverse[DP_BURST];
-	int16_t item[DP_BURST]; // of items, or -1
-	struct dp_stage_item items[DP_BURST];
-	uint16_t n, n_items;
-};
-
 struct dp_worker {
 	struct dp_worker_config cfg;
 	struct dp_flow_table flows;
 	struct dp_usage_table usage;
-	struct dp_hosts hosts;
+	struct dp_said_table said;
 	struct dp_duplicates *duplicates; // owned; NULL while nothing is looked for
 	struct dp_stage stage;
 	struct dp_ring *ring;
 	struct input inputs[DP_RECEIVERS_MAX];
 	uint16_t n_inputs;
 	uint64_t tick; // open
+	uint64_t tick_end_ns; // the first instant behind it; 0 before the first packet
 	uint64_t now_ns; // of the latest packet: time does not run backwards behind it
 	uint64_t closing_tick; // valid while is_closing
 	uint64_t closing_mark;
@@ -48,16 +39,27 @@ struct dp_worker {
 	uint64_t ended_tick; // everything up to it is posted, once n_ticks > 0
 	uint64_t n_ticks; // closed
 	bool owes_end; // the ring had no room for the record that says so
-	struct batch batch;
+	// Counted in this round, added to the counters at its end.
 	struct {
-		uint64_t n_looked, n_seen, n_frames;
-	} copies; // of this round
+		uint64_t n_frames, n_packets, ip_bytes, n_classified;
+		uint64_t n_looked, n_copies, n_copied_frames;
+	} round;
 	struct dp_worker_counters counters;
 };
 
-static inline const struct dp_pkt *dp_worker_pkt(struct rte_mbuf *m)
+static inline struct dp_pkt *dp_worker_pkt(struct rte_mbuf *m)
 {
 	return rte_mbuf_to_priv(m);
+}
+
+static inline struct dp_flow *dp_worker_flow(struct dp_worker *w, uint32_t i)
+{
+	return &w->flows.flows[i];
+}
+
+static inline struct dp_flow_rest *dp_worker_rest(struct dp_worker *w, uint32_t i)
+{
+	return &w->flows.rest[i];
 }
 
 /* The first instant behind the tick being closed. */
@@ -66,20 +68,34 @@ static inline uint64_t dp_worker_closing_end_ns(const struct dp_worker *w)
 	return (w->closing_mark + 1) * w->cfg.tick_ns;
 }
 
-/* Add a packet; m is taken. */
-void dp_worker_batch_add(struct dp_worker *w, struct rte_mbuf *m);
+static inline bool dp_is_syn(const struct dp_pkt *p)
+{
+	return (p->tcp_flags & (DP_TCP_SYN | DP_TCP_ACK)) == DP_TCP_SYN;
+}
 
-/* Ask the classifier about the batch's items, then account its packets in order. That a packet is
- * counted after the verdict it brought, and before later ones, makes the result independent of
- * where bursts begin. */
-void dp_worker_batch_run(struct dp_worker *w);
+static inline bool dp_is_syn_ack(const struct dp_pkt *p)
+{
+	return (p->tcp_flags & (DP_TCP_SYN | DP_TCP_ACK)) == (DP_TCP_SYN | DP_TCP_ACK);
+}
 
-/* What the classifier says of f now. tick: the open one or the one being closed. */
-void dp_worker_flow_verdict(struct dp_worker *w, struct dp_flow *f, const struct dp_verdict *v,
-	uint64_t tick, uint64_t time_ns);
+/* Take a run of packets (n <= DP_BURST) of one input, in order: what they touch is fetched for all of
+ * them first. The mbufs are freed. A packet is counted after the verdict it brought, and before later
+ * ones, so the result does not depend on where bursts begin. */
+void dp_worker_take(struct dp_worker *w, struct rte_mbuf **mbufs, unsigned int n);
 
-/* f is over: its last word, its note, its place in the table. */
-void dp_worker_flow_end(struct dp_worker *w, struct dp_flow *f, uint64_t tick);
+/* The flow the packet begins; DP_FLOW_NONE when there is no room to count it. */
+uint32_t dp_worker_flow_begin(
+	struct dp_worker *w, const struct dp_pkt *p, const struct dp_flow_seek *seek);
+
+/* Show the classifier a packet of the flow, m's, and do what it says. */
+void dp_worker_flow_look(struct dp_worker *w, uint32_t flow, struct rte_mbuf *m);
+
+/* The flow is over: its last word, its note, its place in the table. tick: the open one or the one being
+ * closed. */
+void dp_worker_flow_end(struct dp_worker *w, uint32_t flow, uint64_t tick);
+
+/* The same for a flow that a packet finds over. What the tick being closed owes is still that tick's. */
+void dp_worker_flow_end_stale(struct dp_worker *w, uint32_t flow);
 
 /* Close the open tick once every input stands at a mark. */
 void dp_worker_tick_begin_close(struct dp_worker *w);

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "dataplane/worker_state.h"
 
+/* What may be done between two receives, in looks at an entry or a flow: about 20 us. */
 enum {
-	CLOSE_SLICE = 256, // entries posted between two receives
-	EXPIRY_WEIGHT = 8, // in entries: it may need the classifier's last word
+	SLICE = 128, // start value
+	END_WEIGHT = 8, // of a flow's end: it may need the classifier's last word
 };
 
 void dp_worker_tick_begin_close(struct dp_worker *w)
@@ -24,6 +25,7 @@ void dp_worker_tick_begin_close(struct dp_worker *w)
 	w->closing_tick = w->tick;
 	w->closing_mark = mark;
 	w->tick = mark + 1;
+	w->tick_end_ns = (w->tick + 1) * w->cfg.tick_ns;
 	dp_usage_close_tick(&w->usage, w->tick);
 }
 
@@ -37,24 +39,32 @@ void dp_worker_tick_post_end(struct dp_worker *w)
 	w->owes_end = !dp_ring_post(w->ring, &end);
 }
 
-void dp_worker_tick_close_slice(struct dp_worker *w)
+/* End flows that are over. Returns what is left of n, 0 when there may be more to end. */
+static unsigned int expire(struct dp_worker *w, unsigned int n)
 {
 	const uint64_t end_ns = dp_worker_closing_end_ns(w);
-	unsigned int n = CLOSE_SLICE;
 
-	for (; n >= EXPIRY_WEIGHT; n -= EXPIRY_WEIGHT) {
-		struct dp_flow *f = dp_flow_expired(&w->flows, end_ns);
+	while (n > 0) {
+		const uint32_t i = dp_flow_expired(&w->flows, end_ns, &n);
 
-		if (f == NULL)
-			break;
-		dp_worker_flow_end(w, f, w->closing_tick);
+		if (i == DP_FLOW_NONE)
+			return n;
+		dp_worker_flow_end(w, i, w->closing_tick);
+		n -= n < END_WEIGHT ? n : END_WEIGHT;
 	}
-	if (n < EXPIRY_WEIGHT || !dp_usage_flush(&w->usage, n))
+	return 0;
+}
+
+void dp_worker_tick_close_slice(struct dp_worker *w)
+{
+	const unsigned int n = expire(w, SLICE);
+
+	if (n == 0 || !dp_usage_flush(&w->usage, n))
 		return;
 	w->is_closing = false;
 	w->ended_tick = w->closing_mark;
 	w->n_ticks++;
 	dp_worker_tick_post_end(w);
-	atomic_store_explicit(&w->counters.postponed, w->usage.n_postponed, memory_order_relaxed);
-	atomic_store_explicit(&w->counters.names_refused, w->hosts.n_refused, memory_order_relaxed);
+	atomic_store_explicit(&w->counters.postponed, dp_usage_postponed(&w->usage), memory_order_relaxed);
+	atomic_store_explicit(&w->counters.names_refused, w->said.n_refused, memory_order_relaxed);
 }

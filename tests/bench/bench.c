@@ -208,6 +208,7 @@ static void find_ours(const struct dp_five_tuple *keys)
 {
 	struct rounds r = {0};
 	struct dp_flow_table t;
+	struct dp_flow_seek seek;
 	uint64_t n_found = 0;
 
 	if (dp_flow_table_init(&t, FLOWS) < 0)
@@ -215,22 +216,26 @@ static void find_ours(const struct dp_five_tuple *keys)
 	for (uint32_t i = 0; i < FLOWS; i++) {
 		const struct dp_five_tuple k = tuple_of(i);
 
-		(void)dp_flow_add(&t, &k, dp_flow_hash(&k), DP_FLOW_TCP, 1);
+		dp_flow_seek(&k, &seek);
+		(void)dp_flow_add(&t, &seek, seek.is_swapped, DP_FLOW_TCP, 1);
 	}
 	while (go_on(&r)) {
 		const uint64_t begin = rte_rdtsc();
 
-		for (uint32_t i = 0; i < LOOKUPS; i++) {
-			bool is_reverse;
+		for (uint32_t i = 0; i < LOOKUPS; i += DP_BURST) {
+			struct dp_flow_seek seeks[DP_BURST];
 
-			n_found += dp_flow_find(&t, &keys[i], dp_flow_hash(&keys[i]),
-					   &is_reverse) != NULL;
+			for (uint32_t j = 0; j < DP_BURST; j++)
+				dp_flow_seek(&keys[i + j], &seeks[j]);
+			dp_flow_prepare(&t, seeks, DP_BURST);
+			for (uint32_t j = 0; j < DP_BURST; j++)
+				n_found += dp_flow_find(&t, &seeks[j]) != DP_FLOW_NONE;
 		}
 		r.tsc[r.n++] = rte_rdtsc() - begin;
 	}
 	if (n_found != (uint64_t)r.n * LOOKUPS)
 		give_up(&(struct dp_err){"a flow was not found"});
-	print("flow: hash and dp_flow_find", &r, LOOKUPS);
+	print("flow: seek, prepare and find", &r, LOOKUPS);
 	dp_flow_table_fini(&t);
 }
 
@@ -323,7 +328,9 @@ static uint64_t run_worker(
 {
 	const struct dp_worker_config config = {.tick_ns = 1000000000,
 		.n_flows = FLOWS,
-		.n_hosts = 4096,
+		.n_said = 4096,
+		.n_entries = 2 * FLOWS,
+		.n_endpoints = FLOWS,
 		.duplicates = duplicates,
 		.duplicate_window_ns = 2000000,
 		.n_records = 65536};

@@ -242,7 +242,9 @@ static void open_worker(struct run *run, uint8_t setup)
 		.id = (uint8_t)i,
 		.tick_ns = TICK_NS,
 		.n_flows = (setup & SETUP_FEW_FLOWS) != 0 ? 2 : 64,
-		.n_hosts = 64,
+		.n_said = 64,
+		.n_entries = (setup & SETUP_FEW_FLOWS) != 0 ? 4 : 128,
+		.n_endpoints = (setup & SETUP_FEW_FLOWS) != 0 ? 1 : 64,
 		.waits = true, // takes no more memory than it needs
 		.wants_notes = true,
 		.duplicates = (setup & SETUP_DROPS_DUPLICATES) != 0 ? DP_DUPLICATES_DROP

@@ -143,7 +143,9 @@ struct rig *rig_new(struct dp_worker_config config, unsigned int n_inputs, unsig
 	r->n_mbufs = rte_mempool_avail_count(pool);
 	config.tick_ns = config.tick_ns > 0 ? config.tick_ns : RIG_S;
 	config.n_flows = config.n_flows > 0 ? config.n_flows : 4096;
-	config.n_hosts = config.n_hosts > 0 ? config.n_hosts : 64;
+	config.n_said = config.n_said > 0 ? config.n_said : 64;
+	config.n_entries = config.n_entries > 0 ? config.n_entries : 2 * config.n_flows;
+	config.n_endpoints = config.n_endpoints > 0 ? config.n_endpoints : config.n_entries;
 	config.n_records = config.n_records > 0 ? config.n_records : 32768;
 	config.wants_notes = true;
 	if (dp_worker_new(&config, (struct dp_stage){&ops, r}, &r->worker, &err) < 0)

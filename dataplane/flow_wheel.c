@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "dataplane/flow_wheel.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+enum {
+	N_HEADS = DP_FLOW_LIFE_COUNT * DP_FLOW_SECONDS,
+	N_WORDS = DP_FLOW_SECONDS / 64,
+	OLDEST_STEPS = 32, // flows put where they belong by now, at most, for one that is given up
+};
+
+static const uint64_t NS_PER_S = 1000000000;
+
+/* Start values; RFC 5382 and RFC 4787 ask NATs for longer ones, but a flow that comes back is
+ * merged again by its 5-tuple. */
+const uint64_t dp_flow_life_ns[DP_FLOW_LIFE_COUNT] = {
+	[DP_FLOW_TCP] = 300 * NS_PER_S,
+	[DP_FLOW_TCP_CLOSED] = 10 * NS_PER_S,
+	[DP_FLOW_UDP] = 180 * NS_PER_S,
+	[DP_FLOW_OTHER] = 60 * NS_PER_S,
+};
+
+static uint64_t life_s(unsigned int life)
+{
+	return dp_flow_life_ns[life] / NS_PER_S;
+}
+
+/* The first second in which the flow is over. */
+static uint64_t end_s(const struct dp_flow *f)
+{
+	return f->last_ns / NS_PER_S + 1 + life_s(f->life);
+}
+
+uint64_t dp_flow_expiry_ns(const struct dp_flow *f)
+{
+	return (f->last_ns / NS_PER_S + 1) * NS_PER_S + dp_flow_life_ns[f->life];
+}
+
+static uint32_t head_id(const struct dp_flow_table *t, unsigned int life, uint64_t second)
+{
+	return t->n_flows + 1 + life * DP_FLOW_SECONDS + (uint32_t)(second % DP_FLOW_SECONDS);
+}
+
+static struct dp_flow_link *link_of(const struct dp_flow_table *t, uint32_t id)
+{
+	return id > t->n_flows ? &t->wheels.heads[id - t->n_flows - 1] : &t->rest[id].wheel;
+}
+
+int dp_flow_wheels_init(struct dp_flow_table *t)
+{
+	t->wheels.heads = calloc(N_HEADS, sizeof(*t->wheels.heads));
+	if (t->wheels.heads == NULL)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < N_HEADS; i++) {
+		const uint32_t id = t->n_flows + 1 + i;
+
+		t->wheels.heads[i] = (struct dp_flow_link){.prev = id, .next = id};
+	}
+	return 0;
+}
+
+void dp_flow_wheels_fini(struct dp_flow_table *t)
+{
+	free(t->wheels.heads);
+}
+
+void dp_flow_wheels_start(struct dp_flow_table *t, uint64_t now_ns)
+{
+	t->wheels.second = now_ns / NS_PER_S;
+}
+
+void dp_flow_wheels_link(struct dp_flow_table *t, uint32_t flow)
+{
+	struct dp_flow_wheels *w = &t->wheels;
+	const unsigned int life = t->flows[flow].life;
+	const uint64_t end = end_s(&t->flows[flow]), last = w->second + DP_FLOW_SECONDS - 1;
+	const uint64_t second = end < w->second ? w->second : end > last ? last : end;
+	const uint32_t head = head_id(t, life, second);
+	struct dp_flow_link *h = link_of(t, head);
+
+	// At the tail: of those that end in one second the first put there goes first.
+	t->rest[flow].wheel = (struct dp_flow_link){.prev = h->prev, .next = head};
+	link_of(t, h->prev)->next = flow;
+	h->prev = flow;
+	w->is_used[life][second % DP_FLOW_SECONDS / 64] |= 1ULL << (second % 64);
+}
+
+void dp_flow_wheels_unlink(struct dp_flow_table *t, uint32_t flow)
+{
+	const struct dp_flow_link l = t->rest[flow].wheel;
+
+	link_of(t, l.prev)->next = l.next;
+	link_of(t, l.next)->prev = l.prev;
+	if (l.prev == l.next && l.prev > t->n_flows) { // its head, which is alone now
+		const uint32_t i = l.prev - t->n_flows - 1;
+
+		t->wheels.is_used[i / DP_FLOW_SECONDS][i % DP_FLOW_SECONDS / 64] &= ~(
+			1ULL << (i % 64));
+	}
+}
+
+static void relink(struct dp_flow_table *t, uint32_t flow)
+{
+	dp_flow_wheels_unlink(t, flow);
+	dp_flow_wheels_link(t, flow);
+}
+
+void dp_flow_set_life(struct dp_flow_table *t, uint32_t flow, enum dp_flow_life life)
+{
+	if (t->flows[flow].life == life)
+		return;
+	dp_flow_wheels_unlink(t, flow);
+	t->flows[flow].life = (uint8_t)life;
+	dp_flow_wheels_link(t, flow);
+}
+
+/* Seconds from the one reached to the first that is used; DP_FLOW_SECONDS when none is. */
+static unsigned int first_used(const struct dp_flow_wheels *w, unsigned int life)
+{
+	const unsigned int from = w->second % DP_FLOW_SECONDS;
+	const uint64_t behind = UINT64_MAX << (from % 64);
+
+	for (unsigned int i = 0; i <= N_WORDS; i++) {
+		const unsigned int word = (from / 64 + i) % N_WORDS;
+		uint64_t bits = w->is_used[life][word];
+
+		if (i == 0)
+			bits &= behind;
+		else if (i == N_WORDS)
+			bits &= ~behind;
+		if (bits != 0)
+			return (word * 64 + (unsigned int)__builtin_ctzll(bits) - from) %
+				DP_FLOW_SECONDS;
+	}
+	return DP_FLOW_SECONDS;
+}
+
+/* The second is empty: on to the next one that is not, but not behind now_s. */
+static void turn(struct dp_flow_wheels *w, uint64_t now_s)
+{
+	unsigned int n = DP_FLOW_SECONDS;
+
+	for (unsigned int life = 0; life < DP_FLOW_LIFE_COUNT; life++) {
+		const unsigned int first = first_used(w, life);
+
+		n = first < n ? first : n;
+	}
+	w->second = n < now_s - w->second ? w->second + n : now_s;
+}
+
+/* The flow at the head of a second, DP_FLOW_NONE when it is empty. The next one will be wanted soon. */
+static uint32_t first_of(const struct dp_flow_table *t, unsigned int life, uint64_t second)
+{
+	const uint32_t flow = link_of(t, head_id(t, life, second))->next;
+
+	if (flow > t->n_flows)
+		return DP_FLOW_NONE;
+
+	const uint32_t next = t->rest[flow].wheel.next;
+
+	if (next <= t->n_flows) {
+		__builtin_prefetch(&t->flows[next]);
+		__builtin_prefetch(&t->rest[next].wheel);
+	}
+	return flow;
+}
+
+uint32_t dp_flow_expired(struct dp_flow_table *t, uint64_t now_ns, unsigned int *max)
+{
+	struct dp_flow_wheels *w = &t->wheels;
+	const uint64_t now_s = now_ns / NS_PER_S;
+
+	if (now_s < w->second)
+		return DP_FLOW_NONE;
+	// After a jump of time all seconds are due. Counted from now on, a flow that is not over finds
+	// its place at the second look, however many turns the jump was.
+	if (now_s - w->second >= DP_FLOW_SECONDS)
+		w->second = now_s - (DP_FLOW_SECONDS - 1);
+	for (;;) {
+		for (unsigned int life = 0; life < DP_FLOW_LIFE_COUNT; life++) {
+			uint32_t flow;
+
+			while ((flow = first_of(t, life, w->second)) != DP_FLOW_NONE) {
+				if (*max == 0)
+					return DP_FLOW_NONE;
+				--*max;
+				if (end_s(&t->flows[flow]) <= now_s)
+					return flow;
+				relink(t, flow);
+			}
+		}
+		if (w->second == now_s)
+			return DP_FLOW_NONE;
+		turn(w, now_s);
+	}
+}
+
+/* Of one life span, the flow idle longest if that is longer than *oldest's. */
+static uint32_t oldest_of(
+	struct dp_flow_table *t, unsigned int life, uint32_t oldest, unsigned int *n_steps)
+{
+	for (;;) {
+		const unsigned int n = first_used(&t->wheels, life);
+		const uint64_t second = t->wheels.second + n;
+
+		if (n == DP_FLOW_SECONDS)
+			return oldest;
+		// All of this wheel had their last packet in this second or later.
+		if (oldest != DP_FLOW_NONE &&
+			t->flows[oldest].last_ns / NS_PER_S + 1 + life_s(life) < second)
+			return oldest;
+
+		const uint32_t flow = first_of(t, life, second);
+		const struct dp_flow *f = &t->flows[flow];
+
+		if (oldest == DP_FLOW_NONE || f->last_ns < t->flows[oldest].last_ns)
+			oldest = flow;
+		if (end_s(f) <= second || n == DP_FLOW_SECONDS - 1 || *n_steps == 0)
+			return oldest;
+		--*n_steps;
+		relink(t, flow);
+	}
+}
+
+uint32_t dp_flow_oldest(struct dp_flow_table *t)
+{
+	uint32_t oldest = DP_FLOW_NONE;
+	unsigned int n_steps = OLDEST_STEPS;
+
+	for (unsigned int life = 0; life < DP_FLOW_LIFE_COUNT; life++)
+		oldest = oldest_of(t, life, oldest, &n_steps);
+	return oldest;
+}

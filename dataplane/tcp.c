@@ -1,0 +1,358 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "dataplane/tcp.h"
+
+enum {
+	/* Numbers further apart than this are not of one stream's present: sixteen times a window of
+	 * 1 MB, more than twice what Linux buffers by default (tcp_rmem, 6 MB). Start value. */
+	REACH = 1 << 24,
+	/* Data that was missing and comes sooner has been overtaken; later it was lost and sent again.
+	 * 3 ms is what Wireshark takes where it knows no round trip. There is no room in a flow to keep
+	 * its round trip, and 3 ms is below nearly all that pass an operator's edge. */
+	OVERTAKEN_NS = 3 << 20,
+	OVERTAKEN_TICKS = 3, // of 2^20 ns
+	RTT_MAX_US = 60000000, // RFC 6298 2.5: nobody has to wait longer before sending again
+};
+
+/* A packet and what it finds. */
+struct step {
+	struct dp_flow *f;
+	struct dp_flow_rest *rest;
+	const struct dp_pkt *p;
+	unsigned int dir, other; // 0: from src
+	struct dp_tcp_event event;
+};
+
+static uint32_t us_of(const struct dp_pkt *p)
+{
+	return (uint32_t)(p->time_ns / 1000);
+}
+
+static uint16_t tick_of(const struct dp_pkt *p)
+{
+	return (uint16_t)(p->time_ns >> 20);
+}
+
+static bool is_far(uint32_t a, uint32_t b)
+{
+	return a - b + REACH > 2 * (uint32_t)REACH;
+}
+
+/* Whether a is behind b, both on the same circle. */
+static bool is_behind(uint32_t a, uint32_t b)
+{
+	return (int32_t)(a - b) > 0;
+}
+
+static bool upward(const struct dp_flow *f, unsigned int dir)
+{
+	return ((f->flags & DP_FLOW_ENDPOINT_IS_SRC) != 0) == (dir == 0);
+}
+
+static unsigned int scratch_of(const struct dp_flow *f)
+{
+	return f->flags & DP_FLOW_SCRATCH;
+}
+
+static unsigned int scratch_dir(const struct dp_flow *f)
+{
+	return (f->flags & DP_FLOW_SCRATCH_DIR) != 0;
+}
+
+static void set_scratch(struct dp_flow *f, unsigned int what, unsigned int dir)
+{
+	const unsigned int kept = f->flags & ~(unsigned int)(DP_FLOW_SCRATCH | DP_FLOW_SCRATCH_DIR);
+
+	f->flags = (uint16_t)(kept | what | (dir != 0 ? DP_FLOW_SCRATCH_DIR : 0));
+}
+
+/* What was waited for is here, or is given up. */
+static void clear_scratch(struct dp_flow *f)
+{
+	set_scratch(f, DP_SCRATCH_NONE, (f->flags & DP_TCP_LOOK) != 0);
+}
+
+static void stop_looking(struct dp_flow *f)
+{
+	f->flags &= (uint16_t)~DP_TCP_LOOK;
+}
+
+static bool is_awaited(const struct dp_flow *f, unsigned int dir)
+{
+	return scratch_of(f) == DP_SCRATCH_RTT && scratch_dir(f) == dir;
+}
+
+/* Only the SYN or SYN-ACK of dir has passed. */
+static bool is_opening(const struct dp_flow *f, unsigned int dir)
+{
+	return dp_flow_packets(f, dir) == 1;
+}
+
+static void await(struct step *s, uint32_t seq)
+{
+	set_scratch(s->f, DP_SCRATCH_RTT, s->dir);
+	s->rest->scratch.rtt.seq = seq;
+	s->rest->scratch.rtt.us = us_of(s->p);
+}
+
+/* Whether the packet acknowledges what is awaited from the other side, and nothing never sent. */
+static bool is_answer(const struct step *s)
+{
+	return is_awaited(s->f, s->other) && !is_behind(s->rest->scratch.rtt.seq, s->p->tcp_ack) &&
+		!is_behind(s->p->tcp_ack, s->f->next_seq[s->other]);
+}
+
+static void sample(struct step *s, enum dp_tcp_what what)
+{
+	s->event.what |= (uint8_t)what;
+	s->event.is_rtt_of_endpoint = s->event.is_up; // who acknowledges is who was far away
+	s->event.rtt_us = us_of(s->p) - s->rest->scratch.rtt.us;
+	clear_scratch(s->f);
+}
+
+/* Time has passed since the flow's last packet. */
+static void age(const struct step *s)
+{
+	struct dp_flow *f = s->f;
+	// Time that runs backwards is a long time, too: nothing is measured across it.
+	const bool is_pause = s->p->time_ns - f->last_ns >= OVERTAKEN_NS;
+	const bool is_period = (s->p->time_ns ^ f->last_ns) >> 30 != 0;
+
+	switch (scratch_of(f)) {
+	case DP_SCRATCH_RTT:
+		if (us_of(s->p) - s->rest->scratch.rtt.us > RTT_MAX_US)
+			clear_scratch(f);
+		break;
+	case DP_SCRATCH_HOLE: // the pause tells where the tick has come round
+		if (is_pause ||
+			(uint16_t)(tick_of(s->p) - s->rest->scratch.hole.ms) >= OVERTAKEN_TICKS)
+			clear_scratch(f);
+		break;
+	case DP_SCRATCH_STAGE:
+		if (is_pause)
+			stop_looking(f);
+		break;
+	default:
+		if (is_period && f->next_seq[0] != 0 && f->next_seq[1] != 0)
+			f->flags = (uint16_t)((f->flags & ~DP_FLOW_SCRATCH_DIR) | DP_TCP_LOOK);
+		break;
+	}
+}
+
+/* RFC 9293 3.5; data in it RFC 7413. Repeated ones belong to no round trip (Karn). */
+static void handshake(struct step *s)
+{
+	struct dp_flow *f = s->f;
+	const uint32_t first = s->p->tcp_seq + 1;
+	const bool is_answering = (s->p->tcp_flags & DP_TCP_ACK) != 0;
+
+	if (f->next_seq[s->dir] != 0) {
+		if (is_awaited(f, s->dir) && s->rest->scratch.rtt.seq == first)
+			clear_scratch(f);
+		return;
+	}
+	if (is_answering && f->next_seq[s->other] != 0 &&
+		is_far(s->p->tcp_ack, f->next_seq[s->other]))
+		return; // to some other SYN
+	f->next_seq[s->dir] = first + s->p->payload_bytes;
+	if (is_answering && is_answer(s) && is_opening(f, s->other))
+		sample(s, DP_TCP_RTT_HANDSHAKE);
+	if (scratch_of(f) == DP_SCRATCH_NONE && dp_flow_packets(f, s->dir) == 0)
+		await(s, first);
+}
+
+/* RFC 9293 3.5.3: as far as can be seen here, it is one that its receiver takes for true. */
+static void reset(struct step *s)
+{
+	const struct dp_flow *f = s->f;
+	const struct dp_pkt *p = s->p;
+	const bool has_ack = (p->tcp_flags & DP_TCP_ACK) != 0;
+
+	if (f->next_seq[s->dir] != 0) {
+		if (is_far(p->tcp_seq, f->next_seq[s->dir]))
+			return;
+	} else if (has_ack && f->next_seq[s->other] != 0 &&
+		is_far(p->tcp_ack, f->next_seq[s->other])) {
+		return;
+	}
+	s->event.what |= DP_TCP_RESET;
+	if (s->dir == 1 && (f->flags & (DP_FLOW_SYN_START | DP_FLOW_TALKED)) == DP_FLOW_SYN_START &&
+		has_ack && p->tcp_ack == f->next_seq[0] && dp_flow_packets(f, 1) == 0)
+		s->event.what |= DP_TCP_HANDSHAKE_FAILED;
+}
+
+/* Bytes between next_seq and the packet have not passed. Of several holes the span from the first to the
+ * last is kept, as old as the first: it only matters while it is young. */
+static void missing(struct step *s)
+{
+	struct dp_flow *f = s->f;
+	uint32_t from = f->next_seq[s->dir], bytes;
+
+	switch (scratch_of(f)) {
+	case DP_SCRATCH_STAGE:
+		f->flags |= DP_TCP_LOOK;
+		return;
+	case DP_SCRATCH_HOLE:
+		if (scratch_dir(f) != s->dir)
+			return; // the other side's came first
+		from = s->rest->scratch.hole.seq;
+		break;
+	default:
+		stop_looking(f);
+		set_scratch(f, DP_SCRATCH_HOLE, s->dir);
+		s->rest->scratch.hole.seq = from;
+		s->rest->scratch.hole.ms = tick_of(s->p);
+	}
+	bytes = s->p->tcp_seq - from;
+	s->rest->scratch.hole.bytes = bytes < UINT16_MAX ? (uint16_t)bytes : UINT16_MAX;
+}
+
+/* Whether data below next_seq was overtaken by what passed before it. A young hole is what age() left. */
+static bool is_overtaken(struct step *s)
+{
+	struct dp_flow *f = s->f;
+	const uint32_t n = s->p->payload_bytes;
+	const uint32_t off = s->p->tcp_seq - s->rest->scratch.hole.seq;
+	const uint32_t room = s->rest->scratch.hole.bytes;
+
+	if (scratch_of(f) == DP_SCRATCH_STAGE) // nobody knows where, but the newest is not missing
+		return (f->flags & DP_TCP_LOOK) != 0 && s->p->tcp_seq + n != f->next_seq[s->dir];
+	if (scratch_of(f) != DP_SCRATCH_HOLE || scratch_dir(f) != s->dir || off > room ||
+		n > room - off)
+		return false;
+	if (off == 0) {
+		s->rest->scratch.hole.seq += n;
+		s->rest->scratch.hole.bytes = (uint16_t)(room - n);
+	} else if (off + n == room) {
+		s->rest->scratch.hole.bytes = (uint16_t)off;
+	}
+	if (s->rest->scratch.hole.bytes == 0)
+		clear_scratch(f);
+	return true;
+}
+
+/* The packet begins below next_seq. */
+static void below(struct step *s, uint32_t end, uint32_t *ret_n_segments)
+{
+	struct dp_flow *f = s->f;
+	const uint32_t next = f->next_seq[s->dir];
+	const bool is_old = !is_behind(end, next);
+
+	if (!is_old)
+		f->next_seq[s->dir] = end;
+	if (s->p->payload_bytes == 0)
+		return; // an acknowledgement that was overtaken, a FIN again, a keep-alive
+	if (is_awaited(f, s->dir))
+		clear_scratch(f); // Karn
+	if (s->p->tcp_seq + 1 == next) {
+		// RFC 9293 3.8.4 and 3.8.6.1: a keep-alive or a window probe with a byte, or, longer,
+		// what follows a probe.
+		if (is_old)
+			*ret_n_segments = 0;
+		return;
+	}
+	s->event.what |= is_overtaken(s) ? DP_TCP_OUT_OF_ORDER : DP_TCP_RETRANSMITTED;
+}
+
+static void acknowledge(struct step *s)
+{
+	struct dp_flow *f = s->f;
+
+	if (is_awaited(f, s->dir) && is_opening(f, s->dir))
+		clear_scratch(f); // it goes on, so its SYN was answered, but not past here
+	if (is_answer(s))
+		sample(s, is_opening(f, s->other) ? DP_TCP_RTT_HANDSHAKE : DP_TCP_RTT_DATA);
+}
+
+/* The first data segment when a round trip is due; two of them a period: a question mostly goes one way
+ * and its answer the other. */
+static void await_data(struct step *s)
+{
+	struct dp_flow *f = s->f;
+
+	if (scratch_of(f) != DP_SCRATCH_NONE || (f->flags & DP_TCP_LOOK) == 0 ||
+		s->p->payload_bytes == 0)
+		return;
+	if (scratch_dir(f) != 0)
+		stop_looking(f);
+	await(s, f->next_seq[s->dir]);
+}
+
+/* Neither number belongs to what is known: bytes were missed, or it is not of this connection. Nothing
+ * is counted, and the next packet that does not fit either brings it back. */
+static void start_anew(struct step *s, uint32_t end, bool is_far_ack)
+{
+	struct dp_flow *f = s->f;
+
+	f->next_seq[s->dir] = end;
+	if (is_far_ack)
+		f->next_seq[s->other] = s->p->tcp_ack;
+	stop_looking(f);
+	if (scratch_of(f) != DP_SCRATCH_STAGE)
+		clear_scratch(f);
+}
+
+/* Anything but SYN and RST. */
+static void segment(struct step *s, uint32_t *ret_n_segments)
+{
+	struct dp_flow *f = s->f;
+	const struct dp_pkt *p = s->p;
+	const uint32_t next = f->next_seq[s->dir];
+	const uint32_t end = p->tcp_seq + p->payload_bytes + ((p->tcp_flags & DP_TCP_FIN) != 0);
+	const bool is_far_ack = f->next_seq[s->other] != 0 &&
+		is_far(p->tcp_ack, f->next_seq[s->other]);
+
+	if (is_far_ack || (next != 0 && is_far(p->tcp_seq, next))) {
+		start_anew(s, end, is_far_ack);
+		return;
+	}
+	if (next != 0 && is_behind(next, p->tcp_seq)) {
+		below(s, end, ret_n_segments);
+	} else {
+		if (next == 0 && scratch_of(f) == DP_SCRATCH_RTT)
+			clear_scratch(f); // the answer to a SYN went another way
+		if (next != 0 && p->tcp_seq != next)
+			missing(s);
+		f->next_seq[s->dir] = end;
+	}
+	acknowledge(s);
+	if (next != 0 && p->tcp_seq == next)
+		await_data(s);
+	if (p->tcp_window == 0 && (p->tcp_flags & DP_TCP_FIN) == 0)
+		s->event.what |= DP_TCP_ZERO_WINDOW;
+}
+
+bool dp_tcp_odd(struct dp_flow *f, struct dp_flow_rest *rest, const struct dp_pkt *p,
+	bool is_reverse, uint32_t *ret_n_segments, struct dp_tcp_event *ret_event)
+{
+	struct step s = {
+		.f = f,
+		.rest = rest,
+		.p = p,
+		.dir = is_reverse,
+		.other = !is_reverse,
+		.event.is_up = upward(f, is_reverse),
+	};
+
+	age(&s);
+	if ((p->tcp_flags & DP_TCP_RST) != 0) {
+		*ret_n_segments = 0; // RFC 9293 3.5.3: text about the reason at most
+		reset(&s);
+	} else if ((p->tcp_flags & DP_TCP_SYN) != 0) {
+		handshake(&s);
+	} else if ((p->tcp_flags & DP_TCP_ACK) != 0) {
+		segment(&s, ret_n_segments);
+	} // RFC 9293 3.10.7.4: without ACK nobody takes it
+	if (s.event.what == 0)
+		return false;
+	*ret_event = s.event;
+	return true;
+}
+
+bool dp_tcp_end(const struct dp_flow *f, struct dp_tcp_event *ret_event)
+{
+	if ((f->flags & (DP_FLOW_SYN_START | DP_FLOW_TALKED)) != DP_FLOW_SYN_START ||
+		dp_flow_packets(f, 1) != 0)
+		return false;
+	*ret_event = (struct dp_tcp_event){.what = DP_TCP_HANDSHAKE_FAILED, .is_up = upward(f, 0)};
+	return true;
+}

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+/* What a TCP connection shows to somebody in the middle: retransmitted and out-of-order segments, round
+ * trips to both sides, zero windows, resets, handshakes that failed (RFC 9293; RFC 6298 3, Karn).
+ * docs/quality.md says what the numbers mean and what nobody here can know.
+ *
+ * The state is in the flow (dataplane/flow.h) and depends on its packets and their times alone:
+ *
+ *   next_seq[d]    behind the highest sequence number seen from d. 0 is not known yet: the next packet
+ *                  sets it. A stream that really stands at 0 loses the judgement of one packet in 2^32.
+ *   rest.scratch   one thing at a time. The classifier's until its verdict: not touched meanwhile.
+ *                  RTT: a segment from ..._DIR, until acknowledged. HOLE: what is missing from ..._DIR.
+ *   LOOK           RTT is still due (twice a period of 2^30 ns at most); while the classifier has the
+ *                  scratch: something is missing. ..._DIR with NONE: of the two RTT one is done.
+ *
+ * A packet that goes as expected costs a few compares in the line that is touched anyway. No allocation,
+ * no clock; the owning worker's thread. */
+
+#include "dataplane/flow.h"
+#include "dataplane/packet.h"
+#include "dataplane/quality.h"
+
+enum { DP_TCP_LOOK = DP_FLOW_SEQ }; // the flow's bit, as above
+
+/* The rest of dp_tcp_track(). */
+bool dp_tcp_odd(struct dp_flow *f, struct dp_flow_rest *rest, const struct dp_pkt *p,
+	bool is_reverse, uint32_t *ret_n_segments, struct dp_tcp_event *ret_event);
+
+/* A packet of a TCP flow, before it is counted: no fragment (a rebuilt datagram is none) and with its
+ * whole TCP header. Others are left out: what they carry is missing then, and never counted wrong.
+ *
+ * is_reverse       it was sent by dst
+ * ret_n_segments   1 when it carries data of the stream, else 0
+ *
+ * Returns whether *ret_event, which is only written then, has anything. */
+static inline bool dp_tcp_track(struct dp_flow *f, struct dp_flow_rest *rest,
+	const struct dp_pkt *p, bool is_reverse, uint32_t *ret_n_segments,
+	struct dp_tcp_event *ret_event)
+{
+	// RTT and HOLE have one bit in common that NONE and STAGE lack.
+	const unsigned int awaited = (DP_SCRATCH_RTT & DP_SCRATCH_HOLE) | DP_TCP_LOOK;
+
+	*ret_n_segments = p->payload_bytes != 0;
+	if (p->tcp_seq == f->next_seq[is_reverse] && (f->flags & awaited) == 0 &&
+		(p->tcp_flags & (DP_TCP_FIN | DP_TCP_SYN | DP_TCP_RST)) == 0 &&
+		p->tcp_window != 0 && (p->time_ns ^ f->last_ns) >> 30 == 0) {
+		f->next_seq[is_reverse] += p->payload_bytes;
+		return false;
+	}
+	return dp_tcp_odd(f, rest, p, is_reverse, ret_n_segments, ret_event);
+}
+
+/* The flow ends. Returns whether *ret_event, which is only written then, has anything: a SYN that nobody
+ * answered. Not for a flow given up while an answer may still come. */
+bool dp_tcp_end(const struct dp_flow *f, struct dp_tcp_event *ret_event);
