@@ -9,9 +9,6 @@
 
 enum { LINE = 64, HUGE_PAGE = 2 << 20 };
 
-/* Of a free flow: no IPv4 tuple's, as its lower address is the higher one, and IPV6 is not set. */
-static const uint64_t FREE_ID = 0xffffffff00000000ULL;
-
 int dp_flow_table_init(struct dp_flow_table *t, uint32_t n_flows)
 {
 	uint64_t n_buckets = 16;
@@ -28,7 +25,7 @@ int dp_flow_table_init(struct dp_flow_table *t, uint32_t n_flows)
 		return -ENOMEM;
 	}
 	t->flows = (struct dp_flow *)(((uintptr_t)t->flows_block + LINE - 1) / LINE * LINE);
-	t->flows[DP_FLOW_NONE].id = FREE_ID;
+	t->flows[DP_FLOW_NONE].id = DP_FLOW_FREE_ID;
 	return 0;
 }
 
@@ -56,7 +53,7 @@ void dp_flow_table_make_resident(struct dp_flow_table *t)
 	touch(t->flows, ((size_t)t->n_flows + 1) * sizeof(*t->flows));
 	touch(t->rest, ((size_t)t->n_flows + 1) * sizeof(*t->rest));
 	touch(t->buckets, ((size_t)t->bucket_mask + 1) * sizeof(*t->buckets));
-	t->flows[DP_FLOW_NONE].id = FREE_ID;
+	t->flows[DP_FLOW_NONE].id = DP_FLOW_FREE_ID;
 }
 
 /* The lower half of the second address lies in the id with its halves changed over, so that addresses
@@ -192,7 +189,7 @@ void dp_flow_remove(struct dp_flow_table *t, uint32_t flow)
 		link = &t->flows[*link].next;
 	*link = f->next;
 	dp_flow_wheels_unlink(t, flow);
-	f->id = FREE_ID; // a hint may still point here
+	f->id = DP_FLOW_FREE_ID; // a hint may still point here
 	f->flags = 0;
 	f->next = t->free_list;
 	t->free_list = flow;

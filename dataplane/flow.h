@@ -110,6 +110,7 @@ struct dp_flow_wheels {
 	uint64_t
 		second; // reached: nothing waits for an earlier one, or for one DP_FLOW_SECONDS later
 	struct dp_flow_link *heads; // [life * DP_FLOW_SECONDS + second % DP_FLOW_SECONDS]
+	uint32_t n_sampled; // where dp_flow_oldest() looked, in steps
 	uint64_t is_used[DP_FLOW_LIFE_COUNT][DP_FLOW_SECONDS / 64]; // a bit per head
 };
 
@@ -177,6 +178,14 @@ uint32_t dp_flow_expired(struct dp_flow_table *t, uint64_t now_ns, unsigned int 
 /* The flow to give up when the table is full: the one idle longest, to the second, as far as a bounded
  * number of steps can tell; DP_FLOW_NONE when the table is empty. */
 uint32_t dp_flow_oldest(struct dp_flow_table *t);
+
+/* Id of a free flow: no IPv4 tuple's, as its lower address is the higher one, and IPV6 is not set. */
+#define DP_FLOW_FREE_ID 0xffffffff00000000ULL
+
+static inline bool dp_flow_is_used(const struct dp_flow *f)
+{
+	return f->id != DP_FLOW_FREE_ID || (f->flags & DP_FLOW_IPV6) != 0;
+}
 
 /* Inside: the search behind a hint that failed, and the hash of an IPv6 tuple's halves. */
 uint32_t dp_flow_search(const struct dp_flow_table *t, const struct dp_flow_seek *seek);

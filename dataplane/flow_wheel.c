@@ -7,7 +7,8 @@
 enum {
 	N_HEADS = DP_FLOW_LIFE_COUNT * DP_FLOW_SECONDS,
 	N_WORDS = DP_FLOW_SECONDS / 64,
-	OLDEST_STEPS = 32, // flows put where they belong by now, at most, for one that is given up
+	OLDEST_STEPS = 16, // flows put where they belong by now, at most, for one that is given up
+	OLDEST_SAMPLES = 16, // looked at when that was not enough
 };
 
 static const uint64_t NS_PER_S = 1000000000;
@@ -223,6 +224,26 @@ static uint32_t oldest_of(
 	}
 }
 
+/* So many flows see packets that the wheels have not caught up with them: of some from all over the table
+ * the one idle longest is most likely not one of those. */
+static uint32_t oldest_sampled(struct dp_flow_table *t, uint32_t oldest)
+{
+	uint32_t samples[OLDEST_SAMPLES];
+
+	for (unsigned int i = 0; i < OLDEST_SAMPLES; i++) {
+		t->wheels.n_sampled += 0x9e3779b9; // golden ratio: even steps over the whole range
+		samples[i] = 1 + (uint32_t)((uint64_t)t->wheels.n_sampled * t->n_touched >> 32);
+		__builtin_prefetch(&t->flows[samples[i]]);
+	}
+	for (unsigned int i = 0; i < OLDEST_SAMPLES; i++) {
+		const struct dp_flow *f = &t->flows[samples[i]];
+
+		if (dp_flow_is_used(f) && f->last_ns < t->flows[oldest].last_ns)
+			oldest = samples[i];
+	}
+	return oldest;
+}
+
 uint32_t dp_flow_oldest(struct dp_flow_table *t)
 {
 	uint32_t oldest = DP_FLOW_NONE;
@@ -230,5 +251,5 @@ uint32_t dp_flow_oldest(struct dp_flow_table *t)
 
 	for (unsigned int life = 0; life < DP_FLOW_LIFE_COUNT; life++)
 		oldest = oldest_of(t, life, oldest, &n_steps);
-	return oldest;
+	return n_steps == 0 ? oldest_sampled(t, oldest) : oldest;
 }

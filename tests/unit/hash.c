@@ -25,6 +25,14 @@ static struct dp_five_tuple tuple_of(uint64_t host, uint16_t port)
 	return t;
 }
 
+static uint32_t hash_of(const struct dp_five_tuple *tuple)
+{
+	struct dp_flow_seek s;
+
+	dp_flow_seek(tuple, &s);
+	return s.hash;
+}
+
 /* Tuples that share a bucket of 256 under the key one knows, then under one drawn afresh. */
 static void tuples_chosen_for_one_key_spread_under_another(void **)
 {
@@ -34,12 +42,12 @@ static void tuples_chosen_for_one_key_spread_under_another(void **)
 	for (uint64_t i = 0; n < N; i++) {
 		const struct dp_five_tuple t = tuple_of(i, (uint16_t)(i * 7));
 
-		if (dp_flow_hash(&t) % N == 0)
+		if (hash_of(&t) % N == 0)
 			chosen[n++] = t;
 	}
 	dp_hash_key_init();
 	for (unsigned int i = 0; i < N; i++)
-		n_met += dp_flow_hash(&chosen[i]) % N == dp_flow_hash(&chosen[0]) % N;
+		n_met += hash_of(&chosen[i]) % N == hash_of(&chosen[0]) % N;
 	assert_in_range(n_met, 1, WANTED); // 2 expected
 }
 
@@ -52,7 +60,7 @@ static void an_address_cannot_undo_what_the_port_adds(void **)
 	for (uint16_t port = 1; port <= N; port++) {
 		const struct dp_five_tuple a = tuple_of(0, 0), b = tuple_of(0 - port * step, port);
 
-		n_met += dp_flow_hash(&a) == dp_flow_hash(&b);
+		n_met += hash_of(&a) == hash_of(&b);
 	}
 	assert_int_equal(n_met, 0);
 }
@@ -63,7 +71,7 @@ static void both_directions_have_one_hash(void **)
 	const struct dp_five_tuple back = {
 		.src = t.dst, .dst = t.src, .sport = t.dport, .dport = t.sport, .l4_proto = 6};
 
-	assert_int_equal(dp_flow_hash(&t), dp_flow_hash(&back));
+	assert_int_equal(hash_of(&t), hash_of(&back));
 }
 
 int main(void)

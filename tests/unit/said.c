@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "dataplane/hosts.h"
+#include "dataplane/said.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,110 +10,164 @@
 #include <stdio.h>
 #include <string.h>
 
-static void a_name_is_stored_once_and_counted(void **)
+static struct dp_said said(const char *host, uint16_t ndpi_app)
 {
-	struct dp_hosts h;
+	struct dp_said s = {.risk_bits = 5, .ndpi_master = 91, .ndpi_app = ndpi_app};
 
-	assert_int_equal(dp_hosts_init(&h, 2), 0);
+	(void)snprintf(s.host, sizeof(s.host), "%s", host);
+	return s;
+}
 
-	const uint32_t a = dp_hosts_get(&h, "a.example");
-	const uint32_t b = dp_hosts_get(&h, "b.example");
+static uint32_t get(struct dp_said_table *t, const char *host, uint16_t ndpi_app)
+{
+	const struct dp_said s = said(host, ndpi_app);
 
-	assert_true(a != DP_HOST_NONE && b != DP_HOST_NONE && a != b);
-	assert_int_equal(dp_hosts_get(&h, "a.example"), a);
-	assert_string_equal(dp_hosts_name(&h, a), "a.example");
-	dp_hosts_put(&h, a);
-	assert_string_equal(dp_hosts_name(&h, a), "a.example"); // one reference is left
-	dp_hosts_put(&h, a);
+	return dp_said_get(t, &s);
+}
 
-	const uint32_t c = dp_hosts_get(&h, "c.example"); // in its place
+static void what_is_the_same_is_stored_once_and_counted(void **)
+{
+	struct dp_said_table t;
+
+	assert_int_equal(dp_said_init(&t, 2), 0);
+
+	const uint32_t a = get(&t, "a.example", 7);
+	const uint32_t b = get(&t, "b.example", 7);
+
+	assert_true(a != DP_SAID_NONE && b != DP_SAID_NONE && a != b);
+	assert_int_equal(get(&t, "a.example", 7), a);
+	assert_string_equal(dp_said_of(&t, a)->host, "a.example");
+	dp_said_put(&t, a);
+	assert_string_equal(dp_said_of(&t, a)->host, "a.example"); // one reference is left
+	dp_said_put(&t, a);
+
+	const uint32_t c = get(&t, "c.example", 7); // in its place
 
 	assert_int_equal(c, a);
-	assert_string_equal(dp_hosts_name(&h, c), "c.example");
-	assert_string_equal(dp_hosts_name(&h, b), "b.example");
-	dp_hosts_fini(&h);
+	assert_string_equal(dp_said_of(&t, c)->host, "c.example");
+	assert_string_equal(dp_said_of(&t, b)->host, "b.example");
+	dp_said_fini(&t);
 }
 
-static void a_full_table_leaves_a_flow_without_a_name_and_counts_it(void **)
+static void what_differs_in_one_field_is_stored_apart(void **)
 {
-	struct dp_hosts h;
+	const struct dp_said first = said("a.example", 7);
+	struct dp_said rows[6] = {first, first, first, first, first, first};
+	uint32_t ids[6];
+	struct dp_said_table t;
 
-	assert_int_equal(dp_hosts_init(&h, 1), 0);
+	rows[1].risk_bits ^= 1ULL << 63;
+	rows[2].ndpi_master = 0;
+	rows[3].ndpi_app++;
+	rows[4].host[0] = '\0';
+	rows[5].host[strlen("a.exampl")] = '\0';
+	assert_int_equal(dp_said_init(&t, 6), 0);
+	for (int i = 0; i < 6; i++) {
+		ids[i] = dp_said_get(&t, &rows[i]);
+		assert_true(ids[i] != DP_SAID_NONE);
+		for (int j = 0; j < i; j++)
+			assert_true(ids[i] != ids[j]);
+	}
+	for (int i = 0; i < 6; i++) {
+		const struct dp_said *s = dp_said_of(&t, ids[i]);
 
-	const uint32_t a = dp_hosts_get(&h, "a.example");
-
-	assert_int_equal(dp_hosts_get(&h, "b.example"), DP_HOST_NONE);
-	assert_int_equal(dp_hosts_get(&h, "a.example"), a); // known names need no room
-	assert_int_equal(h.n_refused, 1);
-	dp_hosts_fini(&h);
+		assert_int_equal(s->risk_bits, rows[i].risk_bits);
+		assert_int_equal(s->ndpi_master, rows[i].ndpi_master);
+		assert_int_equal(s->ndpi_app, rows[i].ndpi_app);
+		assert_string_equal(s->host, rows[i].host);
+		assert_int_equal(dp_said_get(&t, &rows[i]), ids[i]);
+	}
+	dp_said_fini(&t);
 }
 
-static void no_name_is_no_reference(void **)
+static void a_full_table_leaves_a_flow_without_and_counts_it(void **)
 {
-	struct dp_hosts h;
+	struct dp_said_table t;
 
-	assert_int_equal(dp_hosts_init(&h, 1), 0);
-	assert_int_equal(dp_hosts_get(&h, ""), DP_HOST_NONE);
-	assert_int_equal(h.n_refused, 0);
-	assert_string_equal(dp_hosts_name(&h, DP_HOST_NONE), "");
-	dp_hosts_put(&h, DP_HOST_NONE);
-	assert_true(dp_hosts_get(&h, "a.example") != DP_HOST_NONE);
-	dp_hosts_fini(&h);
+	assert_int_equal(dp_said_init(&t, 1), 0);
+
+	const uint32_t a = get(&t, "a.example", 7);
+
+	assert_int_equal(get(&t, "b.example", 7), DP_SAID_NONE);
+	assert_int_equal(get(&t, "a.example", 8), DP_SAID_NONE);
+	assert_int_equal(get(&t, "a.example", 7), a); // what is known needs no room
+	assert_int_equal(t.n_refused, 2);
+	dp_said_fini(&t);
 }
 
+static void nothing_said_is_no_reference(void **)
+{
+	struct dp_said_table t;
+	const struct dp_said nothing = {.host = "\0behind"};
+
+	assert_int_equal(dp_said_init(&t, 1), 0);
+	assert_int_equal(dp_said_get(&t, &nothing), DP_SAID_NONE);
+	assert_int_equal(t.n_refused, 0);
+	assert_string_equal(dp_said_of(&t, DP_SAID_NONE)->host, "");
+	assert_int_equal(dp_said_of(&t, DP_SAID_NONE)->risk_bits, 0);
+	dp_said_put(&t, DP_SAID_NONE);
+	assert_true(get(&t, "a.example", 7) != DP_SAID_NONE);
+	dp_said_fini(&t);
+}
+
+/* A note copies the whole field: nothing of another flow's name may go with it. */
 static void the_longest_name_fits_and_a_shorter_one_leaves_nothing_of_it(void **)
 {
-	struct dp_hosts h;
-	char name[DP_HOST_MAX];
+	struct dp_said_table t;
+	struct dp_said s = {0};
 
-	assert_int_equal(dp_hosts_init(&h, 1), 0);
-	memset(name, 'x', sizeof(name) - 1);
-	name[sizeof(name) - 1] = '\0';
+	assert_int_equal(dp_said_init(&t, 1), 0);
+	memset(s.host, 'x', sizeof(s.host) - 1);
 
-	const uint32_t id = dp_hosts_get(&h, name);
+	const uint32_t id = dp_said_get(&t, &s);
 
-	assert_string_equal(dp_hosts_name(&h, id), name);
-	dp_hosts_put(&h, id);
-	assert_int_equal(dp_hosts_get(&h, "a.example"), id);
-	assert_string_equal(dp_hosts_name(&h, id), "a.example");
-	// A note copies the whole field: nothing of another flow's name may go with it.
+	assert_string_equal(dp_said_of(&t, id)->host, s.host);
+	dp_said_put(&t, id);
+	memcpy(s.host, "a.example", sizeof("a.example")); // the caller's own rest does not matter
+	assert_int_equal(dp_said_get(&t, &s), id);
+	assert_string_equal(dp_said_of(&t, id)->host, "a.example");
 	for (size_t i = strlen("a.example"); i < DP_HOST_MAX; i++)
-		assert_int_equal(dp_hosts_name(&h, id)[i], '\0');
-	dp_hosts_fini(&h);
+		assert_int_equal(dp_said_of(&t, id)->host[i], '\0');
+	s.host[DP_HOST_MAX - 2] = 'y';
+	assert_int_equal(dp_said_get(&t, &s), id);
+	dp_said_fini(&t);
 }
 
-static void many_names_come_and_go(void **)
+static void many_come_and_go(void **)
 {
 	enum { N = 1000 };
-	struct dp_hosts h;
+	struct dp_said_table t;
 	uint32_t ids[N];
 	char name[32];
 
-	assert_int_equal(dp_hosts_init(&h, N), 0);
+	assert_int_equal(dp_said_init(&t, N), 0);
+	dp_said_make_resident(&t);
 	for (int round = 0; round < 3; round++) {
 		for (int i = 0; i < N; i++) {
-			(void)snprintf(name, sizeof(name), "%d.%d.example", round, i);
-			ids[i] = dp_hosts_get(&h, name);
-			assert_true(ids[i] != DP_HOST_NONE);
+			(void)snprintf(name, sizeof(name), "%d.%d.example", round, i / 2);
+			ids[i] = get(&t, name, (uint16_t)(i % 2));
+			assert_true(ids[i] != DP_SAID_NONE);
 		}
 		for (int i = N; i-- > 0;) {
-			(void)snprintf(name, sizeof(name), "%d.%d.example", round, i);
-			assert_string_equal(dp_hosts_name(&h, ids[i]), name);
-			dp_hosts_put(&h, ids[i]);
+			(void)snprintf(name, sizeof(name), "%d.%d.example", round, i / 2);
+			assert_string_equal(dp_said_of(&t, ids[i])->host, name);
+			assert_int_equal(dp_said_of(&t, ids[i])->ndpi_app, i % 2);
+			dp_said_put(&t, ids[i]);
 		}
 	}
-	assert_int_equal(h.n_refused, 0);
-	dp_hosts_fini(&h);
+	assert_int_equal(t.n_refused, 0);
+	dp_said_fini(&t);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_name_is_stored_once_and_counted),
-		cmocka_unit_test(a_full_table_leaves_a_flow_without_a_name_and_counts_it),
-		cmocka_unit_test(no_name_is_no_reference),
+		cmocka_unit_test(what_is_the_same_is_stored_once_and_counted),
+		cmocka_unit_test(what_differs_in_one_field_is_stored_apart),
+		cmocka_unit_test(a_full_table_leaves_a_flow_without_and_counts_it),
+		cmocka_unit_test(nothing_said_is_no_reference),
 		cmocka_unit_test(the_longest_name_fits_and_a_shorter_one_leaves_nothing_of_it),
-		cmocka_unit_test(many_names_come_and_go),
+		cmocka_unit_test(many_come_and_go),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
