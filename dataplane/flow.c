@@ -56,13 +56,6 @@ void dp_flow_table_make_resident(struct dp_flow_table *t)
 	t->flows[DP_FLOW_NONE].id = DP_FLOW_FREE_ID;
 }
 
-/* The lower half of the second address lies in the id with its halves changed over, so that addresses
- * alike but for a bit do not cancel out. */
-static uint64_t half_turn(uint64_t x)
-{
-	return x << 32 | x >> 32;
-}
-
 static uint32_t hash_ipv6(const uint64_t addr6[3], uint64_t id, uint64_t ports)
 {
 	const uint64_t a = dp_hash_mix(addr6[0], addr6[2]), b = dp_hash_mix(addr6[1], id);
@@ -98,7 +91,7 @@ void dp_flow_seek_ipv6(const struct dp_five_tuple *tuple, struct dp_flow_seek *r
 	s->addr6[0] = a[0];
 	s->addr6[1] = b[0];
 	s->addr6[2] = a[1];
-	s->id = a[1] ^ half_turn(b[1]);
+	s->id = a[1] ^ b[1];
 	s->ports = a_port | b_port << 16 | (uint64_t)tuple->l4_proto << DP_FLOW_PORTS_PROTO_SHIFT |
 		DP_FLOW_PORTS_IPV6;
 	s->hash = hash_ipv6(s->addr6, s->id, s->ports);
@@ -220,7 +213,7 @@ void dp_flow_tuple(const struct dp_flow_table *t, uint32_t flow, struct dp_five_
 
 	if ((f->flags & DP_FLOW_IPV6) != 0) {
 		addr[0] = addr_of_ipv6(addr6[0], addr6[2]);
-		addr[1] = addr_of_ipv6(addr6[1], half_turn(f->id ^ addr6[2]));
+		addr[1] = addr_of_ipv6(addr6[1], f->id ^ addr6[2]);
 	} else {
 		addr[0] = addr_of_ipv4((uint32_t)(f->id >> 32));
 		addr[1] = addr_of_ipv4((uint32_t)f->id);

@@ -285,6 +285,29 @@ static void a_stale_hint_misleads_nobody(void **)
 	}
 }
 
+static void an_ipv6_flow_may_have_the_id_that_marks_free_ones(void **)
+{
+	const uint64_t low = DP_FLOW_FREE_ID;
+	struct dp_five_tuple k = tuple_v6(7, 50000);
+	struct dp_flow_table t;
+	struct dp_flow_seek s;
+
+	memset(k.src.b + 8, 0, 8);
+	memcpy(k.dst.b + 8, &low, sizeof(low));
+	s = seek_of(&k);
+	assert_int_equal(s.id, low);
+	assert_int_equal(dp_flow_table_init(&t, 2), 0);
+	assert_int_equal(dp_flow_find(&t, &s), DP_FLOW_NONE);
+	assert_int_equal(add_tuple(&t, &k, DP_FLOW_TCP, S), 1);
+	assert_true(dp_flow_is_used(&t.flows[1]));
+	dp_flow_prepare(&t, &s, 1);
+	assert_int_equal(dp_flow_find(&t, &s), 1);
+	dp_flow_remove(&t, 1);
+	assert_false(dp_flow_is_used(&t.flows[1]));
+	assert_int_equal(dp_flow_find(&t, &s), DP_FLOW_NONE);
+	dp_flow_table_fini(&t);
+}
+
 /* An empty entry reads as zeros: nobody may take it for the flow whose key is. */
 static void the_tuple_of_zeros_is_a_tuple(void **)
 {
@@ -427,6 +450,7 @@ int main(void)
 		cmocka_unit_test(what_changes_in_a_flow_does_not_hide_it),
 		cmocka_unit_test(flows_in_one_bucket_do_not_hide_each_other),
 		cmocka_unit_test(a_stale_hint_misleads_nobody),
+		cmocka_unit_test(an_ipv6_flow_may_have_the_id_that_marks_free_ones),
 		cmocka_unit_test(the_tuple_of_zeros_is_a_tuple),
 		cmocka_unit_test(a_full_table_refuses_until_one_leaves),
 		cmocka_unit_test(counters_carry),
