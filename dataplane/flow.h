@@ -50,8 +50,8 @@ enum dp_flow_flag {
 	DP_SCRATCH_STAGE = 1 << 13, // the classifier's state
 	DP_SCRATCH_RTT = 2 << 13, // a segment whose acknowledgement is waited for (dataplane/tcp.h)
 	DP_SCRATCH_HOLE = 3 << 13, // bytes that are missing (dataplane/tcp.h)
-	DP_FLOW_SEQ = 1 << 15, // TCP: next_seq of both directions may be used (dataplane/tcp.h)
-	DP_FLOW_SCRATCH_BITS = DP_FLOW_SCRATCH | DP_FLOW_SCRATCH_DIR | DP_FLOW_SEQ,
+	DP_FLOW_LOOK = 1 << 15, // TCP: the next packets are looked at closely (dataplane/tcp.h)
+	DP_FLOW_SCRATCH_BITS = DP_FLOW_SCRATCH | DP_FLOW_SCRATCH_DIR | DP_FLOW_LOOK,
 };
 
 struct dp_flow {
@@ -68,7 +68,7 @@ struct dp_flow {
 	uint32_t packets_low[2];
 	uint8_t packets_high[2]; // 40 bits
 	uint8_t life; // enum dp_flow_life
-	uint8_t pad;
+	uint8_t overtaken; // TCP: data that is missing no longer than this, 2^14 ns (dataplane/tcp.h)
 	uint32_t usage; // entry this flow counts on (dataplane/usage.h)
 	uint32_t next; // in the bucket, or in the free list
 	uint32_t next_seq[2]; // TCP: behind the highest byte seen from src, from dst
@@ -92,7 +92,7 @@ struct dp_flow_rest {
 		struct {
 			uint32_t seq; // of the first missing byte
 			uint16_t bytes; // UINT16_MAX: that or more
-			uint16_t ms; // when it was noticed, modulo 2^16
+			uint16_t at; // when it was noticed, 2^14 ns, modulo 2^16
 		} hole;
 	} scratch;
 	uint32_t syn_seq;

@@ -5,12 +5,14 @@ enum {
 	/* Numbers further apart than this are not of one stream's present: sixteen times a window of
 	 * 1 MB, more than twice what Linux buffers by default (tcp_rmem, 6 MB). Start value. */
 	REACH = 1 << 24,
-	/* Data that was missing and comes sooner has been overtaken; later it was lost and sent again.
-	 * 3 ms is what Wireshark takes where it knows no round trip. There is no room in a flow to keep
-	 * its round trip, and 3 ms is below nearly all that pass an operator's edge. */
-	OVERTAKEN_NS = 3 << 20,
-	OVERTAKEN_TICKS = 3, // of 2^20 ns
-	RTT_MAX_US = 60000000, // RFC 6298 2.5: nobody has to wait longer before sending again
+	/* Data that fills a hole this soon was overtaken by what made the hole: to be sent again it takes
+	 * the receiver's word, a round trip later. 3 ms, as Wireshark has it where it knows none; on
+	 * short ways the handshake's, which is less. Units of 2^14 ns. */
+	OVERTAKEN_SHIFT = 14,
+	OVERTAKEN_MAX = 3000000 >> OVERTAKEN_SHIFT,
+	/* Start value. Who waits longer for an acknowledgement has sent again (RFC 6298 2: after 1 s,
+	 * where nothing slower was measured). So it went another way, or was lost by the mirror. */
+	RTT_MAX_US = 10000000,
 };
 
 /* A packet and what it finds. */
@@ -29,7 +31,12 @@ static uint32_t us_of(const struct dp_pkt *p)
 
 static uint16_t tick_of(const struct dp_pkt *p)
 {
-	return (uint16_t)(p->time_ns >> 20);
+	return (uint16_t)(p->time_ns >> OVERTAKEN_SHIFT);
+}
+
+static unsigned int overtaken_ticks(const struct dp_flow *f)
+{
+	return f->overtaken != 0 ? f->overtaken : OVERTAKEN_MAX;
 }
 
 static bool is_far(uint32_t a, uint32_t b)
@@ -68,12 +75,12 @@ static void set_scratch(struct dp_flow *f, unsigned int what, unsigned int dir)
 /* What was waited for is here, or is given up. */
 static void clear_scratch(struct dp_flow *f)
 {
-	set_scratch(f, DP_SCRATCH_NONE, (f->flags & DP_TCP_LOOK) != 0);
+	set_scratch(f, DP_SCRATCH_NONE, (f->flags & DP_FLOW_LOOK) != 0);
 }
 
 static void stop_looking(struct dp_flow *f)
 {
-	f->flags &= (uint16_t)~DP_TCP_LOOK;
+	f->flags &= (uint16_t)~DP_FLOW_LOOK;
 }
 
 static bool is_awaited(const struct dp_flow *f, unsigned int dir)
@@ -101,11 +108,21 @@ static bool is_answer(const struct step *s)
 		!is_behind(s->p->tcp_ack, s->f->next_seq[s->other]);
 }
 
+/* Two round trips make that of the handshake: here to one side, here to the other. */
+static void learn_overtaken(struct dp_flow *f, uint32_t rtt_us)
+{
+	const uint64_t ticks = f->overtaken + (rtt_us * 1000ULL >> OVERTAKEN_SHIFT) + 1;
+
+	f->overtaken = (uint8_t)(ticks < OVERTAKEN_MAX ? ticks : OVERTAKEN_MAX);
+}
+
 static void sample(struct step *s, enum dp_tcp_what what)
 {
 	s->event.what |= (uint8_t)what;
 	s->event.is_rtt_of_endpoint = s->event.is_up; // who acknowledges is who was far away
 	s->event.rtt_us = us_of(s->p) - s->rest->scratch.rtt.us;
+	if (what == DP_TCP_RTT_HANDSHAKE)
+		learn_overtaken(s->f, s->event.rtt_us);
 	clear_scratch(s->f);
 }
 
@@ -113,8 +130,9 @@ static void sample(struct step *s, enum dp_tcp_what what)
 static void age(const struct step *s)
 {
 	struct dp_flow *f = s->f;
+	const unsigned int ticks = overtaken_ticks(f);
 	// Time that runs backwards is a long time, too: nothing is measured across it.
-	const bool is_pause = s->p->time_ns - f->last_ns >= OVERTAKEN_NS;
+	const bool is_pause = (s->p->time_ns - f->last_ns) >> OVERTAKEN_SHIFT >= ticks;
 	const bool is_period = (s->p->time_ns ^ f->last_ns) >> 30 != 0;
 
 	switch (scratch_of(f)) {
@@ -123,8 +141,7 @@ static void age(const struct step *s)
 			clear_scratch(f);
 		break;
 	case DP_SCRATCH_HOLE: // the pause tells where the tick has come round
-		if (is_pause ||
-			(uint16_t)(tick_of(s->p) - s->rest->scratch.hole.ms) >= OVERTAKEN_TICKS)
+		if (is_pause || (uint16_t)(tick_of(s->p) - s->rest->scratch.hole.at) >= ticks)
 			clear_scratch(f);
 		break;
 	case DP_SCRATCH_STAGE:
@@ -133,7 +150,7 @@ static void age(const struct step *s)
 		break;
 	default:
 		if (is_period && f->next_seq[0] != 0 && f->next_seq[1] != 0)
-			f->flags = (uint16_t)((f->flags & ~DP_FLOW_SCRATCH_DIR) | DP_TCP_LOOK);
+			f->flags = (uint16_t)((f->flags & ~DP_FLOW_SCRATCH_DIR) | DP_FLOW_LOOK);
 		break;
 	}
 }
@@ -189,7 +206,7 @@ static void missing(struct step *s)
 
 	switch (scratch_of(f)) {
 	case DP_SCRATCH_STAGE:
-		f->flags |= DP_TCP_LOOK;
+		f->flags |= DP_FLOW_LOOK;
 		return;
 	case DP_SCRATCH_HOLE:
 		if (scratch_dir(f) != s->dir)
@@ -200,7 +217,7 @@ static void missing(struct step *s)
 		stop_looking(f);
 		set_scratch(f, DP_SCRATCH_HOLE, s->dir);
 		s->rest->scratch.hole.seq = from;
-		s->rest->scratch.hole.ms = tick_of(s->p);
+		s->rest->scratch.hole.at = tick_of(s->p);
 	}
 	bytes = s->p->tcp_seq - from;
 	s->rest->scratch.hole.bytes = bytes < UINT16_MAX ? (uint16_t)bytes : UINT16_MAX;
@@ -215,7 +232,7 @@ static bool is_overtaken(struct step *s)
 	const uint32_t room = s->rest->scratch.hole.bytes;
 
 	if (scratch_of(f) == DP_SCRATCH_STAGE) // nobody knows where, but the newest is not missing
-		return (f->flags & DP_TCP_LOOK) != 0 && s->p->tcp_seq + n != f->next_seq[s->dir];
+		return (f->flags & DP_FLOW_LOOK) != 0 && s->p->tcp_seq + n != f->next_seq[s->dir];
 	if (scratch_of(f) != DP_SCRATCH_HOLE || scratch_dir(f) != s->dir || off > room ||
 		n > room - off)
 		return false;
@@ -269,7 +286,7 @@ static void await_data(struct step *s)
 {
 	struct dp_flow *f = s->f;
 
-	if (scratch_of(f) != DP_SCRATCH_NONE || (f->flags & DP_TCP_LOOK) == 0 ||
+	if (scratch_of(f) != DP_SCRATCH_NONE || (f->flags & DP_FLOW_LOOK) == 0 ||
 		s->p->payload_bytes == 0)
 		return;
 	if (scratch_dir(f) != 0)

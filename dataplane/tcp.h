@@ -11,8 +11,10 @@
  *                  sets it. A stream that really stands at 0 loses the judgement of one packet in 2^32.
  *   rest.scratch   one thing at a time. The classifier's until its verdict: not touched meanwhile.
  *                  RTT: a segment from ..._DIR, until acknowledged. HOLE: what is missing from ..._DIR.
- *   LOOK           RTT is still due (twice a period of 2^30 ns at most); while the classifier has the
- *                  scratch: something is missing. ..._DIR with NONE: of the two RTT one is done.
+ *   ..._LOOK       a round trip is due (two in a period of 2^30 ns at most); while the classifier has the
+ *                  scratch: something is missing. With NONE, ..._DIR: one of the two is done.
+ *   overtaken      how long after a hole was noticed what fills it was overtaken, and not sent again:
+ *                  the round trip of the handshake, as far as it was seen, or 0, and 3 ms at most.
  *
  * A packet that goes as expected costs a few compares in the line that is touched anyway. No allocation,
  * no clock; the owning worker's thread. */
@@ -20,8 +22,6 @@
 #include "dataplane/flow.h"
 #include "dataplane/packet.h"
 #include "dataplane/quality.h"
-
-enum { DP_TCP_LOOK = DP_FLOW_SEQ }; // the flow's bit, as above
 
 /* The rest of dp_tcp_track(). */
 bool dp_tcp_odd(struct dp_flow *f, struct dp_flow_rest *rest, const struct dp_pkt *p,
@@ -39,7 +39,7 @@ static inline bool dp_tcp_track(struct dp_flow *f, struct dp_flow_rest *rest,
 	struct dp_tcp_event *ret_event)
 {
 	// RTT and HOLE have one bit in common that NONE and STAGE lack.
-	const unsigned int awaited = (DP_SCRATCH_RTT & DP_SCRATCH_HOLE) | DP_TCP_LOOK;
+	const unsigned int awaited = (DP_SCRATCH_RTT & DP_SCRATCH_HOLE) | DP_FLOW_LOOK;
 
 	*ret_n_segments = p->payload_bytes != 0;
 	if (p->tcp_seq == f->next_seq[is_reverse] && (f->flags & awaited) == 0 &&

@@ -108,7 +108,7 @@ static void round_trips_of_data_come_two_a_period(void **)
 		assert_int_equal(data(&c, UP, up, down, 0), DP_TCP_RTT_DATA);
 		expect_rtt(&c, 1000, true);
 		wait_us(&c, 10);
-		assert_int_equal(c.flow.flags & (DP_FLOW_SCRATCH | DP_TCP_LOOK), 0);
+		assert_int_equal(c.flow.flags & (DP_FLOW_SCRATCH | DP_FLOW_LOOK), 0);
 		assert_int_equal(data(&c, UP, up, down, 100), 0);
 		up += 100;
 		assert_int_equal(data(&c, DOWN, down, up, 0), 0);
@@ -145,14 +145,14 @@ static void nothing_sent_again_gives_a_round_trip_of_data(void **)
 	assert_int_equal(data(&c, DOWN, 77, 1000 + MSS, 0), 0);
 }
 
-static void an_acknowledgement_after_a_minute_is_no_round_trip(void **)
+static void an_acknowledgement_that_late_is_no_round_trip(void **)
 {
 	struct conn c;
 
 	conn_middle(&c, 1000, 77);
 	wait_period(&c);
 	assert_int_equal(data(&c, UP, 1000, 77, MSS), 0);
-	wait_us(&c, 60000001);
+	wait_us(&c, 10000001);
 	assert_int_equal(data(&c, DOWN, 77, 1000 + MSS, 0), 0);
 
 	conn_middle(&c, 1000, 77); // nor one before
@@ -225,7 +225,7 @@ int main(void)
 		cmocka_unit_test(answers_that_do_not_fit_end_no_round_trip),
 		cmocka_unit_test(round_trips_of_data_come_two_a_period),
 		cmocka_unit_test(nothing_sent_again_gives_a_round_trip_of_data),
-		cmocka_unit_test(an_acknowledgement_after_a_minute_is_no_round_trip),
+		cmocka_unit_test(an_acknowledgement_that_late_is_no_round_trip),
 		cmocka_unit_test(a_handshake_fails_once),
 		cmocka_unit_test(what_was_answered_or_cannot_be_known_has_not_failed),
 	};
