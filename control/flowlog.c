@@ -128,6 +128,7 @@ static void merge_into(struct dp_record *to, const struct dp_record *from)
 	}
 	if (from->note.last_ns > to->note.last_ns)
 		to->note.last_ns = from->note.last_ns;
+	to->note.effort = (uint8_t)MIN(UINT8_MAX, to->note.effort + from->note.effort);
 }
 
 /* Sort, and join the parts of each flow. Doing so again after more notes of later ticks gives what
@@ -278,7 +279,7 @@ static json_t *flow_json(
 
 	return json_pack(
 		"{s:s, s:i, s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:[I,I], s:[I,I], "
-		"s:I, s:I}",
+		"s:I, s:I, s:i}",
 		"src", dp_addr_format(&n->src, src), "sport", n->sport, "dst",
 		dp_addr_format(&n->dst, dst), "dport", n->dport, "l4", l4_name(n->l4_proto, l4),
 		"endpoint", dp_endpoint_format(&r->endpoint, ipv6_prefix_len, endpoint), "app",
@@ -287,7 +288,7 @@ static json_t *flow_json(
 		n->host, "evidence", evidence_name(r->evidence), "packets",
 		(json_int_t)n->packets[0], (json_int_t)n->packets[1], "bytes",
 		(json_int_t)n->bytes[0], (json_int_t)n->bytes[1], "first_ns",
-		(json_int_t)n->first_ns, "last_ns", (json_int_t)n->last_ns);
+		(json_int_t)n->first_ns, "last_ns", (json_int_t)n->last_ns, "effort", n->effort);
 }
 
 int ctl_flowlog_write(const struct ctl_flowlog *log, const struct cls_catalogue *catalogue,

@@ -56,6 +56,7 @@ static struct dp_record ended(uint64_t first_ns, uint64_t last_ns, uint64_t n_by
 			.last_ns = last_ns,
 			.ndpi_master = 91,
 			.ndpi_app = 133,
+			.effort = 3,
 			.host = "www.films.example"}};
 }
 
@@ -133,6 +134,7 @@ static void a_line_says_everything_of_a_flow(void **)
 	assert_int_equal(number(lines, 0, "bytes", 1), 70);
 	assert_int_equal(number(lines, 0, "first_ns", 0), 1000);
 	assert_int_equal(number(lines, 0, "last_ns", 0), 2000);
+	assert_int_equal(number(lines, 0, "effort", 0), 3);
 	json_decref(lines);
 	ctl_flowlog_free(log);
 }
@@ -146,6 +148,7 @@ static void parts_of_one_flow_are_merged_unless_a_syn_started_the_later(void **)
 
 	turn_round(&parts[2]); // the server spoke first after the silence
 	parts[0].note.is_syn_start = true;
+	parts[3].note.effort = 253; // as many as can be told, or more
 	for (int i = 0; i < 4; i++)
 		ctl_flowlog_add(log, &parts[i]);
 	ctl_flowlog_seal(log);
@@ -156,9 +159,11 @@ static void parts_of_one_flow_are_merged_unless_a_syn_started_the_later(void **)
 	assert_int_equal(number(lines, 0, "bytes", 1), 10 + 2);
 	assert_int_equal(number(lines, 0, "packets", 0), 1 + 2);
 	assert_int_equal(number(lines, 0, "last_ns", 0), 4000);
+	assert_int_equal(number(lines, 0, "effort", 0), 3 + 3);
 	assert_int_equal(number(lines, 1, "first_ns", 0), 5000);
 	assert_int_equal(number(lines, 1, "bytes", 0), 4 + 8);
 	assert_int_equal(number(lines, 1, "last_ns", 0), 8000);
+	assert_int_equal(number(lines, 1, "effort", 0), 255);
 	json_decref(lines);
 	ctl_flowlog_free(log);
 }

@@ -182,6 +182,7 @@ static void a_flow_without_payload_is_known_by_address_and_port_only(void **)
 	v = finish(&none);
 	assert_int_equal(v.app, DP_APP_UNKNOWN);
 	assert_int_equal(v.evidence, DP_EVIDENCE_NONE);
+	assert_int_equal(v.effort, 0); // the library saw no packet of it
 	v = finish(&icmp);
 	assert_int_equal(v.app, DP_APP_UNKNOWN);
 }
@@ -414,6 +415,7 @@ static void a_flow_that_stays_unknown_is_given_up_after_the_readers_bounds(void 
 		while (!v.is_final && f.n_packets < 1000)
 			v = give(&f, noise, sizeof(noise));
 		assert_true(f.n_packets <= rows[i].max);
+		assert_int_equal(v.effort, f.n_packets); // each had payload
 		assert_int_equal(v.app, DP_APP_UNKNOWN);
 		assert_null(f.state);
 	}
