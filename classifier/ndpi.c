@@ -3,6 +3,8 @@
 
 #include "classifier/library.h"
 
+#include <assert.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -18,6 +20,23 @@ struct cls_library {
 
 /* nDPI's modules share library globals while they are made and freed. */
 static pthread_mutex_t module_mutex = PTHREAD_MUTEX_INITIALIZER;
+
+static int (*library_dga)(
+	struct ndpi_detection_module_struct *, struct ndpi_flow_struct *, char *, u_int8_t);
+
+/* The test for generated names ends in a risk, which we do not ask for, except where a TLS flow becomes
+ * Tor by it: www.NAME.com or .net (tls.c, processClientServerHello). It costs as much as all else
+ * that is done with a name. The library's own is found behind ours. */
+int ndpi_check_dga_name(struct ndpi_detection_module_struct *nd, struct ndpi_flow_struct *flow,
+	char *name, u_int8_t is_hostname)
+{
+	const size_t len = name != NULL ? strlen(name) : 0;
+
+	if (len < 4 || strncmp(name, "www.", 4) != 0 ||
+		(strcmp(name + len - 4, ".com") != 0 && strcmp(name + len - 4, ".net") != 0))
+		return 0;
+	return library_dga(nd, flow, name, is_hostname);
+}
 
 /* Cross-flow caches would make a verdict depend on which flows one worker saw before, so on the
  * number of workers. The library calls these two through its PLT; ours come first. */
@@ -36,6 +55,9 @@ static struct ndpi_detection_module_struct *module_new(void)
 	NDPI_PROTOCOL_BITMASK all;
 
 	pthread_mutex_lock(&module_mutex);
+	if (library_dga == NULL)
+		*(void **)&library_dga = dlsym(RTLD_NEXT, "ndpi_check_dga_name");
+	assert(library_dga != NULL); // we are linked with it
 
 	struct ndpi_detection_module_struct *nd = ndpi_init_detection_module(ndpi_no_prefs);
 
@@ -143,11 +165,36 @@ ndpi_protocol cls_library_look(struct cls_library *lib, struct ndpi_flow_struct 
 		(uint16_t)(l3_len < UINT16_MAX ? l3_len : UINT16_MAX), time_ns / 1000000);
 }
 
-bool cls_library_is_done(struct cls_library *lib, struct ndpi_flow_struct *flow, ndpi_protocol p)
+/* What the library would still look for tells us nothing: the status of an answer, or a certificate
+ * that does not overrule the server name. */
+static bool is_enough_for_us(const struct ndpi_flow_struct *flow, bool is_app_decided)
 {
-	return flow->fail_with_unknown ||
-		(p.app_protocol != NDPI_PROTOCOL_UNKNOWN &&
-			!ndpi_extra_dissection_possible(lib->nd, flow));
+	switch (flow->detected_protocol_stack[1] != NDPI_PROTOCOL_UNKNOWN
+			? flow->detected_protocol_stack[1]
+			: flow->detected_protocol_stack[0]) {
+	case NDPI_PROTOCOL_HTTP:
+		return flow->host_server_name[0] != '\0';
+	case NDPI_PROTOCOL_TLS:
+		return is_app_decided && flow->protos.tls_quic.subprotocol_detected;
+	default:
+		return false;
+	}
+}
+
+bool cls_library_is_done(struct cls_library *lib, struct ndpi_flow_struct *flow, ndpi_protocol p,
+	bool is_app_decided)
+{
+	if (flow->fail_with_unknown ||
+		flow->num_processed_pkts >= NDPI_MAX_NUM_PKTS_PER_FLOW_TO_DISSECT)
+		return true;
+	if (p.app_protocol == NDPI_PROTOCOL_UNKNOWN)
+		return false;
+	if (!ndpi_extra_dissection_possible(lib->nd, flow) ||
+		is_enough_for_us(flow, is_app_decided))
+		return true;
+	// Recognised, and no dissector waits for more of it.
+	return flow->detected_protocol_stack[0] != NDPI_PROTOCOL_UNKNOWN &&
+		(!flow->check_extra_packets || flow->extra_packets_func == NULL);
 }
 
 ndpi_protocol cls_library_last_word(

@@ -98,26 +98,39 @@ static ndpi_protocol look(struct stage *s, struct pooled_flow *pf, const struct 
 	return cls_library_look(s->lib, &pf->flow, item->l3, item->l3_len, item->time_ns);
 }
 
+/* Nothing more comes, or nothing more is wanted. */
+static void judge(struct stage *s, struct dp_stage_item *item, struct pooled_flow *pf,
+	const ndpi_protocol *seen)
+{
+	const ndpi_protocol p = cls_library_last_word(s->lib, &pf->flow, *seen);
+
+	if (seen->app_protocol == NDPI_PROTOCOL_UNKNOWN)
+		cls_verdict_update(&pf->verdict, s->catalogue, &pf->flow, &p);
+	cls_verdict_end(&pf->verdict, s->catalogue, item, &pf->flow, &p);
+	item->verdict = pf->verdict;
+	give_back(s, item, pf);
+}
+
 static void dissect(struct stage *s, struct dp_stage_item *item)
 {
 	struct pooled_flow *pf = *item->state != NULL ? *item->state : s->scratch;
-	ndpi_protocol p = look(s, pf, item);
-	bool is_last_word = has_enough(item) || cls_library_is_done(s->lib, &pf->flow, p);
+	const ndpi_protocol p = look(s, pf, item);
 
-	if (!is_last_word && pf == s->scratch) {
+	cls_verdict_update(&pf->verdict, s->catalogue, &pf->flow, &p);
+	if (has_enough(item) ||
+		cls_library_is_done(s->lib, &pf->flow, p, pf->verdict.app != DP_APP_UNDECIDED)) {
+		judge(s, item, pf, &p);
+		return;
+	}
+	if (pf == s->scratch) {
 		pf = keep_scratch(s, item);
 		if (pf == NULL) { // pool at its bound: what one packet told is all there will be
-			pf = s->scratch;
-			is_last_word = true;
-			pf->verdict.is_cut = true;
+			s->scratch->verdict.is_cut = true;
+			judge(s, item, s->scratch, &p);
+			return;
 		}
 	}
-	if (is_last_word)
-		p = cls_library_last_word(s->lib, &pf->flow, p);
-	cls_verdict_update(&pf->verdict, s->catalogue, item, &pf->flow, &p, is_last_word);
 	item->verdict = pf->verdict;
-	if (is_last_word)
-		give_back(s, item, pf);
 }
 
 static void adopt_catalogue(struct stage *s)
@@ -192,11 +205,9 @@ static void stage_finish(void *stage, struct dp_stage_item *item)
 		const uint16_t len = headers_of(item->tuple, buf);
 
 		p = cls_library_look(s->lib, &pf->flow, buf, len, item->time_ns);
+		cls_verdict_update(&pf->verdict, s->catalogue, &pf->flow, &p);
 	}
-	p = cls_library_last_word(s->lib, &pf->flow, p);
-	cls_verdict_update(&pf->verdict, s->catalogue, item, &pf->flow, &p, true);
-	item->verdict = pf->verdict;
-	give_back(s, item, pf);
+	judge(s, item, pf, &p);
 }
 
 static void stage_free(void *stage)

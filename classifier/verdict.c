@@ -88,26 +88,10 @@ static bool decide_by_name(const struct cls_catalogue *catalogue, const struct n
 	return false;
 }
 
-/* What the library recognised itself; weak kinds only as the last word. */
-static bool decide_by_protocol(const struct cls_catalogue *catalogue,
-	const struct ndpi_flow_struct *f, const ndpi_protocol *p, bool is_last_word,
-	struct dp_verdict *v)
+/* What the library recognised itself. */
+static bool decide_by_protocol(const struct cls_catalogue *catalogue, const ndpi_protocol *p,
+	enum dp_evidence evidence, struct dp_verdict *v)
 {
-	enum dp_evidence evidence;
-
-	switch (f->confidence) {
-	case NDPI_CONFIDENCE_DPI:
-		evidence = DP_EVIDENCE_PAYLOAD;
-		break;
-	case NDPI_CONFIDENCE_MATCH_BY_IP:
-		evidence = DP_EVIDENCE_ADDRESS;
-		break;
-	default:
-		evidence = DP_EVIDENCE_PORT;
-		break;
-	}
-	if (evidence != DP_EVIDENCE_PAYLOAD && !is_last_word)
-		return false;
 	// DNS.NetFlix is a look-up, not a film.
 	if (name_evidence(p) == DP_EVIDENCE_DNS)
 		return decide(v, cls_match_ndpi(catalogue, NDPI_PROTOCOL_DNS), evidence);
@@ -116,25 +100,33 @@ static bool decide_by_protocol(const struct cls_catalogue *catalogue,
 }
 
 void cls_verdict_update(struct dp_verdict *v, const struct cls_catalogue *catalogue,
-	const struct dp_stage_item *item, const struct ndpi_flow_struct *f, const ndpi_protocol *p,
-	bool is_last_word)
+	const struct ndpi_flow_struct *f, const ndpi_protocol *p)
 {
-	const struct dp_five_tuple *t = item->tuple;
-
 	v->ndpi_master = p->master_protocol;
 	v->ndpi_app = p->app_protocol;
 	v->risk_bits = f->risk;
-	v->is_final = is_last_word;
 	if (name_evidence(p) != DP_EVIDENCE_NONE)
 		copy_host(v->host, f->host_server_name);
 	if (is_tls(p) && f->protos.tls_quic.encrypted_sni.esni != NULL)
 		v->has_ech = true;
+	if (v->app == DP_APP_UNDECIDED && !decide_by_name(catalogue, f, p, v) &&
+		f->confidence == NDPI_CONFIDENCE_DPI)
+		(void)decide_by_protocol(catalogue, p, DP_EVIDENCE_PAYLOAD, v);
+}
+
+void cls_verdict_end(struct dp_verdict *v, const struct cls_catalogue *catalogue,
+	const struct dp_stage_item *item, const struct ndpi_flow_struct *f, const ndpi_protocol *p)
+{
+	const struct dp_five_tuple *t = item->tuple;
+
+	v->is_final = true;
 	if (v->app != DP_APP_UNDECIDED)
 		return;
-	if (decide_by_name(catalogue, f, p, v) ||
-		decide_by_protocol(catalogue, f, p, is_last_word, v))
-		return;
-	if (!is_last_word)
+	if (f->confidence != NDPI_CONFIDENCE_DPI &&
+		decide_by_protocol(catalogue, p,
+			f->confidence == NDPI_CONFIDENCE_MATCH_BY_IP ? DP_EVIDENCE_ADDRESS
+								     : DP_EVIDENCE_PORT,
+			v))
 		return;
 	if (decide(v, cls_match_net(catalogue, item->server_is_src ? &t->src : &t->dst),
 		    DP_EVIDENCE_ADDRESS) ||

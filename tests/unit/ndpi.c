@@ -226,6 +226,56 @@ static void a_server_name_names_the_app_at_the_client_hello(void **)
 	}
 }
 
+/* What would follow is for others: the status of the answer, and a certificate that cannot change a
+ * name that the library knows. A name that only the catalogue knows does not end the library's
+ * search, because its own word is printed too. */
+static void no_packet_is_looked_at_that_could_tell_nothing(void **)
+{
+	static const char get[] = "GET / HTTP/1.1\r\nHost: nobody.example\r\n"
+				  "User-Agent: Test/1.0\r\n\r\n";
+	struct flow http = flow_of(IPPROTO_TCP, CLIENT, 50000, SERVER, 80);
+	struct flow known = flow_of(IPPROTO_TCP, CLIENT, 50001, SERVER, 443);
+	struct flow ours = flow_of(IPPROTO_TCP, CLIENT, 50002, SERVER, 443);
+	struct dp_verdict v = give(&http, get, sizeof(get) - 1);
+
+	assert_true(v.is_final);
+	assert_int_equal(v.app, DP_APP_UNKNOWN);
+	assert_string_equal(v.host, "nobody.example");
+	assert_int_equal(v.effort, 1);
+	v = give_client_hello(&known, "www.netflix.com");
+	assert_true(v.is_final);
+	assert_int_equal(v.app, NETFLIX);
+	assert_int_equal(v.effort, 1);
+	v = give_client_hello(&ours, "www.films.example");
+	assert_false(v.is_final);
+	assert_int_equal(v.app, FILMS);
+	end(&ours, &v);
+}
+
+/* The test for generated names is skipped where nothing but a risk comes of it. */
+static void a_generated_name_is_still_tor(void **)
+{
+	static const struct {
+		const char *name, *proto;
+	} rows[] = {
+		{"www.xkqzjvwpqkzx.com", "TLS.Tor"},
+		{"www.xkqzjvwpqkzx.net", "TLS.Tor"},
+		{"www.xkqzjvwpqkzx.org", "TLS"},
+		{"xkqzjvwpqkzx.com", "TLS"},
+		{"www.library.com", "TLS"},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct flow f = flow_of(IPPROTO_TCP, CLIENT, 50000, SERVER, 443);
+		const struct dp_verdict v = give_client_hello(&f, rows[i].name);
+		char proto[64];
+
+		assert_string_equal(cls_proto_name(v.ndpi_master, v.ndpi_app, proto, sizeof(proto)),
+			rows[i].proto);
+		end(&f, &v);
+	}
+}
+
 static void a_name_that_only_ends_alike_is_not_the_app(void **)
 {
 	struct flow f = flow_of(IPPROTO_TCP, CLIENT, 50000, SERVER, 443);
@@ -451,6 +501,9 @@ int main(void)
 			the_last_word_uses_the_catalogue_set_last, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			a_server_name_names_the_app_at_the_client_hello, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			no_packet_is_looked_at_that_could_tell_nothing, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_generated_name_is_still_tor, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			a_name_that_only_ends_alike_is_not_the_app, setup, teardown),
 		cmocka_unit_test_setup_teardown(
