@@ -11,6 +11,7 @@
 #include "dataplane/addr.h"
 #include "dataplane/duplicates.h"
 #include "dataplane/ignore.h"
+#include "dataplane/spread.h"
 
 #include <glib.h>
 #include <stdint.h>
@@ -32,8 +33,9 @@ enum ctl_subject_kind {
 struct ctl_port {
 	char *name, *device, *driver; // driver: "auto", "dpdk" or "xdp"
 	int role; // always 0, "tap"
-	char **cpus; // CPU numbers as text, NULL-terminated; NULL = chosen
+	char **cpus; // CPU numbers as text, NULL-terminated; NULL: no thread of its own is asked for
 	uint64_t mtu; // bytes; 0: what fits one mbuf
+	int spread; // enum dp_spread
 	char **ignored_vlans, **ignored_networks; // as written, NULL-terminated; NULL = none
 	struct dp_ignore ignore; // what they say
 };

@@ -93,6 +93,13 @@ static const char *check_vlans(const char *text)
 
 static const char *const role_names[] = {"tap", NULL};
 
+static const char *const spread_names[] = {
+	[DP_SPREAD_AUTO] = "auto",
+	[DP_SPREAD_DEVICE] = "device",
+	[DP_SPREAD_RECEIVER] = "receiver",
+	NULL,
+};
+
 const struct ctl_option ctl_port_options[] = {
 	{.name = "name",
 		.type = CTL_OPTION_STRING,
@@ -122,7 +129,8 @@ const struct ctl_option ctl_port_options[] = {
 		.type = CTL_OPTION_STRINGS,
 		.off = offsetof(struct ctl_port, cpus),
 		.check = check_cpu,
-		.help = "CPU that receives from this port (of several the first); chosen when absent."},
+		.help = "CPU that receives from this port (of several the first), on a thread of its "
+			"own; chosen when absent, and with one worker that one receives."},
 	{.name = "mtu",
 		.type = CTL_OPTION_COUNT,
 		.off = offsetof(struct ctl_port, mtu),
@@ -130,6 +138,14 @@ const struct ctl_option ctl_port_options[] = {
 		.max = "16000",
 		.help = "Bytes of the longest packet that the port is set to take: 9000 for jumbo "
 			"frames; what fits one buffer (about 2000) when absent."},
+	{.name = "spread",
+		.type = CTL_OPTION_ENUM,
+		.off = offsetof(struct ctl_port, spread),
+		.def = "auto",
+		.values = spread_names,
+		.help = "Who spreads packets over the workers: `receiver` by endpoint; `device` over as "
+			"many queues as workers, each with whole flows; `auto` the device where it offers "
+			"a symmetric hash of innermost addresses."},
 	{.name = NULL},
 };
 
@@ -244,6 +260,19 @@ static void settle_ignore(struct ctl_port *port)
 			ignore->n_nets++;
 }
 
+/* Each queue of a device that spreads is its worker's. */
+static void check_spread(const struct ctl_config_reader *r, const struct ctl_port *port,
+	const struct ctl_yaml_node *map)
+{
+	const struct ctl_yaml_node *cpus = ctl_yaml_get(map, "cpus");
+	char found[CTL_QUOTE_MAX];
+
+	if (port->spread == DP_SPREAD_DEVICE && cpus != NULL)
+		ctl_yaml_mistake(r->doc, cpus,
+			"%s, expected no cpus with spread: device, whose queues the workers read",
+			ctl_yaml_found(r->doc, cpus, found));
+}
+
 static void read_ignore(
 	struct ctl_config_reader *r, struct ctl_port *port, const struct ctl_yaml_node *ignore)
 {
@@ -274,6 +303,8 @@ void ctl_config_read_ports(struct ctl_config_reader *r, const struct ctl_yaml_no
 		ctl_yaml_options(
 			r->doc, map, &(struct ctl_yaml_part){ctl_port_options, port}, 1, others);
 		ctl_config_check_unique(r->doc, ctl_yaml_get(map, "cpus"), "CPU of a port");
+		if (map->kind == CTL_YAML_MAP)
+			check_spread(r, port, map);
 		read_ignore(r, port, ctl_yaml_get(map, "ignore"));
 	}
 	ctl_config_check_key_unique(r->doc, ports, "name", "port name");

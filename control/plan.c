@@ -10,13 +10,23 @@ static size_t count(char *const *list)
 	return list != NULL ? g_strv_length((char **)list) : 0;
 }
 
+/* A port whose device spreads takes no CPU of its own. */
+static size_t n_receiving(const struct ctl_config *config)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < config->n_ports; i++)
+		n += config->ports[i].spread != DP_SPREAD_DEVICE;
+	return n;
+}
+
 uint16_t ctl_plan_workers(const struct ctl_config *config, bool is_live)
 {
 	cpu_set_t set;
 	size_t n = config->n_workers > 0 ? config->n_workers : count(config->worker_cpus);
 
 	if (n == 0 && sched_getaffinity(0, sizeof(set), &set) == 0) {
-		const size_t taken = is_live ? config->n_ports + 1 : 2;
+		const size_t taken = is_live ? n_receiving(config) + 1 : 2;
 		const size_t cpus = (size_t)CPU_COUNT(&set);
 
 		n = cpus > taken ? cpus - taken : 1;
@@ -43,17 +53,19 @@ static char **devices_of(const struct ctl_config *config)
 	return devices;
 }
 
-/* Main's CPU, then the ports', then the workers'; "" where the user chose none. */
-static char **cpus_of(const struct ctl_config *config, uint16_t n_workers)
+/* Main's CPU, then those of ports' threads, then the workers'; "" where the user chose none. */
+static char **cpus_of(const struct ctl_config *config, const struct dp_path_config *path)
 {
-	const bool fits = count(config->worker_cpus) == n_workers;
+	const bool fits = count(config->worker_cpus) == path->n_workers;
 	GPtrArray *cpus = g_ptr_array_new();
 
 	g_ptr_array_add(cpus, g_strdup(""));
 	for (size_t i = 0; i < config->n_ports; i++)
-		g_ptr_array_add(cpus,
-			g_strdup(count(config->ports[i].cpus) > 0 ? config->ports[i].cpus[0] : ""));
-	for (uint16_t i = 0; i < n_workers; i++)
+		if (dp_path_port_has_thread(path, i))
+			g_ptr_array_add(cpus,
+				g_strdup(
+					path->ports[i].has_thread ? config->ports[i].cpus[0] : ""));
+	for (uint16_t i = 0; i < path->n_workers; i++)
 		g_ptr_array_add(cpus, g_strdup(fits ? config->worker_cpus[i] : ""));
 	g_ptr_array_add(cpus, NULL);
 	return (char **)g_ptr_array_free(cpus, FALSE);
@@ -71,7 +83,9 @@ static struct dp_path_port *ports_of(const struct ctl_config *config, char *cons
 	for (size_t i = 0; i < config->n_ports; i++)
 		ports[i] = (struct dp_path_port){.device = devices[i],
 			.mtu = (uint16_t)config->ports[i].mtu,
-			.ignore = &config->ports[i].ignore};
+			.ignore = &config->ports[i].ignore,
+			.spread = (enum dp_spread)config->ports[i].spread,
+			.has_thread = count(config->ports[i].cpus) > 0};
 	return ports;
 }
 
@@ -83,7 +97,6 @@ void ctl_plan_make(struct ctl_plan *ret_plan, const struct ctl_config *config,
 
 	*plan = (struct ctl_plan){0};
 	plan->devices = is_live ? devices_of(config) : NULL;
-	plan->cpus = is_live ? cpus_of(config, n_workers) : NULL;
 	plan->ports = is_live ? ports_of(config, plan->devices) : NULL;
 	plan->path = (struct dp_path_config){
 		.n_workers = n_workers,
@@ -98,6 +111,7 @@ void ctl_plan_make(struct ctl_plan *ret_plan, const struct ctl_config *config,
 		.duplicates = (enum dp_duplicates_mode)config->duplicates,
 		.duplicate_window_ns = config->duplicate_window_ns,
 	};
+	plan->cpus = is_live ? cpus_of(config, &plan->path) : NULL;
 	plan->eal = (struct dp_eal_config){
 		.n_lcores = dp_path_lcores(&plan->path),
 		.cpus = strings(plan->cpus),

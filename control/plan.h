@@ -12,7 +12,7 @@ enum { CTL_WORKERS_MAX = 64 };
 
 struct ctl_plan {
 	char **devices; // owned, as the EAL is told them; NULL for captures
-	char **cpus; // owned: main's, the ports', the workers'; "" where the user chose none
+	char **cpus; // owned: main's, those of ports' threads, the workers'; "" where none was chosen
 	struct dp_path_port *ports; // owned
 	struct dp_path_config path; // without stages
 	struct dp_eal_config eal;

@@ -5,23 +5,15 @@
 #include "dataplane/hash.h"
 
 #include <errno.h>
+#include <rte_errno.h>
 #include <rte_launch.h>
 #include <rte_lcore.h>
-#include <rte_mbuf.h>
 #include <rte_ring.h>
 #include <stdlib.h>
 
 enum {
-	QUEUE_LEN = 4096, // packets between a receiver and a worker; start value
 	RECORDS_LEN = 16384, // records between a worker and control; start value
-	POOL_CACHE = 256, // frames a thread may keep; the pool lets it have half as many again
-	POOL_SPARE = 4096,
-	// Wide mbufs: of each receiver a quarter of a queue, so that one that is full of them leaves
-	// something to others. Rebuilt datagrams of up to 2 KB travel in their last frame's.
-	WIDE_PER_RECEIVER = 1024, // start value
-	WIDE_CACHE = 32,
-	WIDE_ROOM = DP_WIDE_BYTES + RTE_PKTMBUF_HEADROOM,
-	DATAGRAMS = 4096, // being rebuilt or remembered, of one receiver; start value
+	DATAGRAMS = 4096, // being rebuilt or remembered, of one port; start value
 	DATAGRAM_BUFFERS = 512, // start value: 5 MB
 	DATAGRAM_TIMEOUT_S =
 		5, // start value; hosts wait 30 s to 60 s, mirrors do not reorder that much
@@ -34,48 +26,7 @@ enum {
 	ENTRIES_PER_FLOW = 2, // its undecided bytes and its app's
 	ENTRIES_PER_ENDPOINT = 2,
 	ENTRIES_MIN = 65536,
-	PRIV_BYTES = RTE_ALIGN_CEIL(sizeof(struct dp_pkt), RTE_MBUF_PRIV_ALIGN),
 };
-
-static size_t n_receivers_of(const struct dp_path_config *c)
-{
-	return c->captures != NULL ? 1 : c->n_ports;
-}
-
-/* So many that all queues can fill up while drivers still have what they ask for: a queue that is
- * full is then counted as such, and costs its worker's packets only. */
-static unsigned int n_mbufs(const struct dp_path_config *c)
-{
-	const size_t n_receivers = n_receivers_of(c);
-	const size_t in_driver = c->captures != NULL ? 0 : DP_PORT_DESCRIPTORS;
-	const size_t of_receiver = in_driver + c->n_workers * (QUEUE_LEN + 2 * DP_BURST);
-	const size_t in_caches = (n_receivers + c->n_workers) * POOL_CACHE * 3 / 2;
-
-	return (unsigned int)(n_receivers * of_receiver + in_caches + POOL_SPARE);
-}
-
-static unsigned int n_wide(const struct dp_path_config *c)
-{
-	const size_t n_receivers = n_receivers_of(c);
-	const size_t in_caches = (n_receivers + c->n_workers) * WIDE_CACHE * 3 / 2;
-
-	return (unsigned int)(n_receivers * WIDE_PER_RECEIVER + in_caches);
-}
-
-static size_t pool_bytes(unsigned int n, size_t room)
-{
-	return n * (sizeof(struct rte_mbuf) + PRIV_BYTES + room + 128);
-}
-
-size_t dp_path_pool_bytes(const struct dp_path_config *c)
-{
-	return pool_bytes(n_mbufs(c), RTE_MBUF_DEFAULT_BUF_SIZE) + pool_bytes(n_wide(c), WIDE_ROOM);
-}
-
-unsigned int dp_path_lcores(const struct dp_path_config *c)
-{
-	return (unsigned int)(n_receivers_of(c) + c->n_workers);
-}
 
 static int add_worker(struct dp_path *path, const struct dp_path_config *c, struct dp_err *reterr)
 {
@@ -93,7 +44,7 @@ static int add_worker(struct dp_path *path, const struct dp_path_config *c, stru
 		.n_endpoints = (uint32_t)(n_entries / ENTRIES_PER_ENDPOINT + 1),
 		.waits = waits,
 		.wants_notes = c->wants_notes,
-		.yields = dp_eal_shares_cpus(),
+		.yields = path->yields,
 		.duplicates = c->duplicates,
 		.duplicate_window_ns = c->duplicate_window_ns,
 		.n_records = RECORDS_LEN,
@@ -106,22 +57,45 @@ static int add_worker(struct dp_path *path, const struct dp_path_config *c, stru
 	return r;
 }
 
+/* Where the packets of a source go: n workers from first on, by the receiver's hash, and the thread that
+ * looks for them. */
+struct way {
+	const struct dp_path_shape *shape;
+	uint16_t first, n;
+	struct dp_thread *thread;
+};
+
+static int add_queues(struct dp_path *path, struct dp_receiver *r, const struct way *way)
+{
+	char name[RTE_RING_NAMESIZE];
+
+	for (uint16_t i = 0; i < way->n; i++) {
+		(void)snprintf(name, sizeof(name), "in_%u_%u", path->n_receivers, i);
+		r->queues[i] = rte_ring_create(
+			name, way->shape->queue_len, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ);
+		if (r->queues[i] == NULL)
+			return -rte_errno;
+		r->n_workers++;
+		dp_worker_add_input(path->workers[way->first + i], r->queues[i]);
+	}
+	return 0;
+}
+
+/* source is given. */
 static int add_receiver(struct dp_path *path, const struct dp_path_config *c,
-	struct dp_source *source, const char *name, const struct dp_ignore *ignore,
-	struct dp_err *reterr)
+	struct dp_source *source, const struct dp_ignore *ignore, const struct way *way)
 {
 	const struct dp_datagram_config datagrams = {
-		.n_datagrams = DATAGRAMS,
-		.n_buffers = DATAGRAM_BUFFERS,
+		.n_datagrams = RTE_MAX(DATAGRAMS / way->shape->n_queues, 256),
+		.n_buffers = RTE_MAX(DATAGRAM_BUFFERS / way->shape->n_queues, 32),
 		.timeout_ns = DATAGRAM_TIMEOUT_S * UINT64_C(1000000000),
 		.drops_repeated = c->duplicates == DP_DUPLICATES_DROP,
 	};
 	struct dp_receiver *r = aligned_alloc(64, RTE_ALIGN_CEIL(sizeof(*r), 64));
-	char ring_name[RTE_RING_NAMESIZE];
 
 	if (r == NULL) {
 		dp_source_close(source);
-		return dp_fail(reterr, ENOMEM, "cannot set up the receiver of '%s': %m", name);
+		return -ENOMEM;
 	}
 	*r = (struct dp_receiver){.source = source,
 		.cfg = {.tick_ns = c->tick_ns,
@@ -130,89 +104,122 @@ static int add_receiver(struct dp_path *path, const struct dp_path_config *c,
 			.frames = path->pool,
 			.wide = path->wide,
 			.waits = c->captures != NULL,
-			.yields = dp_eal_shares_cpus()},
+			.yields = path->yields},
 		.offset_ns = path->offset_ns,
 		.drained = &path->drained};
 	path->receivers[path->n_receivers++] = r;
+	way->thread->receivers[way->thread->n_receivers++] = r;
 	if (dp_datagrams_new(&datagrams, &path->nets, &r->datagrams) < 0)
-		return dp_fail(reterr, ENOMEM, "cannot set up the receiver of '%s': %m", name);
-	for (uint16_t i = 0; i < path->n_workers; i++) {
-		(void)snprintf(ring_name, sizeof(ring_name), "in_%u_%u", path->n_receivers, i);
-		r->queues[i] = rte_ring_create(
-			ring_name, QUEUE_LEN, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ);
-		if (r->queues[i] == NULL)
-			return dp_fail(
-				reterr, ENOMEM, "cannot set up the queues of '%s': %m", name);
-		r->n_workers++;
-		dp_worker_add_input(path->workers[i], r->queues[i]);
+		return -ENOMEM;
+	return add_queues(path, r, way);
+}
+
+/* n sources of port (0 for captures), given: one for all workers, or one for each. thread: of a port that
+ * has one. */
+static int add_receivers(struct dp_path *path, const struct dp_path_config *c, size_t port,
+	struct dp_source **sources, uint16_t n, struct dp_thread *thread)
+{
+	const struct dp_path_shape shape = dp_path_shape(c, port, n);
+	const struct dp_ignore *ignore = c->captures != NULL ? c->captures_ignore
+							     : c->ports[port].ignore;
+	const uint16_t n_each = n > 1 ? 1 : c->n_workers;
+	int r = 0;
+
+	for (uint16_t i = 0; i < n; i++) {
+		const struct way way = {&shape, i, n_each,
+			shape.is_pair ? &path->threads[path->n_threads - c->n_workers + i]
+				      : thread};
+
+		if (r < 0)
+			dp_source_close(sources[i]);
+		else
+			r = add_receiver(path, c, sources[i], ignore, &way);
 	}
-	return 0;
+	return r;
 }
 
 static int open_captures(
 	struct dp_path *path, const struct dp_path_config *c, struct dp_err *reterr)
 {
 	struct dp_source *source;
-	const int r = dp_source_file_open(
+	int r = dp_source_file_open(
 		c->captures, c->n_captures, path->pool, c->is_exact, &source, reterr);
 
-	return r < 0 ? r : add_receiver(path, c, source, "capture", c->captures_ignore, reterr);
+	if (r < 0)
+		return r;
+	r = add_receivers(path, c, 0, &source, 1, &path->threads[0]);
+	return r < 0 ? dp_fail(reterr, -r, "cannot set up the receiver of the captures: %m") : 0;
 }
 
-static int open_port(struct dp_path *path, const struct dp_path_config *c,
-	const struct dp_path_port *port, struct dp_err *reterr)
+/* Returns 0, also when the port stays down; else an error that is not the port's. */
+static int open_port(struct dp_path *path, const struct dp_path_config *c, size_t i,
+	struct dp_thread *thread, struct dp_err *reterr)
 {
-	struct dp_source *source;
-	const int r = dp_source_port_open(port->device, port->mtu, path->pool, &source, reterr);
+	const struct dp_port_config port = {.device = c->ports[i].device,
+		.mtu = c->ports[i].mtu,
+		.spread = dp_path_spread(c, i),
+		.n_workers = c->n_workers};
+	struct dp_source *sources[DP_WORKERS_MAX];
+	struct dp_err err = {0};
+	uint16_t n = 0;
+	int r;
 
-	return r < 0 ? r : add_receiver(path, c, source, port->device, port->ignore, reterr);
+	(void)snprintf(path->ports[i].name, sizeof(path->ports[i].name), "%s", port.device);
+	path->ports[i].first = path->n_receivers;
+	path->n_ports++;
+	r = dp_source_port_open(&port, path->pool, sources, &n, &err);
+	if (r < 0) {
+		(void)snprintf(path->ports[i].down, sizeof(path->ports[i].down), "%s", err.text);
+		return 0;
+	}
+	r = add_receivers(path, c, i, sources, n, thread);
+	path->ports[i].n = path->n_receivers - path->ports[i].first;
+	return r < 0 ? dp_fail(reterr, -r, "cannot set up the receiver of '%s': %m", port.device)
+		     : 0;
 }
 
 static int open_ports(struct dp_path *path, const struct dp_path_config *c, struct dp_err *reterr)
 {
-	int first_error = 0;
+	struct dp_thread *thread = path->threads;
 
 	for (size_t i = 0; i < c->n_ports; i++) {
-		const uint16_t n_before = path->n_receivers;
-		struct dp_err err = {0};
-		const int r = open_port(path, c, &c->ports[i], &err);
+		const int r = open_port(path, c, i, thread, reterr);
 
-		(void)snprintf(
-			path->ports[i].name, sizeof(path->ports[i].name), "%s", c->ports[i].device);
-		path->n_ports++;
-		if (r == 0) {
-			path->ports[i].receiver = path->receivers[path->n_receivers - 1];
-			continue;
-		}
-		if (path->n_receivers > n_before) { // half of its queues: not the port's fault
-			if (reterr != NULL)
-				*reterr = err;
+		if (r < 0)
 			return r;
-		}
-		(void)snprintf(path->ports[i].down, sizeof(path->ports[i].down), "%s", err.text);
-		if (first_error == 0 && reterr != NULL)
-			*reterr = err;
-		first_error = first_error == 0 ? r : first_error;
+		thread += dp_path_port_has_thread(c, i);
 	}
-	return path->n_receivers > 0 ? 0 : first_error;
+	return path->n_receivers > 0 ? 0 : dp_fail(reterr, ENODEV, "%.480s", path->ports[0].down);
+}
+
+/* The threads of workers; those of ports before them get their receiver when it is open. */
+static void lay_out_threads(struct dp_path *path, const struct dp_path_config *c)
+{
+	path->n_threads = (uint16_t)dp_path_lcores(c);
+	for (uint16_t i = 0; i < path->n_threads; i++)
+		path->threads[i] = (struct dp_thread){
+			.end = &path->end, .stop = &path->stop_workers, .yields = path->yields};
+	for (uint16_t i = 0; i < c->n_workers; i++)
+		path->threads[path->n_threads - c->n_workers + i].worker = path->workers[i];
 }
 
 static int build(struct dp_path *path, const struct dp_path_config *c, struct dp_err *reterr)
 {
 	int r;
 
-	if (c->n_workers == 0 || c->n_workers > DP_WORKERS_MAX ||
-		n_receivers_of(c) > DP_RECEIVERS_MAX)
+	if (c->n_workers == 0 || c->n_workers > DP_WORKERS_MAX || c->n_ports > DP_RECEIVERS_MAX)
 		return dp_fail(reterr, EINVAL,
 			"%u workers and %zu ports: expected 1 to %d and at most %d", c->n_workers,
-			n_receivers_of(c), DP_WORKERS_MAX, DP_RECEIVERS_MAX);
+			c->n_ports, DP_WORKERS_MAX, DP_RECEIVERS_MAX);
 	dp_hash_key_init();
 	path->nets = c->nets;
 	path->offset_ns = dp_event_offset_ns(c->not_before_ns);
-	path->pool = rte_pktmbuf_pool_create("frames", n_mbufs(c), POOL_CACHE, PRIV_BYTES,
-		RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
-	path->wide = rte_pktmbuf_pool_create(
-		"wide", n_wide(c), WIDE_CACHE, PRIV_BYTES, WIDE_ROOM, SOCKET_ID_ANY);
+	// A replay often waits for control, and has all day.
+	path->yields = c->captures != NULL || dp_eal_shares_cpus();
+	path->pool = rte_pktmbuf_pool_create("frames", dp_path_n_mbufs(c), DP_POOL_CACHE,
+		DP_PRIV_BYTES, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
+	path->wide = rte_pktmbuf_pool_create("wide", dp_path_n_wide(c), DP_WIDE_CACHE,
+		DP_PRIV_BYTES, DP_WIDE_ROOM, SOCKET_ID_ANY);
 	if (path->pool == NULL || path->wide == NULL)
 		return dp_fail(reterr, ENOMEM, "cannot get %zu MB for frames: %m",
 			dp_path_pool_bytes(c) / 1000000);
@@ -221,14 +228,19 @@ static int build(struct dp_path *path, const struct dp_path_config *c, struct dp
 		if (r < 0)
 			return r;
 	}
+	lay_out_threads(path, c);
 	return c->captures != NULL ? open_captures(path, c, reterr) : open_ports(path, c, reterr);
 }
 
 int dp_path_open(const struct dp_path_config *c, struct dp_path **ret_path, struct dp_err *reterr)
 {
-	struct dp_path *path = calloc(1, sizeof(*path));
-	int r = path == NULL ? dp_fail(reterr, ENOMEM, "cannot set up the packet path: %m")
-			     : build(path, c, reterr);
+	struct dp_path *path = aligned_alloc(64, RTE_ALIGN_CEIL(sizeof(*path), 64));
+	int r;
+
+	if (path != NULL)
+		*path = (struct dp_path){0};
+	r = path == NULL ? dp_fail(reterr, ENOMEM, "cannot set up the packet path: %m")
+			 : build(path, c, reterr);
 
 	for (uint16_t i = 0; i < c->n_workers; i++) {
 		if (c->stages[i].ops != NULL)
@@ -242,36 +254,29 @@ int dp_path_open(const struct dp_path_config *c, struct dp_path **ret_path, stru
 	return 0;
 }
 
-static struct {
-	struct dp_path *path; // of the threads below; there is one EAL, so one path at a time
-} running;
-
-static int receiver_main(void *arg)
+static int thread_main(void *arg)
 {
-	dp_receiver_run(arg, &running.path->end);
-	return 0;
-}
-
-static int worker_main(void *arg)
-{
-	dp_worker_run(arg, &running.path->stop_workers);
+	dp_thread_run(arg);
 	return 0;
 }
 
 int dp_path_start(struct dp_path *path, struct dp_err *reterr)
 {
 	unsigned int lcore = rte_get_next_lcore(-1, 1, 0);
+	const uint64_t now_ns = dp_path_now_ns(path);
 
-	running.path = path;
 	path->is_started = true;
-	for (unsigned int i = 0; i < path->n_receivers + path->n_workers; i++) {
-		const bool is_receiver = i < path->n_receivers;
-		void *arg = is_receiver ? (void *)path->receivers[i]
-					: (void *)path->workers[i - path->n_receivers];
+	for (uint16_t i = 0; i < path->n_receivers; i++) {
+		if (!path->receivers[i]->source->has_time)
+			dp_receiver_begin(path->receivers[i], now_ns);
+	}
+	for (uint16_t i = 0; i < path->n_threads; i++) {
+		struct dp_thread *t = &path->threads[i];
+		const bool is_used = t->n_receivers > 0 || t->worker != NULL;
 
-		if (lcore >= RTE_MAX_LCORE ||
-			rte_eal_remote_launch(
-				is_receiver ? receiver_main : worker_main, arg, lcore) != 0)
+		if (is_used &&
+			(lcore >= RTE_MAX_LCORE ||
+				rte_eal_remote_launch(thread_main, t, lcore) != 0))
 			return dp_fail(
 				reterr, EAGAIN, "cannot start thread %u of the packet path", i);
 		lcore = rte_get_next_lcore(lcore, 1, 0);
@@ -354,7 +359,6 @@ static void stop(struct dp_path *path)
 	for (uint16_t i = 0; i < path->n_workers; i++)
 		dp_ring_abandon(dp_worker_ring(path->workers[i]));
 	rte_eal_mp_wait_lcore();
-	running.path = NULL;
 }
 
 static void empty_queue(struct rte_ring *queue)

@@ -13,6 +13,7 @@
 #include "dataplane/ignore.h"
 #include "dataplane/outcome.h"
 #include "dataplane/record.h"
+#include "dataplane/spread.h"
 #include "dataplane/stage.h"
 
 #include <stdbool.h>
@@ -23,6 +24,8 @@ struct dp_path_port {
 	const char *device; // as given to the EAL, "net_tap0,iface=x" too
 	uint16_t mtu; // 0: the largest whose frames fit one mbuf
 	const struct dp_ignore *ignore; // borrowed until the path is closed; NULL: nothing
+	enum dp_spread spread;
+	bool has_thread; // receives on a thread of its own, even for one worker
 };
 
 struct dp_path_config {
@@ -56,6 +59,7 @@ struct dp_encap_stats {
 struct dp_port_stats {
 	char name[64]; // the device as configured
 	char down[512]; // why it could not be opened; "" when it was
+	uint16_t n_queues; // 1, or as many as workers: its device spreads
 	bool is_link_down; // of one that was opened, as its driver tells
 	uint64_t received, lost;
 	uint64_t frames, wire_bytes; // handed to us
@@ -88,15 +92,28 @@ struct dp_worker_stats {
 	uint64_t outcomes[DP_OUTCOME_COUNT]; // frames
 	uint64_t packets, ip_bytes; // innermost, accounted
 	uint64_t flows, flows_evicted, classified_packets, verdicts_cut;
-	uint64_t names_refused, postponed, busy_ns;
+	uint64_t names_refused, postponed;
+	// Of its thread, receiving included where it does: time with something to do, and how long it was
+	// away from its input (dataplane/stretch.h).
+	uint64_t busy_ns, longest_ns;
+	uint64_t n_long; // longer than DP_LONG_NS
+	uint64_t n_disturbed; // long, but the kernel had taken the CPU
 };
+
+enum { DP_LONG_NS = 1 << 16 };
 
 struct dp_path;
 
 /* Bytes of packet pools a path of this shape needs: for dp_eal_config.pool_bytes. */
 size_t dp_path_pool_bytes(const struct dp_path_config *config);
-/* Threads besides main: receivers and workers. */
+
+/* Threads besides main, in the order of lcores: those of ports that have one, then a worker's each. A
+ * worker's thread also receives what no other does: everything, where it is the only one, and its queue
+ * of a device that spreads. */
 unsigned int dp_path_lcores(const struct dp_path_config *config);
+/* Whether a port (of captures: port 0) receives on a thread of its own. With DP_SPREAD_AUTO the device may
+ * turn out to spread: that thread then has nothing to do. */
+bool dp_path_port_has_thread(const struct dp_path_config *config, size_t port);
 
 /* Returns 0, or -errno with a sentence. config->stages are taken in either case. A port that cannot
  * be opened stays down (dp_path_ports says why) while others work; with none left it is an error. */

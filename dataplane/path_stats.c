@@ -87,7 +87,7 @@ static void sum_worker(struct dp_path_stats *sum, const struct dp_worker_counter
 	sum->tcp_one_way[0] += dp_counter_get(&c->tcp_one_way[0]);
 	sum->tcp_one_way[1] += dp_counter_get(&c->tcp_one_way[1]);
 	sum->verdicts_cut += dp_counter_get(&c->verdicts_cut);
-	sum->worker_busy_ns += tsc_ns(dp_counter_get(&c->busy_tsc));
+	sum->worker_busy_ns += tsc_ns(dp_counter_get(&c->stretches.busy_tsc));
 	sum_outcomes(sum->outcomes, c->outcomes);
 }
 
@@ -114,29 +114,33 @@ void dp_path_worker_stats(
 		.verdicts_cut = dp_counter_get(&c->verdicts_cut),
 		.names_refused = dp_counter_get(&c->names_refused),
 		.postponed = dp_counter_get(&c->postponed),
-		.busy_ns = tsc_ns(dp_counter_get(&c->busy_tsc)),
+		.busy_ns = tsc_ns(dp_counter_get(&c->stretches.busy_tsc)),
+		.longest_ns = tsc_ns(dp_counter_get(&c->stretches.longest_tsc)),
+		.n_long = dp_stretch_longer(&c->stretches, DP_LONG_NS),
+		.n_disturbed = dp_counter_get(&c->stretches.disturbed),
 	};
 	sum_outcomes(ret_stats->outcomes, c->outcomes);
 }
 
-static void port_stats(const struct dp_receiver *r, struct dp_port_stats *ret_port)
+static void add_receiver(struct dp_port_stats *port, const struct dp_receiver *r)
 {
+	const struct dp_datagram_stats datagrams = datagrams_of(r);
 	struct dp_source_stats source;
 
 	r->source->ops->stats(r->source, &source);
-	ret_port->is_link_down = source.is_link_down;
-	ret_port->received = source.received;
-	ret_port->lost = source.lost;
-	ret_port->position = source.position;
-	ret_port->size = source.size;
-	ret_port->frames = dp_counter_get(&r->counters.frames);
-	ret_port->wire_bytes = dp_counter_get(&r->counters.wire_bytes);
-	ret_port->handed_on = dp_counter_get(&r->counters.handed_on);
-	ret_port->packets = dp_counter_get(&r->counters.packets);
-	ret_port->up_packets = dp_counter_get(&r->counters.up_packets);
-	ret_port->ip_bytes = dp_counter_get(&r->counters.ip_bytes);
-	ret_port->datagrams = datagrams_of(r);
-	sum_outcomes(ret_port->outcomes, r->counters.outcomes);
+	port->is_link_down |= source.is_link_down;
+	port->received += source.received;
+	port->lost += source.lost;
+	port->position += source.position;
+	port->size += source.size;
+	port->frames += dp_counter_get(&r->counters.frames);
+	port->wire_bytes += dp_counter_get(&r->counters.wire_bytes);
+	port->handed_on += dp_counter_get(&r->counters.handed_on);
+	port->packets += dp_counter_get(&r->counters.packets);
+	port->up_packets += dp_counter_get(&r->counters.up_packets);
+	port->ip_bytes += dp_counter_get(&r->counters.ip_bytes);
+	sum_datagrams(&port->datagrams, &datagrams);
+	sum_outcomes(port->outcomes, r->counters.outcomes);
 }
 
 size_t dp_path_ports(const struct dp_path *path, struct dp_port_stats *ret_ports, size_t max)
@@ -149,8 +153,9 @@ size_t dp_path_ports(const struct dp_path *path, struct dp_port_stats *ret_ports
 		*port = (struct dp_port_stats){0};
 		memcpy(port->name, path->ports[n].name, sizeof(port->name));
 		memcpy(port->down, path->ports[n].down, sizeof(port->down));
-		if (path->ports[n].receiver != NULL)
-			port_stats(path->ports[n].receiver, port);
+		port->n_queues = path->ports[n].n;
+		for (uint16_t i = 0; i < path->ports[n].n; i++)
+			add_receiver(port, path->receivers[path->ports[n].first + i]);
 	}
 	return n;
 }

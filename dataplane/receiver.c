@@ -39,6 +39,15 @@ static bool is_aborted(const struct dp_receiver_end *end)
 	return atomic_load_explicit(&end->is_abort, memory_order_relaxed);
 }
 
+/* Somebody else has to go on first: control, or a worker, which may be one of this thread. */
+static void wait(struct dp_receiver *r, struct dp_idle *idle)
+{
+	if (r->wait.fn != NULL)
+		r->wait.fn(r->wait.ctx, idle);
+	else
+		dp_idle_wait(idle, r->cfg.yields);
+}
+
 /* --- to the workers -------------------------------------------------------------------------- */
 
 static uint64_t frames_of(struct rte_mbuf *const *mbufs, uint16_t n)
@@ -53,6 +62,16 @@ static uint64_t frames_of(struct rte_mbuf *const *mbufs, uint16_t n)
 	return n_frames;
 }
 
+/* A full queue: whether to try again. Live only when this thread's worker has made room. */
+static bool waits_for_room(
+	struct dp_receiver *r, uint16_t i, const struct dp_receiver_end *end, struct dp_idle *idle)
+{
+	if (is_aborted(end) || (!r->cfg.waits && r->wait.fn == NULL))
+		return false;
+	wait(r, idle);
+	return r->cfg.waits || rte_ring_free_count(r->queues[i]) > 0;
+}
+
 /* Hand the collected packets to worker i. Live, what does not fit is lost and counted. */
 static void flush(struct dp_receiver *r, uint16_t i, const struct dp_receiver_end *end)
 {
@@ -65,9 +84,8 @@ static void flush(struct dp_receiver *r, uint16_t i, const struct dp_receiver_en
 	while (sent < r->out[i].n) {
 		sent += (uint16_t)rte_ring_sp_enqueue_burst(r->queues[i],
 			(void *const *)r->out[i].mbufs + sent, r->out[i].n - sent, NULL);
-		if (sent == r->out[i].n || !r->cfg.waits || is_aborted(end))
+		if (sent == r->out[i].n || !waits_for_room(r, i, end, &idle))
 			break;
-		dp_idle_wait(&idle, r->cfg.yields);
 	}
 	if (sent < r->out[i].n) {
 		n_lost = frames_of(r->out[i].mbufs + sent, r->out[i].n - sent);
@@ -96,7 +114,7 @@ static void mark(struct dp_receiver *r, uint64_t tick, const struct dp_receiver_
 		while (rte_ring_sp_enqueue(r->queues[i], dp_mark_make(tick)) != 0) {
 			if (is_aborted(end))
 				return;
-			dp_idle_wait(&idle, r->cfg.yields);
+			wait(r, &idle);
 		}
 	}
 	r->n_marks++;
@@ -104,7 +122,7 @@ static void mark(struct dp_receiver *r, uint64_t tick, const struct dp_receiver_
 	dp_idle_over(&idle);
 	while (r->cfg.waits && !is_aborted(end) &&
 		atomic_load_explicit(r->drained, memory_order_acquire) + TICKS_AHEAD < r->n_marks)
-		dp_idle_wait(&idle, r->cfg.yields);
+		wait(r, &idle);
 }
 
 static void drop(
@@ -160,7 +178,7 @@ static struct rte_mbuf *get_mbuf(
 
 	while (m == NULL && r->cfg.waits && !is_aborted(end)) {
 		flush_all(r, end);
-		dp_idle_wait(&idle, r->cfg.yields);
+		wait(r, &idle);
 		m = rte_pktmbuf_alloc(pool);
 	}
 	return m;
@@ -237,18 +255,35 @@ static void expire(struct dp_receiver *r, uint64_t now_ns, const struct dp_recei
 	}
 }
 
-static void enter_tick(struct dp_receiver *r, uint64_t time_ns, const struct dp_receiver_end *end)
+static void open_tick(struct dp_receiver *r, uint64_t tick)
+{
+	r->has_tick = true;
+	r->tick = tick;
+	r->tick_end_ns = (tick + 1) * r->cfg.tick_ns;
+}
+
+static void next_tick(struct dp_receiver *r, uint64_t time_ns, const struct dp_receiver_end *end)
 {
 	const uint64_t tick = time_ns / r->cfg.tick_ns;
 
-	r->now_ns = time_ns;
-	if (r->has_tick && tick <= r->tick)
-		return;
 	if (r->has_tick)
 		mark(r, tick - 1, end);
-	r->has_tick = true;
-	r->tick = tick;
+	open_tick(r, tick);
 	expire(r, time_ns, end);
+}
+
+/* Time may stand still or step back within the tick; an older one is not opened again. */
+static void enter_tick(struct dp_receiver *r, uint64_t time_ns, const struct dp_receiver_end *end)
+{
+	r->now_ns = time_ns;
+	if (time_ns >= r->tick_end_ns)
+		next_tick(r, time_ns, end);
+}
+
+void dp_receiver_begin(struct dp_receiver *r, uint64_t now_ns)
+{
+	r->now_ns = now_ns;
+	open_tick(r, now_ns / r->cfg.tick_ns);
 }
 
 static bool is_ignored_vlan(const struct dp_receiver *r, const struct dp_walk *w)
@@ -345,24 +380,10 @@ static void take_burst(struct dp_receiver *r, struct rte_mbuf **mbufs, uint16_t 
 	flush_all(r, end);
 }
 
-void dp_receiver_run(struct dp_receiver *r, const struct dp_receiver_end *end)
+/* Nothing comes any more. */
+static void finish(struct dp_receiver *r, enum dp_poll poll, uint64_t at_tick,
+	const struct dp_receiver_end *end)
 {
-	struct rte_mbuf *mbufs[DP_BURST];
-	enum dp_poll poll = DP_POLL_MORE;
-	struct dp_idle idle = {0};
-	uint64_t at_tick = 0;
-
-	while (poll == DP_POLL_MORE && at_tick == 0 && !is_aborted(end)) {
-		uint16_t n;
-
-		poll = r->source->ops->poll(r->source, mbufs, DP_BURST, &n);
-		take_burst(r, mbufs, n, end);
-		if (n == 0)
-			dp_idle_wait(&idle, r->cfg.yields);
-		else
-			dp_idle_over(&idle);
-		at_tick = atomic_load_explicit(&end->at_tick, memory_order_relaxed);
-	}
 	expire(r, r->now_ns, end);
 	expire(r, UINT64_MAX, end);
 	if (poll != DP_POLL_MORE)
@@ -371,4 +392,22 @@ void dp_receiver_run(struct dp_receiver *r, const struct dp_receiver_end *end)
 	// Release: the sentence is written.
 	atomic_store_explicit(&r->is_broken, poll == DP_POLL_BROKEN, memory_order_release);
 	atomic_store_explicit(&r->is_done, true, memory_order_release);
+}
+
+enum dp_step dp_receiver_step(struct dp_receiver *r, const struct dp_receiver_end *end)
+{
+	struct rte_mbuf *mbufs[DP_BURST];
+	enum dp_poll poll = DP_POLL_MORE;
+	uint64_t at_tick = 0;
+	uint16_t n = 0;
+
+	if (!is_aborted(end)) {
+		poll = r->source->ops->poll(r->source, mbufs, DP_BURST, &n);
+		take_burst(r, mbufs, n, end);
+		at_tick = atomic_load_explicit(&end->at_tick, memory_order_relaxed);
+	}
+	if (poll == DP_POLL_MORE && at_tick == 0 && !is_aborted(end))
+		return n > 0 ? DP_STEP_BUSY : DP_STEP_IDLE;
+	finish(r, poll, at_tick, end);
+	return DP_STEP_ENDED;
 }

@@ -7,6 +7,7 @@
 #include "dataplane/datagram.h"
 #include "dataplane/ignore.h"
 #include "dataplane/source.h"
+#include "dataplane/stretch.h"
 #include "dataplane/worker.h"
 
 #include <stdalign.h>
@@ -31,6 +32,7 @@ struct dp_receiver_counters {
 	dp_counter up_packets; // of them sent by endpoints
 	dp_counter crowded; // frames and datagrams for whose bytes no wide mbuf was free
 	struct dp_encap_counters encaps;
+	struct dp_stretch_counters stretches; // of a thread without a worker: its first receiver's
 };
 
 struct dp_receiver_config {
@@ -43,8 +45,17 @@ struct dp_receiver_config {
 	bool yields; // shares its CPU
 };
 
+struct dp_idle;
+
+/* What a receiver does instead of waiting for room or for control: its thread's worker goes on. */
+struct dp_receiver_wait {
+	void (*fn)(void *ctx, struct dp_idle *idle); // NULL: it waits
+	void *ctx;
+};
+
 struct dp_receiver {
 	struct dp_receiver_config cfg;
+	struct dp_receiver_wait wait;
 	struct dp_source *source; // owned
 	struct dp_datagrams *datagrams; // owned
 	struct rte_ring *queues[DP_WORKERS_MAX]; // owned, one per worker
@@ -55,6 +66,7 @@ struct dp_receiver {
 		uint16_t n;
 	} out[DP_WORKERS_MAX];
 	uint64_t tick; // open, once has_tick
+	uint64_t tick_end_ns; // the first instant behind it; 0 before
 	bool has_tick;
 	uint64_t now_ns; // event time of the last frame
 	uint64_t n_marks; // sent
@@ -79,6 +91,16 @@ struct dp_receiver_end {
 uint64_t dp_event_offset_ns(uint64_t not_before_ns);
 uint64_t dp_event_now_ns(uint64_t offset_ns);
 
-/* Run until the source or control ends it. The end of a capture advances event time by 10 minutes,
- * so that sessions and flows end. */
-void dp_receiver_run(struct dp_receiver *r, const struct dp_receiver_end *end);
+/* Live, before it runs: event time stands here. Receivers of one path begin with the same tick, so that
+ * none waits for the first mark of another. */
+void dp_receiver_begin(struct dp_receiver *r, uint64_t now_ns);
+
+enum dp_step {
+	DP_STEP_IDLE, // nothing was there
+	DP_STEP_BUSY,
+	DP_STEP_ENDED, // source or control ended it: everything is handed on, this was the last one
+};
+
+/* One look at the source; what it has is handed on. The end of a capture advances event time by 10
+ * minutes, so that sessions and flows end. */
+enum dp_step dp_receiver_step(struct dp_receiver *r, const struct dp_receiver_end *end);

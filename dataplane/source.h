@@ -7,6 +7,7 @@
 
 #include "dataplane/err.h"
 #include "dataplane/packet.h"
+#include "dataplane/spread.h"
 
 #include <stdint.h>
 
@@ -60,16 +61,25 @@ struct dp_source_ops {
 
 enum { DP_PORT_DESCRIPTORS = 4096 }; // start value; the driver adjusts it to what it has
 
-/* A DPDK port: any device the EAL was started with, as it was named there ("0000:3b:00.0",
- * "net_af_packet0,iface=eth1").
+/* A DPDK port: any device the EAL was started with. */
+struct dp_port_config {
+	const char *device; // as named there: "0000:3b:00.0", "net_af_packet0,iface=eth1"
+	uint16_t mtu; // 0: the largest whose frames fit one mbuf; else longer ones come as chains
+	enum dp_spread spread;
+	uint16_t n_workers; // one queue for each where the device spreads
+};
+
+/* Open all receive queues of a port.
  *
- * mtu    0: the largest whose frames fit one mbuf; else what is wanted, longer frames then come as
- *        chains of mbufs
+ * pool          borrowed; its private area holds a struct dp_pkt
+ * ret_sources   room for config->n_workers. One per queue: as many where the device spreads, else one.
+ *               Each is polled by one thread and closed by itself; the last one closes the port. The
+ *               first one's stats are the port's, the others' are 0
  *
- * Promiscuous; one receive queue per source; no frame is ever sent. Frames are what was on the wire:
- * with their VLAN tags, not merged, without their check sequence. Returns 0, or -errno with a
- * sentence: no such port, an mtu that its driver cannot take, or a step of its set-up refused. */
-[[nodiscard]] int dp_source_port_open(const char *device, uint16_t mtu, struct rte_mempool *pool,
-	struct dp_source **ret_source, struct dp_err *reterr);
+ * Promiscuous; no frame is ever sent. Frames are what was on the wire: with their VLAN tags, not merged,
+ * without their check sequence. Returns 0, or -errno with a sentence: no such port, an mtu that its
+ * driver cannot take, too few queues, queues that nobody would read, or a step of its set-up refused. */
+[[nodiscard]] int dp_source_port_open(const struct dp_port_config *config, struct rte_mempool *pool,
+	struct dp_source **ret_sources, uint16_t *ret_n, struct dp_err *reterr);
 
 void dp_source_close(struct dp_source *s); // NULL is fine

@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "dataplane/worker_state.h"
 
-#include "dataplane/idle.h"
-
 #include <errno.h>
-#include <rte_cycles.h>
 #include <rte_ring.h>
 #include <stdlib.h>
 
@@ -172,24 +169,18 @@ bool dp_worker_poll(struct dp_worker *w)
 	return is_busy;
 }
 
-void dp_worker_run(struct dp_worker *w, const atomic_bool *stop)
+bool dp_worker_round(struct dp_worker *w)
 {
-	struct dp_idle idle = {0};
+	// Release: what the round before read is read. The fence meets that of dp_path_grace_begin():
+	// either control sees this round begun, or this round sees the pointer that control put out
+	// before.
+	atomic_store_explicit(
+		&w->counters.rounds, dp_counter_get(&w->counters.rounds) + 1, memory_order_release);
+	atomic_thread_fence(memory_order_seq_cst);
+	return dp_worker_poll(w);
+}
 
-	while (!atomic_load_explicit(stop, memory_order_relaxed)) {
-		const uint64_t begin = rte_rdtsc();
-
-		// Release: what the round before read is read. The fence meets that of
-		// dp_path_grace_begin(): either control sees this round begun, or this round sees
-		// the pointer that control put out before.
-		atomic_store_explicit(&w->counters.rounds, dp_counter_get(&w->counters.rounds) + 1,
-			memory_order_release);
-		atomic_thread_fence(memory_order_seq_cst);
-		if (dp_worker_poll(w)) {
-			dp_count(&w->counters.busy_tsc, rte_rdtsc() - begin);
-			dp_idle_over(&idle);
-			continue;
-		}
-		dp_idle_wait(&idle, w->cfg.yields);
-	}
+struct dp_stretch_counters *dp_worker_stretches(struct dp_worker *w)
+{
+	return &w->counters.stretches;
 }

@@ -13,6 +13,7 @@
 #include "dataplane/said.h"
 #include "dataplane/outcome.h"
 #include "dataplane/stage.h"
+#include "dataplane/stretch.h"
 #include "dataplane/usage.h"
 
 #include <stdalign.h>
@@ -73,7 +74,7 @@ struct dp_worker_counters {
 	dp_counter tcp_ended;
 	dp_counter tcp_one_way[2]; // of them with packets in one direction only: up, down
 	dp_counter verdicts_cut; // the classifier had no room: voids byte-identical replay
-	dp_counter busy_tsc; // TSC cycles of rounds that found something to do
+	struct dp_stretch_counters stretches; // of the thread that polls it
 	dp_counter rounds; // polls begun: what a round read through a pointer is let go two later
 };
 
@@ -91,8 +92,11 @@ void dp_worker_add_input(struct dp_worker *w, struct rte_ring *ring);
  * something to do. Worker thread only. */
 bool dp_worker_poll(struct dp_worker *w);
 
-/* Poll until *stop. For rte_eal_remote_launch. */
-void dp_worker_run(struct dp_worker *w, const atomic_bool *stop);
+/* dp_worker_poll(), counted, so that control knows what is not read any more. Worker thread only. */
+bool dp_worker_round(struct dp_worker *w);
+
+/* For whoever polls it to count in. Worker thread only. */
+struct dp_stretch_counters *dp_worker_stretches(struct dp_worker *w);
 
 struct dp_ring *dp_worker_ring(struct dp_worker *w);
 const struct dp_worker_counters *dp_worker_counters(const struct dp_worker *w);

@@ -11,8 +11,8 @@
  *   4      the frame */
 
 #include "dataplane/eal.h"
-#include "dataplane/receiver.h"
 #include "dataplane/ring.h"
+#include "dataplane/thread.h"
 #include "tests/mutants/frames.h"
 
 #include <malloc.h>
@@ -368,7 +368,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if ((data[0] & SETUP_TWO_WORKERS) != 0)
 		open_worker(&run, data[0]);
 	open_receiver(&run, data[0]);
-	dp_receiver_run(run.receiver, &never);
+	dp_thread_run(
+		&(struct dp_thread){.receivers = {run.receiver}, .n_receivers = 1, .end = &never});
 	work(&run);
 	check_ledger(&run, &frames);
 	close_all(&run);

@@ -119,7 +119,7 @@ static void a_receiver_that_was_late_ends_at_the_same_tick_as_others(void **)
 	const uint64_t at_tick = dp_event_now_ns(r->offset_ns) / RIG_TICK_NS - 5;
 	const struct dp_receiver_end end = {.at_tick = at_tick};
 
-	dp_receiver_run(r, &end);
+	rig_receive(rig, &end);
 	assert_int_equal(rte_ring_sc_dequeue(r->queues[0], &packet), 0);
 	assert_false(dp_is_mark(packet));
 	assert_int_equal(rig_pkt(packet)->time_ns / RIG_TICK_NS, at_tick);

@@ -50,6 +50,7 @@ static int start(void **)
 	static char device[128];
 	const char *const devices[] = {device, NULL};
 	struct dp_err err = {0};
+	uint16_t n;
 
 	capture_pcap(&capture, MAGIC_US, 1);
 	for (int round = 0; round < 2; round++) {
@@ -61,7 +62,8 @@ static int start(void **)
 	(void)snprintf(device, sizeof(device), "net_pcap0,rx_pcap=%s", capture.path);
 	if (rig_start_with(devices) < 0)
 		return -1;
-	if (dp_source_port_open("net_pcap0", 0, rig_frames, &port, &err) < 0) {
+	if (dp_source_port_open(&(struct dp_port_config){.device = "net_pcap0", .n_workers = 1},
+		    rig_frames, &port, &n, &err) < 0) {
 		print_error("%s\n", err.text);
 		return -1;
 	}
@@ -100,7 +102,7 @@ static void run_round(struct dp_receiver_counters *ret_counters, uint32_t n_byte
 
 	rig->source.ops = &ops;
 	rig->source.has_time = false;
-	dp_receiver_run(&rig->r, &at_once);
+	rig_receive(rig, &at_once);
 	for (size_t i = 0; i < N_LENGTHS; i++) {
 		struct rte_mbuf *m = rig_next(rig, 0);
 

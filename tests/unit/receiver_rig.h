@@ -3,7 +3,7 @@
 
 /* A receiver between a source that gives the frames a test has made and queues that the test reads. */
 
-#include "dataplane/receiver.h"
+#include "dataplane/thread.h"
 
 #include "dataplane/eal.h"
 
@@ -183,11 +183,18 @@ static inline void rig_put(struct rig *rig, const uint8_t *bytes, uint32_t len, 
 	rig->frames[rig->n_frames++].time_ns = ms * 1000000;
 }
 
+static inline void rig_receive(struct rig *rig, const struct dp_receiver_end *end)
+{
+	struct dp_thread thread = {.receivers = {&rig->r}, .n_receivers = 1, .end = end};
+
+	dp_thread_run(&thread);
+}
+
 static inline void rig_run(struct rig *rig)
 {
 	static const struct dp_receiver_end never;
 
-	dp_receiver_run(&rig->r, &never);
+	rig_receive(rig, &never);
 	rig_check(rig);
 	assert_int_equal(dp_counter_get(&dp_datagrams_counters(rig->r.datagrams)->held), 0);
 }

@@ -80,12 +80,23 @@ static int stop(void **)
 
 static struct dp_source *open_port(const char *device, uint16_t mtu)
 {
+	const struct dp_port_config config = {.device = device, .mtu = mtu, .n_workers = 1};
 	struct dp_source *source = NULL;
 	struct dp_err err = {0};
+	uint16_t n;
 
-	if (dp_source_port_open(device, mtu, pool, &source, &err) < 0)
+	if (dp_source_port_open(&config, pool, &source, &n, &err) < 0)
 		fail_msg("%s", err.text);
 	return source;
+}
+
+static int refused(const char *device, uint16_t mtu, struct dp_err *reterr)
+{
+	const struct dp_port_config config = {.device = device, .mtu = mtu, .n_workers = 1};
+	struct dp_source *source;
+	uint16_t n;
+
+	return dp_source_port_open(&config, pool, &source, &n, reterr);
 }
 
 static struct rte_eth_rxmode rxmode_of(const char *device)
@@ -138,20 +149,18 @@ static void an_mtu_that_fits_one_buffer_is_taken_as_it_is(void **)
 
 static void an_mtu_that_the_driver_cannot_take_is_refused_with_what_it_can(void **)
 {
-	struct dp_source *source;
 	struct dp_err err = {0};
 
-	assert_int_equal(dp_source_port_open("net_null2", JUMBO_MTU, pool, &source, &err), -EINVAL);
+	assert_int_equal(refused("net_null2", JUMBO_MTU, &err), -EINVAL);
 	assert_non_null(strstr(err.text, "'net_null2' for an mtu of 9000: driver net_null does"));
 	assert_non_null(strstr(err.text, "expected at most 2022"));
 }
 
 static void an_mtu_below_what_ethernet_has_is_refused(void **)
 {
-	struct dp_source *source;
 	struct dp_err err = {0};
 
-	assert_int_equal(dp_source_port_open("net_ring2", 40, pool, &source, &err), -EINVAL);
+	assert_int_equal(refused("net_ring2", 40, &err), -EINVAL);
 	assert_non_null(strstr(err.text, "an mtu of 40: driver net_ring takes 46 to 65535"));
 }
 
