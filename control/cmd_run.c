@@ -96,6 +96,12 @@ static void print_port(const struct ctl_port *port)
 	(void)putchar('\n');
 }
 
+static void print_threads(const char *threads)
+{
+	for (const char *end; (end = strchr(threads, '\n')) != NULL; threads = end + 1)
+		(void)printf("thread    %.*s\n", (int)(end - threads), threads);
+}
+
 static void print_dry(const struct ctl_config *config)
 {
 	static const char *const duplicates[] = {
@@ -103,8 +109,9 @@ static void print_dry(const struct ctl_config *config)
 		[DP_DUPLICATES_WATCH] = "are counted for one endpoint in 64",
 		[DP_DUPLICATES_DROP] = "are dropped",
 	};
-	char *eal = ctl_pipeline_describe(config);
+	char *eal, *threads;
 
+	ctl_pipeline_describe(config, &eal, &threads);
 	(void)printf("node      %s\n", config->node);
 	for (size_t i = 0; i < config->n_ports; i++)
 		print_port(&config->ports[i]);
@@ -118,7 +125,9 @@ static void print_dry(const struct ctl_config *config)
 	(void)printf("redis     %s\n", config->redis.url);
 	(void)printf("store     %s\n", config->store.enabled ? config->store.path : "none");
 	(void)printf("socket    %s\n", config->control_socket);
+	print_threads(threads);
 	(void)printf("eal       %s\n", eal != NULL ? eal : "?");
+	g_free(threads);
 	free(eal);
 }
 

@@ -151,15 +151,14 @@ static int open_control(
 	return r;
 }
 
-char *ctl_pipeline_describe(const struct ctl_config *config)
+void ctl_pipeline_describe(const struct ctl_config *config, char **ret_eal, char **ret_threads)
 {
 	struct ctl_plan plan;
-	char *line;
 
 	ctl_plan_make(&plan, config, NULL, 0, ctl_plan_workers(config, true));
-	line = dp_eal_describe(&plan.eal);
+	*ret_eal = dp_eal_describe(&plan.eal);
+	*ret_threads = ctl_plan_threads(&plan, config);
 	ctl_plan_fini(&plan);
-	return line;
 }
 
 int ctl_pipeline_open(const struct ctl_pipeline_config *c, struct ctl_pipeline **ret_pipeline,

@@ -70,5 +70,6 @@ uint64_t ctl_pipeline_watermark(const struct ctl_pipeline *p);
  * most bytes first. Owned by the caller. */
 json_t *ctl_pipeline_apps_json(const struct ctl_pipeline *p);
 
-/* What the EAL would be started with, for `run --dry`; owned by the caller. */
-char *ctl_pipeline_describe(const struct ctl_config *config);
+/* For `run --dry`: what the EAL would be started with (NULL when memory runs out), and which thread
+ * would run where, a line each. Owned by the caller. */
+void ctl_pipeline_describe(const struct ctl_config *config, char **ret_eal, char **ret_threads);

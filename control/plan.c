@@ -127,3 +127,45 @@ void ctl_plan_fini(struct ctl_plan *plan)
 	g_strfreev(plan->cpus);
 	g_free(plan->ports);
 }
+
+/* Ports that the worker's thread receives from, or its queue of theirs. */
+static void say_received(
+	GString *text, const struct ctl_plan *plan, const struct ctl_config *config)
+{
+	const char *before = ", receives from ";
+
+	for (size_t i = 0; i < plan->path.n_ports; i++) {
+		if (dp_path_port_has_thread(&plan->path, i))
+			continue;
+		g_string_append_printf(text, "%s%s%s", before,
+			plan->path.n_workers > 1 ? "its queue of " : "", config->ports[i].name);
+		before = ", ";
+	}
+}
+
+char *ctl_plan_threads(const struct ctl_plan *plan, const struct ctl_config *config)
+{
+	GString *text = g_string_new(NULL);
+	char cpu[DP_EAL_CPU_MAX];
+	unsigned int lcore = 0;
+
+	dp_eal_cpu(&plan->eal, lcore++, cpu);
+	g_string_append_printf(text, "CPU %s: control\n", cpu);
+	for (size_t i = 0; i < plan->path.n_ports; i++) {
+		if (!dp_path_port_has_thread(&plan->path, i))
+			continue;
+		dp_eal_cpu(&plan->eal, lcore++, cpu);
+		g_string_append_printf(text, "CPU %s: receives from %s%s\n", cpu,
+			config->ports[i].name,
+			plan->ports[i].spread == DP_SPREAD_AUTO && !plan->ports[i].has_thread
+				? " (nothing, if its device spreads)"
+				: "");
+	}
+	for (uint16_t i = 0; i < plan->path.n_workers; i++) {
+		dp_eal_cpu(&plan->eal, lcore++, cpu);
+		g_string_append_printf(text, "CPU %s: worker %u", cpu, i);
+		say_received(text, plan, config);
+		g_string_append_c(text, '\n');
+	}
+	return g_string_free(text, FALSE);
+}

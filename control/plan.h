@@ -26,3 +26,6 @@ uint16_t ctl_plan_workers(const struct ctl_config *config, bool is_live);
 void ctl_plan_make(struct ctl_plan *ret_plan, const struct ctl_config *config,
 	const char *const *captures, size_t n_captures, uint16_t n_workers);
 void ctl_plan_fini(struct ctl_plan *plan);
+
+/* Which thread runs where, a line each; owned by the caller. For a live plan. */
+char *ctl_plan_threads(const struct ctl_plan *plan, const struct ctl_config *config);

@@ -109,27 +109,34 @@ static unsigned int free_cpus(const struct dp_eal_config *config, int cpus[CPU_S
 	return n > 0 ? n : allowed_cpus(cpus);
 }
 
-/* "0@1,1@2": lcore 0 is main. Those without a choice are dealt out over the CPUs that are left, main
- * last so that it has one to itself where there are enough. */
-static void add_lcores(struct args *a, const struct dp_eal_config *config)
+/* Those without a choice are dealt out over the CPUs that are left, main last so that it has one to itself
+ * where there are enough. */
+void dp_eal_cpu(
+	const struct dp_eal_config *config, unsigned int lcore, char ret_cpu[DP_EAL_CPU_MAX])
 {
 	int cpus[CPU_SETSIZE];
 	const unsigned int n_cpus = free_cpus(config, cpus);
-	const unsigned int n = config->n_lcores + 1;
-	unsigned int n_dealt = 0;
-	char text[4096];
+	unsigned int turn = 0;
+
+	if (is_chosen_by_user(config, lcore)) {
+		(void)snprintf(ret_cpu, DP_EAL_CPU_MAX, "%s", config->cpus[lcore]);
+		return;
+	}
+	for (unsigned int i = 1; i < (lcore == 0 ? config->n_lcores + 1 : lcore); i++)
+		turn += !is_chosen_by_user(config, i);
+	(void)snprintf(ret_cpu, DP_EAL_CPU_MAX, "%d", n_cpus > 0 ? cpus[turn % n_cpus] : 0);
+}
+
+/* "0@1,1@2": lcore 0 is main. */
+static void add_lcores(struct args *a, const struct dp_eal_config *config)
+{
+	char text[4096], cpu[DP_EAL_CPU_MAX];
 	size_t len = 0;
 
-	for (unsigned int i = 1; i < n; i++)
-		n_dealt += !is_chosen_by_user(config, i);
-	for (unsigned int i = 0, turn = 0; i < n && len < sizeof(text); i++) {
-		if (is_chosen_by_user(config, i)) {
-			len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%u@%s",
-				i > 0 ? "," : "", i, config->cpus[i]);
-			continue;
-		}
-		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%u@%d", i > 0 ? "," : "",
-			i, n_cpus > 0 ? cpus[(i == 0 ? n_dealt : turn++) % n_cpus] : 0);
+	for (unsigned int i = 0; i <= config->n_lcores && len < sizeof(text); i++) {
+		dp_eal_cpu(config, i, cpu);
+		len += (size_t)snprintf(
+			text + len, sizeof(text) - len, "%s%u@%s", i > 0 ? "," : "", i, cpu);
 	}
 	if (len >= sizeof(text))
 		a->failed = true;

@@ -23,6 +23,11 @@ struct dp_eal_config {
 /* The arguments as one line for `run --dry`; owned by the caller, NULL when memory runs out. */
 char *dp_eal_describe(const struct dp_eal_config *config);
 
+/* The number of the CPU that an lcore runs on, 0 is main's. */
+enum { DP_EAL_CPU_MAX = 16 };
+void dp_eal_cpu(
+	const struct dp_eal_config *config, unsigned int lcore, char ret_cpu[DP_EAL_CPU_MAX]);
+
 /* Start. Main thread, once. Returns 0, or -errno with the last thing the EAL said. */
 [[nodiscard]] int dp_eal_start(const struct dp_eal_config *config, struct dp_err *reterr);
 void dp_eal_stop(void);

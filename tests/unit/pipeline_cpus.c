@@ -53,11 +53,13 @@ static void a_chosen_cpu_is_used_whether_others_are_chosen_or_not(void **)
 		g_auto(GStrv) parts = g_strsplit(rows[i].expected, "X", 0);
 		g_autofree char *lcores = g_strjoinv(x, parts);
 		g_autofree char *expected = g_strconcat("--lcores=", lcores, NULL);
-		char *line = ctl_pipeline_describe(&config);
+		char *line, *threads;
 
+		ctl_pipeline_describe(&config, &line, &threads);
 		if (strstr(line, expected) == NULL)
 			fail_msg("%s, expected %s", line, expected);
 		free(line);
+		g_free(threads);
 	}
 }
 
