@@ -50,15 +50,19 @@ static void write_capture(int fd)
 static int start(void **)
 {
 	static char with_capture[64 + sizeof(capture)];
-	static const char *devices[] = {"net_null0", "net_null1", "net_null2", "net_ring0",
-		"net_ring1", "net_ring2", with_capture, NULL, NULL};
+	static char with_two[64 + 2 * sizeof(capture)];
+	static const char *devices[] = {"net_null0", "net_null1", "net_null2", "net_null3",
+		"net_ring0", "net_ring1", "net_ring2", "net_ring3", with_capture, with_two, NULL,
+		NULL};
 	struct dp_err err = {0};
 
 	write_capture(mkstemp(capture));
 	(void)snprintf(with_capture, sizeof(with_capture), "net_pcap0,rx_pcap=%s", capture);
+	(void)snprintf(
+		with_two, sizeof(with_two), "net_pcap1,rx_pcap=%s,rx_pcap=%s", capture, capture);
 	has_namespace = unshare(CLONE_NEWNET) == 0; // takes root; gone with the process
 	if (has_namespace)
-		devices[7] = "net_tap0,iface=wctest0";
+		devices[10] = "net_tap0,iface=wctest0";
 	if (dp_eal_start(&(struct dp_eal_config){.devices = devices, .pool_bytes = 32 << 20},
 		    &err) < 0) {
 		print_error("%s\n", err.text);
@@ -272,6 +276,50 @@ static void a_tag_that_the_driver_took_out_goes_back_once(void **)
 	dp_source_close(source);
 }
 
+/* --- queues ----------------------------------------------------------------------------------- */
+
+static void a_device_without_a_queue_for_each_worker_is_refused(void **)
+{
+	const struct dp_port_config config = {
+		.device = "net_ring3", .spread = DP_SPREAD_DEVICE, .n_workers = 17};
+	struct dp_source *sources[17];
+	struct dp_err err = {0};
+	uint16_t n;
+
+	assert_int_equal(dp_source_port_open(&config, pool, sources, &n, &err), -EINVAL);
+	assert_non_null(strstr(err.text,
+		"'net_ring3' over 17 workers by its device: driver net_ring "
+		"has 16 receive queues there"));
+	assert_non_null(strstr(err.text, "spread: receiver"));
+}
+
+static void queues_that_nobody_would_read_are_refused(void **)
+{
+	const struct dp_port_config config = {.device = "net_pcap1", .n_workers = 1};
+	struct dp_source *source;
+	struct dp_err err = {0};
+	uint16_t n;
+
+	assert_int_equal(dp_source_port_open(&config, pool, &source, &n, &err), -EINVAL);
+	assert_non_null(strstr(err.text,
+		"has 2 receive queues there and 1 would be polled, "
+		"expected spread: device with 2 workers"));
+}
+
+/* It claims hash types, and has no hash in any frame. */
+static void a_claim_alone_does_not_make_a_device_spread(void **)
+{
+	const struct dp_port_config config = {.device = "net_null3", .n_workers = 4};
+	struct dp_source *sources[4];
+	struct dp_err err = {0};
+	uint16_t n;
+
+	if (dp_source_port_open(&config, pool, sources, &n, &err) < 0)
+		fail_msg("%s", err.text);
+	assert_int_equal(n, 1);
+	dp_source_close(sources[0]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -282,6 +330,9 @@ int main(void)
 		cmocka_unit_test(a_longer_mtu_takes_frames_as_chains),
 		cmocka_unit_test(a_driver_that_makes_chains_unasked_takes_any_mtu),
 		cmocka_unit_test(a_tap_port_takes_what_its_interface_sends),
+		cmocka_unit_test(a_device_without_a_queue_for_each_worker_is_refused),
+		cmocka_unit_test(queues_that_nobody_would_read_are_refused),
+		cmocka_unit_test(a_claim_alone_does_not_make_a_device_spread),
 		cmocka_unit_test(a_tag_that_the_driver_took_out_goes_back_once),
 	};
 
