@@ -66,6 +66,8 @@ static void on_watch(evutil_socket_t, short, void *ctx)
 	dp_path_stats(ctl_pipeline_path(d->pipeline), &before);
 	dp_path_stats(ctl_pipeline_path(d->pipeline), &after);
 	ctl_path_watch_look(d->watch, &before, &after);
+	ctl_balance_look_at(&d->shows.balance, ctl_pipeline_path(d->pipeline),
+		ctl_pipeline_workers(d->pipeline));
 }
 
 static void on_stop(evutil_socket_t signal, short, void *ctx)

@@ -42,34 +42,49 @@ static json_t *ports(const struct ctl_shows *s)
 
 	for (size_t i = 0; i < n; i++)
 		(void)json_array_append_new(rows,
-			json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:s}", "port",
+			json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:i, s:s}", "port",
 				i < config->n_ports ? config->ports[i].name : "?", "device",
 				ports[i].name, "state", port_state(&ports[i]), "frames",
 				(json_int_t)ports[i].frames, "bytes",
 				(json_int_t)ports[i].wire_bytes, "up_packets",
 				(json_int_t)ports[i].up_packets, "down_packets",
-				down_packets(&ports[i]), "lost", (json_int_t)ports[i].lost, "cause",
-				port_cause(&ports[i])));
+				down_packets(&ports[i]), "lost", (json_int_t)ports[i].lost,
+				"queues", ports[i].n_queues, "cause", port_cause(&ports[i])));
 	return rows;
+}
+
+/* To two places: it is a measure, no count. */
+static json_t *ratio(double v)
+{
+	return json_real((double)(uint64_t)(v * 100 + 0.5) / 100);
+}
+
+/* What its thread did with its time. */
+static void add_stretches(json_t *row, const struct dp_worker_stats *w, double of_mean)
+{
+	(void)json_object_set_new(row, "busy_ms", integer(w->busy_ns / 1000000));
+	(void)json_object_set_new(row, "of_mean", ratio(of_mean));
+	(void)json_object_set_new(row, "longest_us", integer(w->longest_ns / 1000));
+	(void)json_object_set_new(row, "over_65us", integer(w->n_long));
+	(void)json_object_set_new(row, "disturbed", integer(w->n_disturbed));
 }
 
 static json_t *workers(const struct ctl_shows *s)
 {
-	json_t *rows = json_array();
+	json_t *rows = json_array(), *row;
 
 	for (uint16_t i = 0; i < ctl_pipeline_workers(s->pipeline); i++) {
 		struct dp_worker_stats w;
 
 		dp_path_worker_stats(ctl_pipeline_path(s->pipeline), i, &w);
-		(void)json_array_append_new(rows,
-			json_pack("{s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "worker", i,
-				"packets", (json_int_t)w.packets, "ip_bytes",
-				(json_int_t)w.ip_bytes, "flows", (json_int_t)w.flows,
-				"flows_evicted", (json_int_t)w.flows_evicted, "classified_packets",
-				(json_int_t)w.classified_packets, "verdicts_cut",
-				(json_int_t)w.verdicts_cut, "names_refused",
-				(json_int_t)w.names_refused, "postponed", (json_int_t)w.postponed,
-				"busy_ms", (json_int_t)(w.busy_ns / 1000000)));
+		row = json_pack("{s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "worker", i,
+			"packets", (json_int_t)w.packets, "ip_bytes", (json_int_t)w.ip_bytes,
+			"flows", (json_int_t)w.flows, "flows_evicted", (json_int_t)w.flows_evicted,
+			"classified_packets", (json_int_t)w.classified_packets, "verdicts_cut",
+			(json_int_t)w.verdicts_cut, "names_refused", (json_int_t)w.names_refused,
+			"postponed", (json_int_t)w.postponed);
+		add_stretches(row, &w, s->balance.of_mean[i]);
+		(void)json_array_append_new(rows, row);
 	}
 	return rows;
 }
@@ -324,6 +339,7 @@ void ctl_shows_heartbeat(const struct ctl_shows *s, json_t *object)
 		object, "watermark", watermark_ns > 0 ? json_string(watermark) : json_null());
 	(void)json_object_set_new(object, "frames", integer(st.frames));
 	(void)json_object_set_new(object, "lost", integer(ctl_ledger_lost(&st)));
+	(void)json_object_set_new(object, "imbalance", ratio(s->balance.busiest));
 	heartbeat_shares(s, object);
 	heartbeat_store(s, object);
 }

@@ -6,6 +6,7 @@
  * Each answer is an array of flat records in a fixed order of fields, so that text and JSON say the
  * same. No identifier of a subscriber but the pseudonym that was asked for. Control thread only. */
 
+#include "control/balance.h"
 #include "control/mirror.h"
 #include "control/pipeline.h"
 #include "control/publisher.h"
@@ -17,6 +18,7 @@ struct ctl_shows {
 	struct ctl_pipeline *pipeline; // borrowed
 	struct ctl_publisher *publisher; // borrowed
 	struct ctl_mirror *mirror; // borrowed; NULL without hashes
+	struct ctl_balance balance; // of workers, when last looked
 };
 
 /* ports, workers, ledger, apps, triggers, redis, subscriber; ctx is a struct ctl_shows. */

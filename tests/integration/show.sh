@@ -32,6 +32,10 @@ for what in $(show --json | fields name); do
 done
 equal "the port has the name that it was given" "$(show ports --json | fields port state)" "port1 up"
 equal "worker and ledger agree" "$(show workers --json | fields packets)" "$(frames accounted)"
+check "a worker says how long it was away from its input" eval \
+	'show workers --json | fields busy_ms longest_us | awk "\$1 > 0 && \$2 > 0 { ok = 1 } END { exit !ok }"'
+check "and how much of the work is its own" eval \
+	'show workers --json | fields of_mean over_65us disturbed | grep -qE "^[0-9.]+ [0-9]+ [0-9]+$"'
 equal "the ledger adds up in one line" \
 	"$(show ledger total --json | fields what count meaning | grep ^balance)" \
 	"balance 0 it adds up: received = outcomes + held + in_flight"
