@@ -4,7 +4,11 @@
 #include <glib.h>
 #include <string.h>
 
-enum { TAKE = 256 }; // records taken from one worker before the next has its turn
+enum {
+	TAKE = 256, // records taken from one worker before the next has its turn
+	SLOT_MS = 100, // what dp_usage.active_ms counts in
+	SLOT_NS = SLOT_MS * 1000000,
+};
 
 struct end {
 	uint64_t tick, n_ticks;
@@ -90,19 +94,37 @@ static void merge_into(struct dp_usage *to, const struct dp_usage *from)
 	to->active_ms += from->active_ms;
 }
 
+/* Workers that had a part of it each may have counted the same tenths of a second: no more than there
+ * are between first and last packet. */
+static void cap_active(struct dp_record *r)
+{
+	const uint64_t n_slots = r->usage.last_ns / SLOT_NS - r->usage.first_ns / SLOT_NS + 1;
+
+	if (r->kind == DP_RECORD_USAGE && r->usage.active_ms > n_slots * SLOT_MS)
+		r->usage.active_ms = (uint32_t)(n_slots * SLOT_MS);
+}
+
 size_t ctl_records_merge(struct dp_record *records, size_t n)
 {
+	bool is_merged = false;
 	size_t kept = 0;
 
 	if (n == 0)
 		return 0;
 	qsort(records, n, sizeof(*records), compare_keys);
 	for (size_t i = 0; i < n; i++) {
-		if (kept > 0 && compare_keys(&records[kept - 1], &records[i]) == 0)
+		if (kept > 0 && compare_keys(&records[kept - 1], &records[i]) == 0) {
 			merge_into(&records[kept - 1].usage, &records[i].usage);
-		else
-			records[kept++] = records[i];
+			is_merged = true;
+			continue;
+		}
+		if (is_merged)
+			cap_active(&records[kept - 1]);
+		is_merged = false;
+		records[kept++] = records[i];
 	}
+	if (is_merged)
+		cap_active(&records[kept - 1]);
 	return kept;
 }
 

@@ -251,11 +251,36 @@ static void a_batch_does_not_depend_on_who_posted_and_when(void **)
 	assert_int_equal(got[0].usage.first_ns, 5005);
 	assert_int_equal(got[0].usage.last_ns, 5012);
 	assert_int_equal(got[0].usage.n_new_flows, 2);
-	assert_int_equal(got[0].usage.active_ms, 200);
+	assert_int_equal(got[0].usage.active_ms, 100); // of one tenth of a second
 	assert_int_equal(got[1].app, 11);
 	assert_int_equal(got[2].kind, DP_RECORD_MOVE);
 	assert_false(got[3].is_ambiguous);
 	assert_true(got[4].is_ambiguous);
+}
+
+/* An endpoint whose flows a device spreads over workers. */
+static void time_that_several_workers_saw_is_no_more_than_there_was(void **)
+{
+	static const uint32_t active_ms[][4] = {
+		// what three workers say, and what is true of 300 ms
+		{100, 100, 100, 300},
+		{300, 300, 300, 300},
+		{100, 100, 0, 200},
+	};
+
+	for (size_t i = 0; i < sizeof(active_ms) / sizeof(*active_ms); i++) {
+		struct dp_record records[3];
+
+		for (unsigned int k = 0; k < 3; k++) {
+			records[k] = usage(5, 1, 10, 1);
+			records[k].usage.first_ns = 1000000000 + 100000000 * k;
+			records[k].usage.last_ns = 1000000000 + 100000000 * k + 99999999;
+			records[k].usage.active_ms = active_ms[i][k];
+		}
+		assert_int_equal(ctl_records_merge(records, 3), 1);
+		assert_int_equal(records[0].usage.active_ms, active_ms[i][3]);
+		assert_int_equal(records[0].usage.n_new_flows, 3);
+	}
 }
 
 static void notes_are_handed_on_as_they_come(void **)
@@ -283,6 +308,7 @@ int main(void)
 		cmocka_unit_test(a_record_that_comes_late_belongs_to_the_tick_that_closes_next),
 		cmocka_unit_test(an_end_may_speak_for_the_ticks_a_full_ring_swallowed),
 		cmocka_unit_test(a_batch_does_not_depend_on_who_posted_and_when),
+		cmocka_unit_test(time_that_several_workers_saw_is_no_more_than_there_was),
 		cmocka_unit_test(notes_are_handed_on_as_they_come),
 		cmocka_unit_test(nothing_merges_into_nothing),
 	};
