@@ -106,7 +106,8 @@ static void check_networks(const struct ctl_config_reader *r, const struct ctl_y
 
 void ctl_config_read_endpoints(struct ctl_config_reader *r, const struct ctl_yaml_node *endpoints)
 {
-	struct dp_endpoint_nets *nets = &r->config->nets;
+	struct dp_prefix nets[DP_NETS_MAX];
+	uint16_t n_nets = 0;
 
 	ctl_options_init(ctl_endpoints_options, &r->raw);
 	if (endpoints != NULL) {
@@ -114,11 +115,10 @@ void ctl_config_read_endpoints(struct ctl_config_reader *r, const struct ctl_yam
 			&(struct ctl_yaml_part){ctl_endpoints_options, &r->raw}, 1, NULL);
 		check_networks(r, ctl_yaml_get(endpoints, "networks"));
 	}
-	nets->ipv6_prefix_len = (uint8_t)r->raw.ipv6_prefix;
 	for (char **text = r->raw.networks; text != NULL && *text != NULL; text++)
-		if (nets->n_nets < DP_NETS_MAX &&
-			dp_prefix_parse(*text, &nets->net[nets->n_nets]) == 0)
-			nets->n_nets++;
+		if (n_nets < DP_NETS_MAX && dp_prefix_parse(*text, &nets[n_nets]) == 0)
+			n_nets++;
+	dp_endpoint_nets_init(&r->config->nets, nets, n_nets, (uint8_t)r->raw.ipv6_prefix);
 }
 
 /* One file may be named as a source of bindings and as told facts: it is read once. */

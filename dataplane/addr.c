@@ -2,20 +2,11 @@
 #include "dataplane/addr.h"
 
 #include <arpa/inet.h>
-#include <endian.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 enum { V4_OFFSET_BITS = 96 };
-
-struct dp_addr dp_addr_from_v4(const uint8_t be[4])
-{
-	struct dp_addr a = {.b = {[10] = 0xff, [11] = 0xff}};
-
-	memcpy(a.b + 12, be, 4);
-	return a;
-}
 
 int dp_addr_parse(const char *text, struct dp_addr *ret_addr)
 {
@@ -103,56 +94,13 @@ char *dp_endpoint_format(const struct dp_addr *a, uint8_t ipv6_prefix_len, char 
 	return buf;
 }
 
-/* Bytes 0 to 7 or 8 to 15 as a number. */
-static uint64_t half(const struct dp_addr *a, unsigned int i)
-{
-	uint64_t be;
-
-	memcpy(&be, a->b + 8 * i, sizeof(be));
-	return be64toh(be);
-}
-
 bool dp_prefix_contains(const struct dp_prefix *p, const struct dp_addr *a)
 {
-	const uint64_t high = half(&p->addr, 0) ^ half(a, 0);
-	const uint64_t low = half(&p->addr, 1) ^ half(a, 1);
+	const uint64_t high = dp_addr_half(&p->addr, 0) ^ dp_addr_half(a, 0);
+	const uint64_t low = dp_addr_half(&p->addr, 1) ^ dp_addr_half(a, 1);
 
 	// For each packet and network: two loads and a shift instead of a call.
 	if (p->len <= 64)
 		return p->len == 0 || high >> (64 - p->len) == 0;
 	return high == 0 && low >> (128 - p->len) == 0;
-}
-
-void dp_endpoint_nets_default(struct dp_endpoint_nets *ret_nets)
-{
-	static const char *const nets[] = {
-		"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7"};
-
-	*ret_nets = (struct dp_endpoint_nets){.ipv6_prefix_len = 64};
-	for (size_t i = 0; i < sizeof(nets) / sizeof(nets[0]); i++)
-		(void)dp_prefix_parse(nets[i], &ret_nets->net[ret_nets->n_nets++]); // constants
-}
-
-static bool nets_contain(const struct dp_endpoint_nets *nets, const struct dp_addr *a)
-{
-	for (uint16_t i = 0; i < nets->n_nets; i++) {
-		if (dp_prefix_contains(&nets->net[i], a))
-			return true;
-	}
-	return false;
-}
-
-struct dp_endpoint dp_endpoint_of(
-	const struct dp_endpoint_nets *nets, const struct dp_addr *src, const struct dp_addr *dst)
-{
-	const bool src_in = nets_contain(nets, src);
-	const bool dst_in = nets_contain(nets, dst);
-	struct dp_endpoint e = {.is_src = src_in, .is_ambiguous = src_in == dst_in};
-
-	if (e.is_ambiguous)
-		e.is_src = dp_addr_cmp(src, dst) <= 0;
-	e.addr = e.is_src ? *src : *dst;
-	if (!dp_addr_is_v4(&e.addr))
-		mask_to(&e.addr, nets->ipv6_prefix_len);
-	return e;
 }

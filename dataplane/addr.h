@@ -7,6 +7,7 @@
  * compare with memcmp and IPv4 sorts before global IPv6. Pure: no clock, no library, any thread. */
 
 #include <assert.h>
+#include <endian.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
@@ -24,18 +25,62 @@ struct dp_prefix {
 	uint8_t len;
 };
 
-/* Which addresses are the subscriber's side. Read-only after start. */
+/* Addresses low to low + span, as numbers. */
+struct dp_range4 {
+	uint32_t low, span;
+};
+struct dp_range6 {
+	uint64_t low[2], span[2]; // [0] the higher half
+};
+
+/* Of the addresses that start with one byte: which of the ranges, begin to before end, hold some. */
+struct dp_range_slot {
+	uint8_t begin, end;
+};
+
+/* How many of the addresses that start with one byte. */
+enum { DP_NETS_NONE = 0, DP_NETS_ALL = 1, DP_NETS_SOME = 3 };
+
+/* Which addresses are the subscriber's side. Made by dp_endpoint_nets_init(), read-only from then on. */
 struct dp_endpoint_nets {
-	struct dp_prefix net[DP_NETS_MAX];
+	struct dp_prefix net[DP_NETS_MAX]; // as they were given
 	uint16_t n_nets;
 	uint8_t ipv6_prefix_len; // bits of an IPv6 endpoint, 48 to 128, 64 by default
+	// The same for each packet's two questions: most often the first byte is enough.
+	uint8_t first4[256], first6[256]; // DP_NETS_*; first6[0] is SOME, for it may be IPv4
+	struct dp_range_slot slot4[256], slot6[256];
+	struct dp_range4 range4[DP_NETS_MAX]; // ascending, apart from each other
+	struct dp_range6 range6[DP_NETS_MAX];
+	struct dp_addr mask6; // ipv6_prefix_len ones
 };
+
+/* Bytes 0 to 7 (i is 0) or 8 to 15 (1) as they stand. */
+static inline uint64_t dp_addr_half_be(const struct dp_addr *a, unsigned int i)
+{
+	uint64_t be;
+
+	memcpy(&be, a->b + 8 * i, sizeof(be));
+	return be;
+}
+
+/* The same as a number. */
+static inline uint64_t dp_addr_half(const struct dp_addr *a, unsigned int i)
+{
+	return be64toh(dp_addr_half_be(a, i));
+}
+
+/* *a and *mask, bit by bit. */
+static inline void dp_addr_mask(struct dp_addr *a, const struct dp_addr *mask)
+{
+	const uint64_t halves[2] = {dp_addr_half_be(a, 0) & dp_addr_half_be(mask, 0),
+		dp_addr_half_be(a, 1) & dp_addr_half_be(mask, 1)};
+
+	memcpy(a->b, halves, sizeof(halves));
+}
 
 static inline bool dp_addr_is_v4(const struct dp_addr *a)
 {
-	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
-
-	return memcmp(a->b, mapped, sizeof(mapped)) == 0;
+	return dp_addr_half_be(a, 0) == 0 && dp_addr_half(a, 1) >> 32 == 0xffff;
 }
 
 static inline int dp_addr_cmp(const struct dp_addr *a, const struct dp_addr *b)
@@ -44,7 +89,13 @@ static inline int dp_addr_cmp(const struct dp_addr *a, const struct dp_addr *b)
 }
 
 /* From 4 bytes in network order. */
-struct dp_addr dp_addr_from_v4(const uint8_t be[4]);
+static inline struct dp_addr dp_addr_from_v4(const uint8_t be[4])
+{
+	struct dp_addr a = {.b = {[10] = 0xff, [11] = 0xff}};
+
+	memcpy(a.b + 12, be, 4);
+	return a;
+}
 
 /* Text to address; NUL-terminated "10.0.0.7" or "2001:db8::7". Returns 0 or -EINVAL. */
 [[nodiscard]] int dp_addr_parse(const char *text, struct dp_addr *ret_addr);
@@ -61,6 +112,11 @@ char *dp_addr_format(const struct dp_addr *a, char *buf);
 char *dp_endpoint_format(const struct dp_addr *a, uint8_t ipv6_prefix_len, char *buf);
 
 bool dp_prefix_contains(const struct dp_prefix *p, const struct dp_addr *a);
+
+/* Of n_nets <= DP_NETS_MAX prefixes, copied, in any order, one inside another or not. Equal arguments
+ * make equal bytes. */
+void dp_endpoint_nets_init(struct dp_endpoint_nets *ret_nets, const struct dp_prefix *nets,
+	uint16_t n_nets, uint8_t ipv6_prefix_len);
 
 /* The default of endpoints.networks: RFC 1918, RFC 6598, RFC 4193; /64. */
 void dp_endpoint_nets_default(struct dp_endpoint_nets *ret_nets);

@@ -5,6 +5,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 
@@ -152,6 +153,115 @@ static void the_endpoint_is_the_inside_address_whoever_sends(void **)
 	}
 }
 
+/* A prefix near others: the first bytes come from a few values, and IPv4 may be part of an IPv6 one. */
+static struct dp_prefix random_prefix(void)
+{
+	static const uint8_t firsts[] = {0, 10, 100, 0x20, 0x2a, 0xfd};
+	struct dp_prefix p = {.len = (uint8_t)(rand() % 129)};
+
+	for (size_t i = 0; i < sizeof(p.addr.b); i++)
+		p.addr.b[i] = firsts[(unsigned int)rand() % LENGTH(firsts)];
+	if (rand() % 2 == 0) {
+		p.addr = dp_addr_from_v4(p.addr.b + 12);
+		if (rand() % 8 != 0)
+			p.len = (uint8_t)(96 + rand() % 33);
+	}
+	for (unsigned int bit = p.len; bit < 128; bit++)
+		p.addr.b[bit / 8] &= (uint8_t) ~(0x80 >> bit % 8);
+	return p;
+}
+
+/* p's first or last address, or a neighbour of it. */
+static struct dp_addr border(const struct dp_prefix *p)
+{
+	struct dp_addr a = p->addr;
+	int step = rand() % 3 - 1;
+
+	if (rand() % 2 == 0) {
+		for (unsigned int bit = p->len; bit < 128; bit++)
+			a.b[bit / 8] |= (uint8_t)(0x80 >> bit % 8);
+	}
+	for (int i = 15; i >= 0 && step != 0; i--) {
+		const int sum = a.b[i] + step;
+
+		a.b[i] = (uint8_t)sum;
+		step = sum > 255 ? 1 : sum < 0 ? -1 : 0;
+	}
+	return a;
+}
+
+static bool is_inside(const struct dp_endpoint_nets *nets, const struct dp_addr *a)
+{
+	for (uint16_t i = 0; i < nets->n_nets; i++) {
+		if (dp_prefix_contains(&nets->net[i], a))
+			return true;
+	}
+	return false;
+}
+
+static void networks_hold_what_one_of_their_prefixes_contains(void **)
+{
+	static const uint16_t n_nets[] = {0, 1, 2, 5, 20, DP_NETS_MAX};
+
+	srand(1);
+	for (unsigned int round = 0; round < 600; round++) {
+		const uint16_t n = n_nets[round % LENGTH(n_nets)];
+		struct dp_prefix prefixes[DP_NETS_MAX];
+		struct dp_endpoint_nets nets;
+
+		for (uint16_t i = 0; i < n; i++)
+			prefixes[i] = random_prefix();
+		dp_endpoint_nets_init(&nets, prefixes, n, 128);
+		for (unsigned int i = 0; i < 200; i++) {
+			struct dp_prefix p[2] = {random_prefix(), random_prefix()};
+
+			if (n > 0)
+				p[0] = prefixes[rand() % n];
+
+			const struct dp_addr src = border(&p[0]), dst = border(&p[1]);
+			const bool src_in = is_inside(&nets, &src), dst_in = is_inside(&nets, &dst);
+			const struct dp_endpoint e = dp_endpoint_of(&nets, &src, &dst);
+
+			assert_int_equal(e.is_ambiguous, src_in == dst_in);
+			assert_int_equal(
+				e.is_src, src_in == dst_in ? dp_addr_cmp(&src, &dst) <= 0 : src_in);
+			assert_int_equal(dp_addr_cmp(&e.addr, e.is_src ? &src : &dst), 0);
+		}
+	}
+}
+
+static void an_ipv6_endpoint_is_as_long_as_its_prefix(void **)
+{
+	static const struct {
+		uint8_t len;
+		const char *endpoint;
+	} rows[] = {{48, "2001:db8:1111::"}, {56, "2001:db8:1111:2200::"},
+		{64, "2001:db8:1111:2222::"}, {127, "2001:db8:1111:2222:3333:4444:5555:6666"},
+		{128, "2001:db8:1111:2222:3333:4444:5555:6667"}};
+	const struct dp_addr src = addr("2001:db8:1111:2222:3333:4444:5555:6667"),
+			     dst = addr("2001:db9::1");
+	struct dp_prefix p;
+
+	assert_int_equal(dp_prefix_parse("2001:db8::/32", &p), 0);
+	for (size_t i = 0; i < LENGTH(rows); i++) {
+		struct dp_endpoint_nets nets;
+
+		dp_endpoint_nets_init(&nets, &p, 1, rows[i].len);
+		assert_addr(dp_endpoint_of(&nets, &src, &dst).addr, rows[i].endpoint);
+	}
+}
+
+static void equal_networks_are_equal_bytes(void **)
+{
+	struct dp_endpoint_nets a, b;
+
+	memset(&a, 0xff, sizeof(a));
+	memset(&b, 0, sizeof(b));
+	dp_endpoint_nets_default(&a);
+	dp_endpoint_nets_default(&b);
+	assert_memory_equal(&a, &b, sizeof(a));
+}
+
 static void the_longest_endpoint_text_fits_its_buffer(void **)
 {
 	const struct dp_addr a = addr("2001:db80:1111:2222:3333:4444:5555:6666"),
@@ -174,6 +284,9 @@ int main(void)
 		cmocka_unit_test(a_prefix_counts_bits_of_the_common_form),
 		cmocka_unit_test(a_prefix_contains_its_first_and_last_address_and_no_neighbour),
 		cmocka_unit_test(the_endpoint_is_the_inside_address_whoever_sends),
+		cmocka_unit_test(networks_hold_what_one_of_their_prefixes_contains),
+		cmocka_unit_test(an_ipv6_endpoint_is_as_long_as_its_prefix),
+		cmocka_unit_test(equal_networks_are_equal_bytes),
 		cmocka_unit_test(the_longest_endpoint_text_fits_its_buffer),
 	};
 

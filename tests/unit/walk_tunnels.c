@@ -99,9 +99,10 @@ static void two_directions_in_networks_of_their_own_are_one_flow(void **)
 static void assert_carrier(
 	const struct tunnel_shape *s, const struct dp_walk *w, uint32_t cap_len, uint32_t wire_len)
 {
-	struct dp_endpoint_nets nets = {.ipv6_prefix_len = 64};
+	struct dp_endpoint_nets nets;
 	struct dp_pkt p = {0};
 
+	dp_endpoint_nets_init(&nets, NULL, 0, 64);
 	dp_packet_of(w, &nets, wire_len, &p);
 	assert_int_equal(w->n_ip, 1);
 	assert_int_equal(p.encaps, 0);
