@@ -10,12 +10,12 @@ void dp_ignore_vlan(struct dp_ignore *ignore, uint16_t vlan_id)
 	ignore->has_vlans = true;
 }
 
-bool dp_ignore_has_vlan(const struct dp_ignore *ignore, const struct dp_walk *w)
+bool dp_ignore_has_vlan(const struct dp_ignore *ignore, const struct dp_vlans *vlans)
 {
 	if (!ignore->has_vlans)
 		return false;
-	for (unsigned int i = 0; i < w->n_vlans; i++) {
-		const uint16_t id = w->vlans[i];
+	for (unsigned int i = 0; i < vlans->n; i++) {
+		const uint16_t id = vlans->id[i];
 
 		if ((ignore->vlans[id / 64] >> id % 64 & 1) != 0)
 			return true;

@@ -18,9 +18,8 @@ struct dp_ignore {
 
 void dp_ignore_vlan(struct dp_ignore *ignore, uint16_t vlan_id);
 
-/* Whether one of the frame's first VLAN ids (DP_WALK_VLANS_MAX) is listed; also of a frame without
- * an IP packet. Pure. */
-bool dp_ignore_has_vlan(const struct dp_ignore *ignore, const struct dp_walk *w);
+/* Whether one of a frame's VLAN ids is listed; also of a frame without an IP packet. Pure. */
+bool dp_ignore_has_vlan(const struct dp_ignore *ignore, const struct dp_vlans *vlans);
 
 /* Whether one of the addresses lies in a listed prefix. (Those of a fragment that waits are asked about
  * once it is known whom it is credited to.) Pure. */

@@ -286,9 +286,9 @@ void dp_receiver_begin(struct dp_receiver *r, uint64_t now_ns)
 	open_tick(r, now_ns / r->cfg.tick_ns);
 }
 
-static bool is_ignored_vlan(const struct dp_receiver *r, const struct dp_walk *w)
+static bool is_ignored_vlan(const struct dp_receiver *r, const struct dp_vlans *vlans)
 {
-	return r->cfg.ignore != NULL && dp_ignore_has_vlan(r->cfg.ignore, w);
+	return r->cfg.ignore != NULL && dp_ignore_has_vlan(r->cfg.ignore, vlans);
 }
 
 static void take_fragment(struct dp_receiver *r, struct rte_mbuf *m, struct dp_walk *w,
@@ -301,7 +301,7 @@ static void take_fragment(struct dp_receiver *r, struct rte_mbuf *m, struct dp_w
 	expire(r, p->time_ns, end);
 	what = dp_datagrams_open(r->datagrams, w, p, &whole);
 	// It may have tags inside of which no fragment told.
-	if (what == DP_DATAGRAM_WHOLE && is_ignored_vlan(r, w)) {
+	if (what == DP_DATAGRAM_WHOLE && is_ignored_vlan(r, &w->vlans)) {
 		drop(r, m, DP_OUTCOME_IGNORED, p->n_frames);
 		return;
 	}
@@ -334,7 +334,7 @@ static void take_frame(struct dp_receiver *r, struct rte_mbuf *m, const struct d
 
 	dp_count(&r->counters.frames, 1);
 	dp_count(&r->counters.wire_bytes, p->wire_bytes);
-	if (is_ignored_vlan(r, &w)) {
+	if (is_ignored_vlan(r, &w.vlans)) {
 		drop(r, m, DP_OUTCOME_IGNORED, 1);
 		return;
 	}

@@ -56,25 +56,19 @@ static void open_ip_in_ip(struct dp_walk *w, bool is_ipv6)
 
 static enum dp_step step_ip(struct dp_walk *w, bool is_ipv6)
 {
-	const uint32_t off = w->off, end = w->end, wire_end = w->wire_end;
-	struct dp_ip ip;
 	enum dp_outcome r;
 
 	open_ip_in_ip(w, is_ipv6);
 	if (w->n_ip == DP_WALK_IP_MAX)
 		return dp_refuse(w, w->encap, DP_REFUSAL_TOO_DEEP);
-	r = is_ipv6 ? dp_step_ipv6(w, &ip) : dp_step_ipv4(w, &ip);
-	if (r == DP_OUTCOME_ACCOUNTED && ip.is_overlong && (w->pending & GUESSED) != 0)
-		r = DP_OUTCOME_MALFORMED;
-	if (r != DP_OUTCOME_ACCOUNTED) {
-		w->off = off;
-		w->end = end;
-		w->wire_end = wire_end;
+
+	const bool must_fit = (w->pending & GUESSED) != 0;
+
+	r = is_ipv6 ? dp_step_ipv6(w, must_fit) : dp_step_ipv4(w, must_fit);
+	if (r != DP_OUTCOME_ACCOUNTED)
 		return not_opened(w, r);
-	}
-	w->ip = ip;
 	w->n_ip++;
-	w->n_vlans_ip = w->n_vlans;
+	w->n_vlans_ip = w->vlans.n;
 	w->encaps |= w->pending;
 	w->pending = 0;
 	return DP_STEP_L4;
@@ -101,7 +95,7 @@ static enum dp_step step_l4(struct dp_walk *w)
 		return DP_STEP_END;
 	switch (w->ip.proto) {
 	case IPPROTO_UDP:
-		return dp_has(w, 8) ? dp_step_udp(w) : DP_STEP_END;
+		return dp_has(w, DP_UDP_LEN) ? dp_step_udp(w) : DP_STEP_END;
 	case IPPROTO_IPIP:
 		return DP_STEP_IPV4;
 	case IPPROTO_IPV6:
@@ -152,7 +146,7 @@ static enum dp_outcome go_on(struct dp_walk *w, enum dp_step step)
 		break;
 	}
 	if (w->n_ip > 0) {
-		w->n_vlans = w->n_vlans_ip; // what was not opened has no tags
+		w->vlans.n = w->n_vlans_ip; // what was not opened has no tags
 		return DP_OUTCOME_ACCOUNTED;
 	}
 	return w->refused == DP_REFUSED_NONE ? w->outcome : outcome_of(w->reason);
@@ -161,11 +155,20 @@ static enum dp_outcome go_on(struct dp_walk *w, enum dp_step step)
 enum dp_outcome dp_walk(const uint8_t *frame, uint32_t cap_len, uint32_t wire_len,
 	enum dp_link link, struct dp_walk *w)
 {
-	*w = (struct dp_walk){.frame = frame,
-		.end = cap_len,
-		.wire_end = wire_len,
-		.refused = DP_REFUSED_NONE,
-		.outcome = DP_OUTCOME_NOT_IP};
+	// What is valid under a condition only (ip, vlans, ethertype, encap, reason) stays as it is:
+	// to clear it costs as much as many a walk.
+	w->frame = frame;
+	w->off = 0;
+	w->end = cap_len;
+	w->wire_end = wire_len;
+	w->encaps = 0;
+	w->pending = 0;
+	w->vlans.n = 0;
+	w->n_vlans_ip = 0;
+	w->n_ip = 0;
+	w->n_steps = 0;
+	w->refused = DP_REFUSED_NONE;
+	w->outcome = DP_OUTCOME_NOT_IP;
 	return go_on(w, dp_step_link(w, link));
 }
 

@@ -39,6 +39,12 @@ enum {
 	DP_WALK_VLANS_MAX = 4, // remembered
 };
 
+/* VLAN ids, outermost first. */
+struct dp_vlans {
+	uint16_t id[DP_WALK_VLANS_MAX];
+	uint8_t n;
+};
+
 /* One IP packet. Offsets count from the frame's first byte. */
 struct dp_ip {
 	struct dp_addr src, dst;
@@ -68,10 +74,8 @@ struct dp_walk {
 	struct dp_ip ip; // innermost, valid when n_ip > 0
 	uint32_t encaps; // set of enum dp_encap around ip
 	uint32_t pending; // set, opened behind ip: they count once there is an IP packet inside
-	// VLAN ids, outermost first; where there is an IP packet those around the innermost one.
-	uint16_t vlans[DP_WALK_VLANS_MAX];
+	struct dp_vlans vlans; // where there is an IP packet those around the innermost one
 	uint16_t ethertype; // of what stands at the cursor, between steps
-	uint8_t n_vlans;
 	uint8_t n_vlans_ip; // of them around ip; between steps more may have been met
 	uint8_t n_ip;
 	uint8_t n_steps;

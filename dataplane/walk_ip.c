@@ -3,11 +3,7 @@
 
 #include <netinet/in.h>
 
-enum {
-	SUPER_FRAME_MAX = 8 * 65535,
-	IPV6_HEADER_LEN = 40,
-	IPV6_NEXT_OFF = 6,
-};
+enum { SUPER_FRAME_MAX = 8 * 65535 };
 
 /* Segmentation offload leaves the length to the NIC: then it is what the frame has, up to what
  * Linux builds (GSO_MAX_SIZE). */
@@ -16,27 +12,13 @@ static uint32_t super_frame(uint32_t wire_left)
 	return wire_left < SUPER_FRAME_MAX ? wire_left : SUPER_FRAME_MAX;
 }
 
-/* The header is known and sound. */
-static enum dp_outcome enter(struct dp_walk *w, struct dp_ip *ip)
-{
-	const uint32_t wire_left = w->wire_end - w->off;
-
-	// A length that the frame cannot hold must not credit bytes that never were on the wire.
-	ip->is_overlong = ip->bytes > wire_left;
-	if (ip->is_overlong)
-		ip->bytes = wire_left;
-	(void)dp_limit(w, ip->bytes); // never more than what is left
-	ip->cap_bytes = w->end - w->off;
-	w->off = ip->l4_off;
-	return DP_OUTCOME_ACCOUNTED;
-}
-
 /* RFC 791 3.1. */
-enum dp_outcome dp_step_ipv4(struct dp_walk *w, struct dp_ip *ip)
+enum dp_outcome dp_step_ipv4(struct dp_walk *w, bool must_fit)
 {
-	if (!dp_has(w, 20))
+	if (!dp_has(w, DP_IPV4_LEN))
 		return DP_OUTCOME_TRUNCATED;
 
+	struct dp_ip *ip = &w->ip;
 	const uint8_t *p = dp_at(w);
 	const uint32_t header_len = (uint32_t)(p[0] & 0x0f) * 4;
 	const uint16_t frag = dp_be16(p + 6);
@@ -44,22 +26,22 @@ enum dp_outcome dp_step_ipv4(struct dp_walk *w, struct dp_ip *ip)
 
 	if (bytes == 0)
 		bytes = super_frame(w->wire_end - w->off);
-	if (p[0] >> 4 != 4 || header_len < 20 || bytes < header_len)
+	if (p[0] >> 4 != 4 || header_len < DP_IPV4_LEN || bytes < header_len ||
+		(must_fit && bytes > w->wire_end - w->off))
 		return DP_OUTCOME_MALFORMED;
-	*ip = (struct dp_ip){
-		.src = dp_addr_from_v4(p + 12),
-		.dst = dp_addr_from_v4(p + 16),
-		.off = w->off,
-		.bytes = bytes,
-		.l4_off = w->off + header_len,
-		.frag_id = dp_be16(p + 4),
-		.frag_off = (uint32_t)(frag & 0x1fff) * 8,
-		.proto = p[9],
-		.is_fragment = (frag & 0x3fff) != 0, // More Fragments or an offset
-		.has_more = (frag & 0x2000) != 0,
-		.has_l4 = (frag & 0x1fff) == 0,
-	};
-	return enter(w, ip);
+	ip->src = dp_addr_from_v4(p + 12);
+	ip->dst = dp_addr_from_v4(p + 16);
+	ip->off = w->off;
+	ip->l4_off = w->off + header_len;
+	ip->frag_id = dp_be16(p + 4);
+	ip->frag_off = (uint32_t)(frag & DP_IPV4_OFFSET) * 8;
+	ip->frag_next_off = 0;
+	ip->proto = p[9];
+	ip->is_fragment = dp_ipv4_is_fragment(p);
+	ip->has_more = (frag & DP_IPV4_MORE) != 0;
+	ip->has_l4 = (frag & DP_IPV4_OFFSET) == 0;
+	dp_enter(w, bytes);
+	return DP_OUTCOME_ACCOUNTED;
 }
 
 bool dp_is_ipv6_ext(uint8_t next)
@@ -98,11 +80,12 @@ static bool fragment_header(const uint8_t *p, uint32_t next_off, struct dp_ip *i
 
 /* Walk the extension headers (RFC 8200 4). A chain that is cut, runs past the packet or is longer
  * than the bound leaves the packet without L4, its protocol the header that could not be read. */
-static void ipv6_ext(const struct dp_walk *w, struct dp_ip *ip)
+static void ipv6_ext(struct dp_walk *w, uint32_t bytes)
 {
-	const uint32_t ip_end = ip->off + ip->bytes;
+	struct dp_ip *ip = &w->ip;
+	const uint32_t ip_end = ip->off + bytes;
 	const uint32_t end = ip_end < w->end ? ip_end : w->end;
-	uint32_t next_off = ip->off + IPV6_NEXT_OFF;
+	uint32_t next_off = ip->off + DP_IPV6_NEXT_OFF;
 
 	for (unsigned int n = 0; dp_is_ipv6_ext(ip->proto); n++) {
 		if (n == DP_WALK_EXT_HEADERS_MAX || end < ip->l4_off || end - ip->l4_off < 8) {
@@ -129,27 +112,31 @@ static void ipv6_ext(const struct dp_walk *w, struct dp_ip *ip)
 }
 
 /* RFC 8200 3. */
-enum dp_outcome dp_step_ipv6(struct dp_walk *w, struct dp_ip *ip)
+enum dp_outcome dp_step_ipv6(struct dp_walk *w, bool must_fit)
 {
-	if (!dp_has(w, IPV6_HEADER_LEN))
+	if (!dp_has(w, DP_IPV6_LEN))
 		return DP_OUTCOME_TRUNCATED;
 
+	struct dp_ip *ip = &w->ip;
 	const uint8_t *p = dp_at(w);
-	uint32_t bytes = IPV6_HEADER_LEN + (uint32_t)dp_be16(p + 4);
+	uint32_t bytes = DP_IPV6_LEN + (uint32_t)dp_be16(p + 4);
 
-	if (p[0] >> 4 != 6)
-		return DP_OUTCOME_MALFORMED;
-	if (bytes == IPV6_HEADER_LEN && p[IPV6_NEXT_OFF] == IPPROTO_TCP)
+	if (bytes == DP_IPV6_LEN && p[DP_IPV6_NEXT_OFF] == IPPROTO_TCP)
 		bytes = super_frame(w->wire_end - w->off);
-	*ip = (struct dp_ip){
-		.off = w->off,
-		.bytes = bytes,
-		.l4_off = w->off + IPV6_HEADER_LEN,
-		.proto = p[IPV6_NEXT_OFF],
-		.has_l4 = true,
-	};
+	if (p[0] >> 4 != 6 || (must_fit && bytes > w->wire_end - w->off))
+		return DP_OUTCOME_MALFORMED;
 	memcpy(ip->src.b, p + 8, 16);
 	memcpy(ip->dst.b, p + 24, 16);
-	ipv6_ext(w, ip);
-	return enter(w, ip);
+	ip->off = w->off;
+	ip->l4_off = w->off + DP_IPV6_LEN;
+	ip->frag_id = 0;
+	ip->frag_off = 0;
+	ip->frag_next_off = 0;
+	ip->proto = p[DP_IPV6_NEXT_OFF];
+	ip->is_fragment = false;
+	ip->has_more = false;
+	ip->has_l4 = true;
+	ipv6_ext(w, bytes);
+	dp_enter(w, bytes);
+	return DP_OUTCOME_ACCOUNTED;
 }

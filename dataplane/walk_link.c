@@ -18,18 +18,18 @@ static enum dp_step type_or_length(struct dp_walk *w)
 	return DP_STEP_LLC;
 }
 
-/* Step over tags. IEEE 802.1Q 9.6: two bytes TCI, two bytes type. */
+/* Step over tags. */
 static enum dp_step skip_tags(struct dp_walk *w)
 {
 	for (unsigned int n = 0; dp_is_tag(w->ethertype); n++) {
 		if (n == DP_WALK_TAGS_MAX)
 			return dp_refuse(w, DP_ENCAP_VLAN, DP_REFUSAL_TOO_DEEP);
-		if (!dp_has(w, 4))
+		if (!dp_has(w, DP_TAG_LEN))
 			return dp_refuse(w, DP_ENCAP_VLAN, DP_REFUSAL_TRUNCATED);
-		if (w->n_vlans < DP_WALK_VLANS_MAX)
-			w->vlans[w->n_vlans++] = dp_be16(dp_at(w)) & 0x0fff;
+		if (w->vlans.n < DP_WALK_VLANS_MAX)
+			w->vlans.id[w->vlans.n++] = dp_be16(dp_at(w)) & DP_TAG_VLAN;
 		w->ethertype = dp_be16(dp_at(w) + 2);
-		w->off += 4;
+		w->off += DP_TAG_LEN;
 		dp_open(w, DP_ENCAP_VLAN);
 	}
 	return type_or_length(w);
@@ -96,7 +96,7 @@ static enum dp_step typed(struct dp_walk *w, uint32_t len, uint32_t type_off)
 /* IEEE 802.3 3.1.1. */
 enum dp_step dp_step_ethernet(struct dp_walk *w)
 {
-	const enum dp_step step = typed(w, 14, 12);
+	const enum dp_step step = typed(w, DP_ETHERNET_LEN, DP_ETHERNET_TYPE_OFF);
 
 	return step == DP_STEP_ETHERTYPE ? type_or_length(w) : step;
 }

@@ -5,9 +5,8 @@ enum {
 	LABEL_LEN = 4,
 	BOTTOM_OF_STACK = 0x100,
 	CONTROL_WORD_LEN = 4,
-	IPV6_HEADER_LEN = 40,
 	// Ethernet fills a frame up to 60 bytes: behind 14 and an IPv6 header never more than this.
-	IPV6_PADDING_MAX = 60 - 14 - IPV6_HEADER_LEN,
+	IPV6_PADDING_MAX = 60 - 14 - DP_IPV6_LEN,
 };
 
 /* RFC 3032 2.1, RFC 5586 4, RFC 3429: labels with a meaning of their own. The others of this range
@@ -52,11 +51,11 @@ static bool is_sound_ipv4(const struct dp_walk *w, uint32_t off)
 /* There is no checksum, so the length must be what is left. */
 static bool is_sound_ipv6(const struct dp_walk *w, uint32_t off)
 {
-	if (!has_at(w, off, IPV6_HEADER_LEN))
+	if (!has_at(w, off, DP_IPV6_LEN))
 		return false;
 
 	const uint8_t *p = w->frame + off;
-	const uint32_t bytes = IPV6_HEADER_LEN + (uint32_t)dp_be16(p + 4);
+	const uint32_t bytes = DP_IPV6_LEN + (uint32_t)dp_be16(p + 4);
 	const uint32_t left = w->wire_end - off;
 
 	return p[0] >> 4 == 6 && bytes <= left && left - bytes <= IPV6_PADDING_MAX;

@@ -54,6 +54,75 @@ enum {
 	DP_ETHERTYPE_ERSPAN3 = 0x22eb,
 };
 
+/* Lengths, and where a field stands. */
+enum {
+	DP_ETHERNET_LEN = 14, // IEEE 802.3 3.1.1
+	DP_ETHERNET_TYPE_OFF = 12,
+	DP_TAG_LEN = 4, // IEEE 802.1Q 9.6: two bytes TCI, two bytes type
+	DP_TAG_VLAN = 0x0fff, // of the TCI
+	DP_IPV4_LEN = 20, // without options
+	DP_IPV6_LEN = 40,
+	DP_IPV6_NEXT_OFF = 6,
+	DP_TCP_LEN = 20, // without options
+	DP_UDP_LEN = 8,
+};
+
+/* RFC 791 3.1, behind the Identification: flags and Fragment Offset. */
+enum {
+	DP_IPV4_MORE = 0x2000,
+	DP_IPV4_OFFSET = 0x1fff, // in units of 8 bytes
+};
+
+/* 3GPP TS 29.281 5.1. */
+enum {
+	DP_GTPU_LEN = 8,
+	DP_GTPU_OPTIONS_LEN = 4, // there as soon as one of the flags E, S, PN is
+	DP_GTPU_T_PDU = 255,
+	DP_GTPU_KIND = 0xf0, // of the first byte: version and protocol type
+	DP_GTPU_KIND_1 = 0x30, // version 1, GTP
+	DP_GTPU_EXT_UNIT = 4, // what the length of an extension header counts in: 5.2
+	DP_GTPU_FLAG_EXT = 0x04,
+	DP_GTPU_FLAGS_OPTIONS = 0x07,
+};
+
+enum {
+	DP_PORT_L2TP = 1701, // RFC 2661 8.1
+	DP_PORT_GTPU = 2152, // 3GPP TS 29.281 4.4.2
+	DP_PORT_TEREDO = 3544, // RFC 4380 2.7
+	DP_PORT_VXLAN = 4789, // RFC 7348 5
+	DP_PORT_GENEVE = 6081, // RFC 8926 3.3
+	DP_PORT_VXLAN_LINUX =
+		8472, // what Linux takes where nobody names one; OTV's, with the same header
+};
+
+/* Which tunnel UDP's ports mean, or DP_ENCAP_COUNT. Where the source port is a hash of the flow inside
+ * (VXLAN, GENEVE), only the destination says it. */
+static inline enum dp_encap dp_tunnel_of(uint16_t sport, uint16_t dport)
+{
+	switch (dport) {
+	case DP_PORT_GTPU:
+		return DP_ENCAP_GTPU;
+	case DP_PORT_VXLAN:
+	case DP_PORT_VXLAN_LINUX:
+		return DP_ENCAP_VXLAN;
+	case DP_PORT_GENEVE:
+		return DP_ENCAP_GENEVE;
+	case DP_PORT_TEREDO:
+		return DP_ENCAP_TEREDO;
+	case DP_PORT_L2TP:
+		return DP_ENCAP_L2TP;
+	}
+	switch (sport) {
+	case DP_PORT_GTPU:
+		return DP_ENCAP_GTPU;
+	case DP_PORT_TEREDO:
+		return DP_ENCAP_TEREDO;
+	case DP_PORT_L2TP:
+		return DP_ENCAP_L2TP;
+	}
+	return DP_ENCAP_COUNT;
+}
+
 /* IEEE 802.1Q and 802.1ad, and what was used before them. */
 static inline bool dp_is_tag(uint16_t ethertype)
 {
@@ -69,6 +138,15 @@ static inline uint16_t dp_be16(const uint8_t *p)
 static inline uint32_t dp_be32(const uint8_t *p)
 {
 	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+/* RFC 791 3.1: More Fragments, or an offset. */
+static inline bool dp_ipv4_is_fragment(const uint8_t *header)
+{
+	uint16_t be;
+
+	memcpy(&be, header + 6, sizeof(be));
+	return (be & htobe16(DP_IPV4_MORE | DP_IPV4_OFFSET)) != 0;
 }
 
 /* Whether `need` captured bytes stand at the cursor. */
@@ -92,6 +170,19 @@ static inline bool dp_limit(struct dp_walk *w, uint32_t len)
 	if (w->wire_end < w->end)
 		w->end = w->wire_end;
 	return true;
+}
+
+/* The IP packet at the cursor, of which w->ip.off and l4_off are known, claims so many bytes. A length
+ * that the frame cannot hold must not credit bytes that never were on the wire. */
+static inline void dp_enter(struct dp_walk *w, uint32_t bytes)
+{
+	const uint32_t wire_left = w->wire_end - w->off;
+
+	w->ip.is_overlong = bytes > wire_left;
+	w->ip.bytes = w->ip.is_overlong ? wire_left : bytes;
+	(void)dp_limit(w, w->ip.bytes); // never more than what is left
+	w->ip.cap_bytes = w->end - w->off;
+	w->off = w->ip.l4_off;
 }
 
 /* `encap` was recognised and its header is passed; it counts once an IP packet lies inside. */
@@ -138,10 +229,11 @@ enum dp_step dp_step_ppp(struct dp_walk *w);
 enum dp_step dp_step_radiotap(struct dp_walk *w);
 enum dp_step dp_step_wlan(struct dp_walk *w, bool has_pad);
 
-/* walk_ip.c. On success ip is written, the cursor stands at the L4 header and the walk's end where
- * the packet ends. Returns DP_OUTCOME_ACCOUNTED or why it is no IP packet. */
-enum dp_outcome dp_step_ipv4(struct dp_walk *w, struct dp_ip *ret_ip);
-enum dp_outcome dp_step_ipv6(struct dp_walk *w, struct dp_ip *ret_ip);
+/* walk_ip.c. must_fit: the header may not claim more than the frame has. On success w->ip is written,
+ * the cursor stands at the L4 header and the walk's end where the packet ends; else nothing has changed.
+ * Returns DP_OUTCOME_ACCOUNTED or why it is no IP packet. */
+enum dp_outcome dp_step_ipv4(struct dp_walk *w, bool must_fit);
+enum dp_outcome dp_step_ipv6(struct dp_walk *w, bool must_fit);
 
 /* walk_gre.c. The cursor stands at a GRE header. */
 enum dp_step dp_step_gre(struct dp_walk *w);

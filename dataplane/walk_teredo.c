@@ -7,7 +7,6 @@ enum {
 	AUTHENTICATION_LEN = 13, // and a client id and a value of their own lengths
 	ORIGIN = 0x0000,
 	ORIGIN_LEN = 8,
-	IPV6_HEADER_LEN = 40,
 };
 
 /* RFC 4380 5.1.1: a header that begins with `kind`, of len bytes. */
@@ -51,7 +50,7 @@ enum dp_step dp_step_teredo(struct dp_walk *w)
 			return dp_refuse(w, DP_ENCAP_TEREDO, DP_REFUSAL_TRUNCATED);
 		w->off += ORIGIN_LEN;
 	}
-	if (dp_has(w, IPV6_HEADER_LEN) && !is_for_client(w))
+	if (dp_has(w, DP_IPV6_LEN) && !is_for_client(w))
 		return dp_refuse(w, DP_ENCAP_TEREDO, DP_REFUSAL_NOT_IP);
 	dp_open(w, DP_ENCAP_TEREDO);
 	return DP_STEP_IPV6;

@@ -30,7 +30,7 @@ static void check_walk(
 
 	check((r == DP_OUTCOME_ACCOUNTED) == (w->n_ip > 0));
 	check(r <= DP_OUTCOME_TOO_DEEP);
-	check(w->n_ip <= DP_WALK_IP_MAX && w->n_vlans <= DP_WALK_VLANS_MAX);
+	check(w->n_ip <= DP_WALK_IP_MAX && w->vlans.n <= DP_WALK_VLANS_MAX);
 	check(w->n_steps <= DP_WALK_STEPS_MAX + 1);
 	check(w->end <= cap_len && w->wire_end <= wire_len && w->end <= w->wire_end);
 	check((w->encaps | w->pending) >> DP_ENCAP_COUNT == 0);

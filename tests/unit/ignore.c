@@ -40,7 +40,7 @@ static void put_net(struct dp_ignore *ignore, const char *prefix)
 /* By the frame's tags, or by the addresses of its innermost packet. */
 static bool is_ignored(const struct dp_ignore *ignore, const struct dp_walk *w)
 {
-	return dp_ignore_has_vlan(ignore, w) ||
+	return dp_ignore_has_vlan(ignore, &w->vlans) ||
 		(w->n_ip > 0 && dp_ignore_has_addr(ignore, &w->ip.src, &w->ip.dst));
 }
 
@@ -106,7 +106,7 @@ static void a_tag_in_what_is_not_opened_is_none_of_the_frames(void **)
 		w = walk(&f);
 		assert_int_equal(w.n_ip, 1);
 		dp_ignore_vlan(&ignore, id);
-		assert_int_equal(dp_ignore_has_vlan(&ignore, &w), id == 7);
+		assert_int_equal(dp_ignore_has_vlan(&ignore, &w.vlans), id == 7);
 	}
 }
 

@@ -115,7 +115,7 @@ static void assert_walk(
 	struct dp_encap_counters counters = {0};
 
 	assert_int_equal(r == DP_OUTCOME_ACCOUNTED, w->n_ip > 0);
-	assert_true(w->n_ip <= DP_WALK_IP_MAX && w->n_vlans <= DP_WALK_VLANS_MAX);
+	assert_true(w->n_ip <= DP_WALK_IP_MAX && w->vlans.n <= DP_WALK_VLANS_MAX);
 	assert_true(w->n_steps <= DP_WALK_STEPS_MAX + 1);
 	assert_true(w->end <= cap_len && w->end <= w->wire_end && w->wire_end <= wire_len);
 	assert_int_equal((w->encaps | w->pending) & ~known, 0);

@@ -338,7 +338,7 @@ static void assert_first_fragment(const struct tunnel_shape *s, bool is_v6,
 	assert_int_equal(rebuilt.ip.bytes, is_v6 ? INSIDE_V6 : INSIDE_V4);
 	assert_int_equal(rebuilt.encaps, s->encaps | WALK_ENCAP(VLAN));
 	assert_int_equal(rebuilt.refused, DP_REFUSED_NONE);
-	assert_int_equal(rebuilt.vlans[0], 3);
+	assert_int_equal(rebuilt.vlans.id[0], 3);
 }
 
 static void in_fragments(const struct tunnel_shape *s, bool is_v6)
