@@ -217,7 +217,7 @@ static int build(struct dp_path *path, const struct dp_path_config *c, struct dp
 	// A replay often waits for control, and has all day.
 	path->yields = c->captures != NULL || dp_eal_shares_cpus();
 	path->pool = rte_pktmbuf_pool_create("frames", dp_path_n_mbufs(c), DP_POOL_CACHE,
-		DP_PRIV_BYTES, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
+		DP_PRIV_BYTES, dp_path_frame_room(c), SOCKET_ID_ANY);
 	path->wide = rte_pktmbuf_pool_create("wide", dp_path_n_wide(c), DP_WIDE_CACHE,
 		DP_PRIV_BYTES, DP_WIDE_ROOM, SOCKET_ID_ANY);
 	if (path->pool == NULL || path->wide == NULL)

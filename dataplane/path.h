@@ -44,6 +44,8 @@ struct dp_path_config {
 	uint64_t duplicate_window_ns;
 	uint64_t not_before_ns; // live event time begins here, or at the clock when that is later
 	struct dp_stage *stages; // n_workers, given
+	uint32_t n_frames_kept; // mbufs that drivers keep for good, as net_pcap's infinite_rx does
+	uint16_t frame_room; // bytes of a frame that one mbuf holds; 0: DPDK's 2048
 };
 
 struct dp_datagram_stats {

@@ -84,12 +84,18 @@ static size_t sum(const struct dp_path_config *c,
 unsigned int dp_path_n_mbufs(const struct dp_path_config *c)
 {
 	return (unsigned int)(sum(c, n_frames_of) + (size_t)dp_path_lcores(c) * POOL_CACHE +
-		POOL_SPARE);
+		POOL_SPARE + c->n_frames_kept);
 }
 
 unsigned int dp_path_n_wide(const struct dp_path_config *c)
 {
 	return (unsigned int)(sum(c, n_wide_of) + (size_t)dp_path_lcores(c) * WIDE_CACHE);
+}
+
+uint16_t dp_path_frame_room(const struct dp_path_config *c)
+{
+	return (uint16_t)((c->frame_room > 0 ? c->frame_room : RTE_MBUF_DEFAULT_DATAROOM) +
+		RTE_PKTMBUF_HEADROOM);
 }
 
 static size_t pool_bytes(unsigned int n, size_t room)
@@ -99,6 +105,6 @@ static size_t pool_bytes(unsigned int n, size_t room)
 
 size_t dp_path_pool_bytes(const struct dp_path_config *c)
 {
-	return pool_bytes(dp_path_n_mbufs(c), RTE_MBUF_DEFAULT_BUF_SIZE) +
+	return pool_bytes(dp_path_n_mbufs(c), dp_path_frame_room(c)) +
 		pool_bytes(dp_path_n_wide(c), DP_WIDE_ROOM);
 }

@@ -44,6 +44,7 @@ struct dp_path_shape dp_path_shape(
 enum dp_spread dp_path_spread(const struct dp_path_config *config, size_t port);
 unsigned int dp_path_n_mbufs(const struct dp_path_config *config);
 unsigned int dp_path_n_wide(const struct dp_path_config *config);
+uint16_t dp_path_frame_room(const struct dp_path_config *config); // headroom included
 
 struct dp_path {
 	struct dp_endpoint_nets nets; // receivers borrow it
