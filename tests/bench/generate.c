@@ -31,6 +31,7 @@ static const char help_text[] =
 	"  --subscribers N   at most 4M (1000)\n"
 	"  --flows N         of each subscriber at a time (4)\n"
 	"  --flow-packets N  packets of data of a flow, on average; 0: flows do not end (40)\n"
+	"  --begun           flows began long before: data from the first packet on, TCP and QUIC\n"
 	"  --ipv6 PERCENT    of subscribers (25)\n"
 	"  --vlan            uplink and downlink on VLANs of their own\n"
 	"  --gtpu            in GTP-U, uplink and downlink with TEIDs of their own\n"
@@ -49,7 +50,7 @@ static const char help_text[] =
 
 struct options {
 	uint64_t n_frames, rate, seed, n_subscribers, n_flows, n_flow_packets, ipv6, share, snaplen;
-	bool is_vlan, is_gtpu;
+	bool is_vlan, is_gtpu, is_begun;
 	const char *quic, *truth, *out;
 	enum flood_shape shapes[FLOOD_COUNT];
 	uint32_t n_shapes;
@@ -75,6 +76,7 @@ enum {
 	OPT_TRUTH,
 	OPT_VLAN,
 	OPT_GTPU,
+	OPT_BEGUN,
 	OPT_NUMBER // and those behind it: numbers[]
 };
 
@@ -100,6 +102,7 @@ static const struct option long_options[] = {
 	{"truth", required_argument, NULL, OPT_TRUTH},
 	{"vlan", no_argument, NULL, OPT_VLAN},
 	{"gtpu", no_argument, NULL, OPT_GTPU},
+	{"begun", no_argument, NULL, OPT_BEGUN},
 	{"frames", required_argument, NULL, OPT_NUMBER},
 	{"rate", required_argument, NULL, OPT_NUMBER + 1},
 	{"subscribers", required_argument, NULL, OPT_NUMBER + 2},
@@ -204,6 +207,9 @@ static void set_option(int c, int idx, char *const argv[])
 		break;
 	case OPT_GTPU:
 		opt.is_gtpu = true;
+		break;
+	case OPT_BEGUN:
+		opt.is_begun = true;
 		break;
 	case '?':
 	case ':':
@@ -358,6 +364,7 @@ static struct traffic *make_traffic(FILE *truth)
 		.ipv6_percent = (unsigned int)opt.ipv6,
 		.is_vlan = opt.is_vlan,
 		.is_gtpu = opt.is_gtpu,
+		.is_begun = opt.is_begun,
 		.truth = truth,
 	};
 	struct traffic *t;

@@ -95,8 +95,10 @@ static bool is_tcp(const struct flow *f)
 static void begin_flow(struct traffic *t, struct flow *f)
 {
 	f->kind = (uint8_t)wire_below(&t->random, t->cfg.quic_len > 0 ? KIND_COUNT : KIND_QUIC);
-	f->step = is_tcp(f) ? STEP_SYN : STEP_DATA;
-	f->is_requested = false;
+	if (t->cfg.is_begun && f->kind == KIND_DNS)
+		f->kind = KIND_QUIC;
+	f->step = is_tcp(f) && !t->cfg.is_begun ? STEP_SYN : STEP_DATA;
+	f->is_requested = t->cfg.is_begun;
 	f->seq[0] = wire_random(&t->random);
 	f->seq[1] = wire_random(&t->random);
 	f->n_left = t->cfg.n_flow_packets == 0
