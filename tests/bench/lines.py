@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Whole workers on ports: net_pcap with infinite_rx, which keeps the capture in mbufs and hands it out again and again."""
+import time
+
+import benchlib
+
+ROOM = 256  # bytes of a frame that one mbuf holds, here and in testpmd
+POLLING_CPU, CONTROL_CPU = 0, 1
+SPARE_MBUFS = 16384
+
+
+def looped(path):
+    return f'net_pcap0,rx_pcap={path},infinite_rx=1'
+
+
+def begun(n_flows, n_frames):
+    """Flows that began before the capture: four of a subscriber, IMIX, both directions, cut as a snapshot of 96 bytes."""
+    return ('--begun', '--flow-packets', 0, '--subscribers', n_flows // 4, '--flows', 4, '--frames', n_frames, '--snaplen', 96)
+
+
+def open_line(ctx, path, n_frames, *args):
+    return benchlib.Line(ctx, '--cpus', f'{CONTROL_CPU},{POLLING_CPU}', '--kept', n_frames, '--room', ROOM, *args, looped(path))
+
+
+def known_flows(ctx, name, n_flows, n_frames, target):
+    with ctx.capture(name, *begun(n_flows, n_frames)) as path:
+        line = open_line(ctx, path, n_frames)
+        pmd = benchlib.Testpmd(ctx, looped(path), n_frames + SPARE_MBUFS, ROOM, (CONTROL_CPU, POLLING_CPU))
+        try:
+            pmd.pause()
+            before = line.warm_up(n_frames)
+            pairs = benchlib.in_turns(line, pmd, ctx.n_pairs, ctx.seconds(1.5))
+            line.go_on()
+            after = line.stats()
+        finally:
+            line.close()
+            pmd.close()
+    n = after['frames'] - before['frames']
+    lost = (n - after['accounted'] + before['accounted']) / n
+    note = f'{after["flows"]} flows'
+    if lost > 1e-4:
+        note += f', {lost:.1%} of the frames LOST'
+    ctx.add(benchlib.Row(name, [a for a, _ in pairs], [b for _, b in pairs], 'testpmd rxonly', target=target, note=note))
+
+
+def known(ctx):
+    known_flows(ctx, 'known-64k', 65536, 131072, 0.60)
+    known_flows(ctx, 'known-1M', 1048576, 1048576, 0.45)
+
+
+def spread(histogram):
+    """Percentiles of microseconds → how often."""
+    buckets = sorted((int(us), n) for us, n in histogram.items())
+    total, at, words = sum(n for _, n in buckets), 0, []
+    for p in (0.5, 0.99, 0.9999, 0.999999):
+        seen = 0
+        for at, n in buckets:
+            seen += n
+            if seen >= p * total:
+                break
+        words.append(f'p{100 * p:g} {at + 1}')
+    return ' '.join(words)
+
+
+def gaps(ctx):
+    """The longest time away from the port at 1 M flows, ticks and ageing included; beside it the same of nobody's work."""
+    n_flows = 1048576
+    with ctx.capture('gaps', *begun(n_flows, n_flows)) as path:
+        line = open_line(ctx, path, n_flows, '--gaps')
+        try:
+            line.warm_up(n_flows)
+            line.gaps()
+            time.sleep(ctx.seconds(20))
+            seen = line.gaps()
+        finally:
+            line.close()
+    ctx.add(benchlib.Row('gaps-1M', [seen['longest_ns'] / 1000], unit='us longest', target=50, is_at_least=False,
+                         note=f'us: {spread(seen["us"])}; put aside: {seen["switched"]} switched, {seen["stolen"]} stolen'))
