@@ -5,67 +5,334 @@
 
 #include <netinet/in.h>
 
-/* Ports, payload and TCP fields, as far as they were captured. */
-static void l4_fields(const struct dp_walk *w, struct dp_pkt *pkt)
+/* Of a header of which 20 bytes were captured. payload_bytes: what the IP packet has from l4 on. */
+static inline void tcp_fields(const uint8_t *l4, uint32_t payload_bytes, struct dp_pkt *pkt)
+{
+	uint32_t header_len = l4[12] >> 2 & 0x3c; // RFC 9293 3.1, Data Offset
+
+	if (header_len < DP_TCP_LEN || header_len > payload_bytes)
+		header_len = payload_bytes;
+	pkt->payload_bytes = payload_bytes - header_len;
+	pkt->tcp_flags = l4[13];
+	pkt->tcp_seq = dp_be32(l4 + 4);
+	pkt->tcp_ack = dp_be32(l4 + 8);
+	pkt->tcp_window = dp_be16(l4 + 14);
+}
+
+static inline void no_tcp_fields(struct dp_pkt *pkt)
+{
+	pkt->tcp_flags = 0;
+	pkt->tcp_seq = 0;
+	pkt->tcp_ack = 0;
+	pkt->tcp_window = 0;
+}
+
+static bool has_ports(uint8_t proto)
+{
+	return proto == IPPROTO_TCP || proto == IPPROTO_UDP || proto == IPPROTO_SCTP;
+}
+
+/* Ports, payload and TCP fields, as far as they were captured. Returns DP_PKT_HAS_PORTS or 0. */
+static uint8_t l4_fields(const struct dp_walk *w, struct dp_pkt *pkt)
 {
 	const struct dp_ip *ip = &w->ip;
-	const uint32_t ip_end = ip->off + ip->bytes;
-	const uint32_t end = ip->off + ip->cap_bytes;
-	uint32_t header_len = ip->proto == IPPROTO_TCP ? 20 : 8;
+	const uint32_t ip_end = ip->off + ip->bytes, end = ip->off + ip->cap_bytes;
+	const uint32_t header_len = ip->proto == IPPROTO_TCP ? DP_TCP_LEN : DP_UDP_LEN;
 
-	if (ip_end >= ip->l4_off)
-		pkt->payload_bytes = ip_end - ip->l4_off;
-	if (!ip->has_l4 || end < ip->l4_off || end - ip->l4_off < 4 ||
-		(ip->proto != IPPROTO_TCP && ip->proto != IPPROTO_UDP && ip->proto != IPPROTO_SCTP))
-		return;
+	pkt->tuple.sport = 0;
+	pkt->tuple.dport = 0;
+	no_tcp_fields(pkt);
+	pkt->payload_bytes = ip_end >= ip->l4_off ? ip_end - ip->l4_off : 0;
+	if (!ip->has_l4 || end < ip->l4_off || end - ip->l4_off < 4 || !has_ports(ip->proto))
+		return 0;
 
 	const uint8_t *p = w->frame + ip->l4_off;
 
 	pkt->tuple.sport = dp_be16(p);
 	pkt->tuple.dport = dp_be16(p + 2);
-	pkt->flags |= DP_PKT_HAS_PORTS;
-	if (end - ip->l4_off < header_len) {
+	if (end - ip->l4_off < header_len)
 		pkt->payload_bytes = 0; // nobody can tell where it begins
-		return;
-	}
-	if (ip->proto == IPPROTO_TCP) {
-		pkt->tcp_seq = dp_be32(p + 4);
-		pkt->tcp_ack = dp_be32(p + 8);
-		pkt->tcp_window = dp_be16(p + 14);
-		pkt->tcp_flags = p[13];
-		header_len = (uint32_t)(p[12] >> 4) * 4; // RFC 9293 3.1, Data Offset
-		if (header_len < 20 || header_len > pkt->payload_bytes)
-			header_len = pkt->payload_bytes;
-	}
-	pkt->payload_bytes -= header_len;
+	else if (ip->proto == IPPROTO_TCP)
+		tcp_fields(p, pkt->payload_bytes, pkt);
+	else
+		pkt->payload_bytes -= DP_UDP_LEN;
+	return DP_PKT_HAS_PORTS;
+}
+
+/* Endpoint and flags, those in `flags` and what the endpoint brings, of the tuple that stands in *pkt.
+ * Returns true, and is never inlined, so that dp_packet_plain() ends with a jump here and needs no stack. */
+__attribute__((noinline)) static bool set_endpoint(
+	const struct dp_endpoint_nets *nets, uint8_t flags, struct dp_pkt *pkt)
+{
+	const struct dp_endpoint e = dp_endpoint_of(nets, &pkt->tuple.src, &pkt->tuple.dst);
+
+	pkt->endpoint = e.addr;
+	pkt->flags = (uint8_t)(flags | (e.is_src ? DP_PKT_UP : 0) |
+		(e.is_ambiguous ? DP_PKT_AMBIGUOUS : 0));
+	return true;
 }
 
 void dp_packet_of(const struct dp_walk *w, const struct dp_endpoint_nets *nets, uint32_t wire_bytes,
-	struct dp_pkt *ret_pkt)
+	struct dp_pkt *pkt)
 {
 	const struct dp_ip *ip = &w->ip;
-	const struct dp_endpoint e = dp_endpoint_of(nets, &ip->src, &ip->dst);
+	const uint8_t has_ports = l4_fields(w, pkt);
 
-	*ret_pkt = (struct dp_pkt){
-		.tuple = {.src = ip->src, .dst = ip->dst, .l4_proto = ip->proto},
-		.endpoint = e.addr,
-		.time_ns = ret_pkt->time_ns,
-		.hash = ret_pkt->hash,
-		.wire_bytes = wire_bytes,
-		.n_frames = 1,
-		.n_packets = 1,
-		.ip_bytes = ip->bytes,
-		.l3_off = ip->off,
-		.l3_len = ip->cap_bytes,
-		.encaps = w->encaps,
-		.flags = (uint8_t)((e.is_src ? DP_PKT_UP : 0) |
-			(e.is_ambiguous ? DP_PKT_AMBIGUOUS : 0) |
-			(ip->is_fragment ? DP_PKT_FRAGMENT : 0)),
-	};
-	l4_fields(w, ret_pkt);
+	pkt->tuple.src = ip->src;
+	pkt->tuple.dst = ip->dst;
+	pkt->tuple.l4_proto = ip->proto;
+	pkt->wire_bytes = wire_bytes;
+	pkt->n_frames = 1;
+	pkt->n_packets = 1;
+	pkt->ip_bytes = ip->bytes;
+	pkt->l3_off = ip->off;
+	pkt->l3_len = ip->cap_bytes;
+	pkt->encaps = w->encaps;
+	(void)set_endpoint(nets, has_ports | (ip->is_fragment ? DP_PKT_FRAGMENT : 0), pkt);
 }
 
-enum dp_outcome dp_packet_parse(const uint8_t *frame, uint32_t cap_len, uint32_t wire_len,
+/* --- plain frames ---------------------------------------------------------------------------- */
+
+/* Where we are in a frame that is plain so far, and the innermost IP packet met. The counts begin at p:
+ * cap <= wire always, so that no step has to look for more than the bytes it needs. */
+struct plain {
+	const uint8_t *p;
+	uint32_t cap; // bytes captured, of what encloses p
+	uint32_t wire; // bytes on the wire, of the same
+	const uint8_t *l3;
+	uint8_t proto;
+};
+
+static inline void pass(struct plain *at, uint32_t len)
+{
+	at->p += len;
+	at->cap -= len;
+	at->wire -= len;
+}
+
+/* As dp_limit(). */
+static inline bool limit(struct plain *at, uint32_t len)
+{
+	if (len > at->wire)
+		return false;
+	at->wire = len;
+	if (at->cap > len)
+		at->cap = len;
+	return true;
+}
+
+/* Step over tags, `type` is the first one's. Returns the ethertype of what stands behind them; 0, which
+ * is none: not plain. */
+static inline uint16_t plain_tags(struct plain *at, uint16_t type, struct dp_vlans *vlans)
+{
+	uint8_t n = 0;
+
+	do {
+		if (!dp_is_tag(type) || n == DP_WALK_VLANS_MAX || at->cap < DP_TAG_LEN)
+			return 0;
+		vlans->id[n++] = dp_be16(at->p) & DP_TAG_VLAN;
+		type = dp_be16(at->p + 2);
+		pass(at, DP_TAG_LEN);
+	} while (type != DP_ETHERTYPE_IPV4 && type != DP_ETHERTYPE_IPV6);
+	vlans->n = n;
+	return type;
+}
+
+/* Step over an IP header. must_fit: as of dp_step_ipv4(). */
+static inline bool plain_ipv4(struct plain *at, bool must_fit)
+{
+	const uint8_t *l3 = at->p;
+	uint32_t bytes;
+
+	if (at->cap < DP_IPV4_LEN)
+		return false;
+	bytes = dp_be16(l3 + 2);
+	if (l3[0] != 0x45 || dp_ipv4_is_fragment(l3) || bytes < DP_IPV4_LEN)
+		return false;
+	if (!limit(at, bytes) && must_fit)
+		return false;
+	at->l3 = l3;
+	at->proto = l3[9];
+	pass(at, DP_IPV4_LEN);
+	return true;
+}
+
+static inline bool plain_ipv6(struct plain *at, bool must_fit)
+{
+	const uint8_t *l3 = at->p;
+	uint32_t bytes;
+
+	if (at->cap < DP_IPV6_LEN)
+		return false;
+	bytes = DP_IPV6_LEN + (uint32_t)dp_be16(l3 + 4);
+	if (l3[0] >> 4 != 6 || bytes == DP_IPV6_LEN)
+		return false;
+	if (!limit(at, bytes) && must_fit)
+		return false;
+	at->l3 = l3;
+	at->proto = l3[DP_IPV6_NEXT_OFF];
+	pass(at, DP_IPV6_LEN);
+	return true;
+}
+
+/* What stands at p: nothing but the packet's own payload; a tunnel; something for the walker. */
+enum plain_l4 { PLAIN_PAYLOAD, PLAIN_TUNNEL, PLAIN_NOT };
+
+static inline enum plain_l4 plain_l4(const struct plain *at)
+{
+	if (at->proto == IPPROTO_TCP)
+		return at->cap >= DP_TCP_LEN ? PLAIN_PAYLOAD : PLAIN_NOT;
+	if (at->proto != IPPROTO_UDP || at->cap < DP_UDP_LEN)
+		return PLAIN_NOT;
+	switch (dp_tunnel_of(dp_be16(at->p), dp_be16(at->p + 2))) {
+	case DP_ENCAP_COUNT:
+		return PLAIN_PAYLOAD;
+	case DP_ENCAP_GTPU:
+		return PLAIN_TUNNEL;
+	default:
+		return PLAIN_NOT;
+	}
+}
+
+/* From a UDP header to what stands behind a GTP-U header with at most one extension. */
+static inline bool plain_gtpu(struct plain *at)
+{
+	const uint32_t udp_bytes = dp_be16(at->p + 4);
+
+	if (udp_bytes != 0 && (udp_bytes < DP_UDP_LEN || !limit(at, udp_bytes)))
+		return false;
+	pass(at, DP_UDP_LEN);
+	if (at->cap < DP_GTPU_LEN)
+		return false;
+
+	const uint8_t *gtpu = at->p;
+
+	if ((gtpu[0] & DP_GTPU_KIND) != DP_GTPU_KIND_1 || gtpu[1] != DP_GTPU_T_PDU)
+		return false;
+	pass(at, DP_GTPU_LEN);
+	if (!limit(at, dp_be16(gtpu + 2)))
+		return false;
+	if ((gtpu[0] & DP_GTPU_FLAGS_OPTIONS) == 0)
+		return true;
+	if (at->cap < DP_GTPU_OPTIONS_LEN)
+		return false;
+
+	const uint8_t next = (gtpu[0] & DP_GTPU_FLAG_EXT) != 0 ? at->p[3] : 0;
+
+	pass(at, DP_GTPU_OPTIONS_LEN);
+	if (next == 0)
+		return true;
+	if (at->cap < DP_GTPU_EXT_UNIT)
+		return false;
+
+	const uint32_t len = (uint32_t)at->p[0] * DP_GTPU_EXT_UNIT;
+
+	if (len == 0 || at->cap < len || at->p[len - 1] != 0)
+		return false;
+	pass(at, len);
+	return true;
+}
+
+/* From a UDP header to the L4 header of the packet inside of GTP-U. */
+static bool plain_tunnel(struct plain *at)
+{
+	if (!plain_gtpu(at) || at->cap == 0)
+		return false;
+	if (!(at->p[0] >> 4 == 6 ? plain_ipv6(at, true) : plain_ipv4(at, true)))
+		return false;
+	return plain_l4(at) == PLAIN_PAYLOAD;
+}
+
+/* The addresses of the header and all that depends on them. Most often their first bytes are enough to
+ * tell whose side is whose. */
+static inline bool fill_ipv4(
+	const uint8_t *l3, const struct dp_endpoint_nets *nets, struct dp_pkt *pkt)
+{
+	const unsigned int src_in = nets->first4[l3[12]], dst_in = nets->first4[l3[16]];
+
+	pkt->tuple.src = dp_addr_from_v4(l3 + 12);
+	pkt->tuple.dst = dp_addr_from_v4(l3 + 16);
+	if (src_in + dst_in != DP_NETS_NONE + DP_NETS_ALL)
+		return set_endpoint(nets, DP_PKT_HAS_PORTS, pkt);
+	pkt->endpoint = dp_addr_from_v4(src_in == DP_NETS_ALL ? l3 + 12 : l3 + 16);
+	pkt->flags = src_in == DP_NETS_ALL ? DP_PKT_HAS_PORTS | DP_PKT_UP : DP_PKT_HAS_PORTS;
+	return true;
+}
+
+static inline bool fill_ipv6(
+	const uint8_t *l3, const struct dp_endpoint_nets *nets, struct dp_pkt *pkt)
+{
+	const unsigned int src_in = nets->first6[l3[8]], dst_in = nets->first6[l3[24]];
+
+	memcpy(pkt->tuple.src.b, l3 + 8, 16);
+	memcpy(pkt->tuple.dst.b, l3 + 24, 16);
+	if (src_in + dst_in != DP_NETS_NONE + DP_NETS_ALL)
+		return set_endpoint(nets, DP_PKT_HAS_PORTS, pkt);
+	memcpy(pkt->endpoint.b, src_in == DP_NETS_ALL ? l3 + 8 : l3 + 24, 16);
+	dp_addr_mask(&pkt->endpoint, &nets->mask6);
+	pkt->flags = src_in == DP_NETS_ALL ? DP_PKT_HAS_PORTS | DP_PKT_UP : DP_PKT_HAS_PORTS;
+	return true;
+}
+
+static inline bool fill(const struct plain *at, const uint8_t *frame, uint32_t wire_len,
+	uint32_t encaps, const struct dp_endpoint_nets *nets, struct dp_pkt *pkt)
+{
+	const uint32_t header_len = (uint32_t)(at->p - at->l3);
+
+	pkt->tuple.sport = dp_be16(at->p);
+	pkt->tuple.dport = dp_be16(at->p + 2);
+	pkt->tuple.l4_proto = at->proto;
+	pkt->wire_bytes = wire_len;
+	pkt->n_frames = 1;
+	pkt->n_packets = 1;
+	pkt->ip_bytes = at->wire + header_len;
+	pkt->l3_off = (uint32_t)(at->l3 - frame);
+	pkt->l3_len = at->cap + header_len;
+	pkt->encaps = encaps;
+	if (at->proto == IPPROTO_TCP) {
+		tcp_fields(at->p, at->wire, pkt);
+	} else {
+		no_tcp_fields(pkt);
+		pkt->payload_bytes = at->wire - DP_UDP_LEN;
+	}
+	return header_len == DP_IPV4_LEN ? fill_ipv4(at->l3, nets, pkt)
+					 : fill_ipv6(at->l3, nets, pkt);
+}
+
+bool dp_packet_plain(const uint8_t *frame, uint32_t cap_len, uint32_t wire_len,
+	const struct dp_endpoint_nets *nets, struct dp_pkt *pkt, struct dp_vlans *vlans)
+{
+	struct plain at = {.p = frame, .cap = cap_len, .wire = wire_len};
+	uint32_t encaps = 0;
+	uint16_t type;
+
+	if (cap_len < DP_ETHERNET_LEN)
+		return false;
+	type = dp_be16(frame + DP_ETHERNET_TYPE_OFF);
+	pass(&at, DP_ETHERNET_LEN);
+	vlans->n = 0;
+	if (type != DP_ETHERTYPE_IPV4 && type != DP_ETHERTYPE_IPV6) {
+		type = plain_tags(&at, type, vlans);
+		encaps = UINT32_C(1) << DP_ENCAP_VLAN;
+	}
+	if (type == DP_ETHERTYPE_IPV4 ? !plain_ipv4(&at, false)
+				      : type != DP_ETHERTYPE_IPV6 || !plain_ipv6(&at, false))
+		return false;
+	switch (plain_l4(&at)) {
+	case PLAIN_PAYLOAD:
+		break;
+	case PLAIN_TUNNEL:
+		if (!plain_tunnel(&at))
+			return false;
+		encaps |= UINT32_C(1) << DP_ENCAP_GTPU;
+		break;
+	case PLAIN_NOT:
+		return false;
+	}
+	return fill(&at, frame, wire_len, encaps, nets, pkt);
+}
+
+static enum dp_outcome parse_any(const uint8_t *frame, uint32_t cap_len, uint32_t wire_len,
 	enum dp_link link, const struct dp_endpoint_nets *nets, struct dp_pkt *ret_pkt)
 {
 	struct dp_walk w;
@@ -74,6 +341,17 @@ enum dp_outcome dp_packet_parse(const uint8_t *frame, uint32_t cap_len, uint32_t
 	if (r == DP_OUTCOME_ACCOUNTED)
 		dp_packet_of(&w, nets, wire_len, ret_pkt);
 	return r;
+}
+
+enum dp_outcome dp_packet_parse(const uint8_t *frame, uint32_t cap_len, uint32_t wire_len,
+	enum dp_link link, const struct dp_endpoint_nets *nets, struct dp_pkt *ret_pkt)
+{
+	struct dp_vlans vlans;
+
+	if (link == DP_LINK_ETHERNET &&
+		dp_packet_plain(frame, cap_len, wire_len, nets, ret_pkt, &vlans))
+		return DP_OUTCOME_ACCOUNTED;
+	return parse_any(frame, cap_len, wire_len, link, nets, ret_pkt);
 }
 
 uint32_t dp_endpoint_hash(const struct dp_addr *endpoint)

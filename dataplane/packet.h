@@ -10,6 +10,9 @@
 #include "dataplane/stage.h"
 #include "dataplane/walk.h"
 
+#include <assert.h>
+#include <stddef.h>
+
 enum dp_pkt_flag {
 	DP_PKT_UP = 1 << 0, // sent by the endpoint
 	DP_PKT_AMBIGUOUS = 1 << 1, // the endpoint was chosen by the tie rule
@@ -25,10 +28,11 @@ enum dp_tcp_flag {
 };
 
 /* About the innermost IP packet. One that stands for a whole datagram, or for fragments that waited
- * for their first one, speaks for several frames. */
+ * for their first one, speaks for several frames. Who it belongs to, then what is counted. */
 struct dp_pkt {
 	struct dp_five_tuple tuple; // src is the sender of this packet
 	uint8_t tcp_flags; // enum dp_tcp_flag, 0 unless TCP
+	uint8_t flags; // enum dp_pkt_flag
 	struct dp_addr endpoint;
 	uint64_t time_ns; // set by the source
 	uint32_t hash; // of the endpoint: chooses the worker
@@ -36,14 +40,14 @@ struct dp_pkt {
 	uint32_t n_frames; // the ledger counts so many
 	uint32_t n_packets; // the flow counts so many
 	uint32_t ip_bytes; // the flow's bytes: struct dp_ip's, summed up
-	uint32_t l3_off; // from the start of the mbuf's data
-	uint32_t l3_len; // captured bytes of the IP packet, link padding cut off
 	uint32_t payload_bytes; // behind the L4 header, by the IP header's count
 	uint32_t tcp_seq, tcp_ack; // of TCP, else 0; tcp_ack means something with DP_TCP_ACK only
-	uint16_t tcp_window; // as in the header, not scaled
+	uint32_t l3_off; // from the start of the mbuf's data
+	uint32_t l3_len; // captured bytes of the IP packet, link padding cut off
 	uint32_t encaps; // set of enum dp_encap around it
-	uint8_t flags; // enum dp_pkt_flag
+	uint16_t tcp_window; // as in the header, not scaled
 };
+static_assert(offsetof(struct dp_pkt, hash) == 64 && sizeof(struct dp_pkt) == 112, "two lines");
 
 /* Describe the packet that a walk found: one packet of one frame.
  *
@@ -53,8 +57,19 @@ struct dp_pkt {
 void dp_packet_of(const struct dp_walk *w, const struct dp_endpoint_nets *nets, uint32_t wire_bytes,
 	struct dp_pkt *ret_pkt);
 
-/* dp_walk() and dp_packet_of() in one, for whoever does not rebuild datagrams. Returns
- * DP_OUTCOME_ACCOUNTED, and ret_pkt is written, or the reason why there is no packet. */
+/* dp_walk() and dp_packet_of() in one step, for the frames that most frames are (see dataplane/walk.h):
+ * an Ethernet frame with TCP or UDP in IPv4 or IPv6, or with that in GTP-U, the headers whole, no
+ * options, no fragments.
+ *
+ * ret_pkt    as of dp_packet_of()
+ * ret_vlans  of the frame
+ *
+ * Returns false when the frame is anything else, for dp_walk() to say what: both may be written. */
+bool dp_packet_plain(const uint8_t *frame, uint32_t cap_len, uint32_t wire_len,
+	const struct dp_endpoint_nets *nets, struct dp_pkt *ret_pkt, struct dp_vlans *ret_vlans);
+
+/* The packet of any frame, for whoever does not rebuild datagrams. Returns DP_OUTCOME_ACCOUNTED, and
+ * ret_pkt is written, or the reason why there is no packet. */
 enum dp_outcome dp_packet_parse(const uint8_t *frame, uint32_t cap_len, uint32_t wire_len,
 	enum dp_link link, const struct dp_endpoint_nets *nets, struct dp_pkt *ret_pkt);
 

@@ -321,19 +321,15 @@ static void take_fragment(struct dp_receiver *r, struct rte_mbuf *m, struct dp_w
 	}
 }
 
-static void take_frame(struct dp_receiver *r, struct rte_mbuf *m, const struct dp_receiver_end *end)
+/* A frame that is not plain, or is not known to be. */
+static void take_any(struct dp_receiver *r, struct rte_mbuf *m, uint32_t cap_len,
+	const struct dp_receiver_end *end)
 {
-	if (m->nb_segs > 1)
-		m = join(r, m, end);
-
 	struct dp_pkt *p = rte_mbuf_to_priv(m);
-	const uint32_t cap_len = m->data_len < p->wire_bytes ? m->data_len : p->wire_bytes;
 	struct dp_walk w;
 	const enum dp_outcome outcome = dp_walk(
 		rte_pktmbuf_mtod(m, const uint8_t *), cap_len, p->wire_bytes, r->source->link, &w);
 
-	dp_count(&r->counters.frames, 1);
-	dp_count(&r->counters.wire_bytes, p->wire_bytes);
 	if (is_ignored_vlan(r, &w.vlans)) {
 		drop(r, m, DP_OUTCOME_IGNORED, 1);
 		return;
@@ -348,6 +344,27 @@ static void take_frame(struct dp_receiver *r, struct rte_mbuf *m, const struct d
 		take_fragment(r, m, &w, end);
 	else
 		hand_on(r, m, &w, end);
+}
+
+static void take_frame(struct dp_receiver *r, struct rte_mbuf *m, const struct dp_receiver_end *end)
+{
+	if (m->nb_segs > 1)
+		m = join(r, m, end);
+
+	struct dp_pkt *p = rte_mbuf_to_priv(m);
+	const uint32_t cap_len = m->data_len < p->wire_bytes ? m->data_len : p->wire_bytes;
+	struct dp_vlans vlans;
+
+	dp_count(&r->counters.frames, 1);
+	dp_count(&r->counters.wire_bytes, p->wire_bytes);
+	if (r->source->link != DP_LINK_ETHERNET ||
+		!dp_packet_plain(rte_pktmbuf_mtod(m, const uint8_t *), cap_len, p->wire_bytes,
+			r->cfg.nets, p, &vlans))
+		take_any(r, m, cap_len, end);
+	else if (is_ignored_vlan(r, &vlans))
+		drop(r, m, DP_OUTCOME_IGNORED, 1);
+	else
+		hand_on(r, m, NULL, end);
 }
 
 /* Event time of a burst. Read before the word to end: where there is none yet, the tick that control

@@ -3,6 +3,11 @@
 
 /* From a frame down to its innermost IP packet: the one walker of every capture path in user space.
  *
+ * It opens everything, a header a step, and knows why something was not opened. Nine frames of ten need
+ * none of that: for them dp_packet_plain() (dataplane/packet.h) says the same in a third of the time. It
+ * never says anything else: what is not plain, or is not sound, it leaves to this walker, and tests and
+ * fuzzers hold the one against the other on every frame they try.
+ *
  * Pure: no state, no library, any thread. No length in the frame is trusted, every loop has a bound
  * of its own, and nothing behind the captured bytes is read. */
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "dataplane/packet.h"
+#include "tests/lib/plain_agrees.h"
 
 #include <stdlib.h>
 
@@ -43,13 +44,12 @@ static void check_walk(
 		check(w->encaps == 0);
 }
 
+static struct dp_endpoint_nets nets;
+
 static void check_packet(const struct dp_walk *w, uint32_t wire_len)
 {
-	static struct dp_endpoint_nets nets;
 	struct dp_pkt p = {.time_ns = 1, .hash = 2};
 
-	if (nets.n_nets == 0)
-		dp_endpoint_nets_default(&nets);
 	dp_packet_of(w, &nets, wire_len, &p);
 	check(p.time_ns == 1 && p.hash == 2);
 	check(p.l3_off == w->ip.off && p.l3_len == w->ip.cap_bytes);
@@ -102,7 +102,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const uint32_t wire_len = cap_len + ((uint32_t)data[1] << 8 | data[2]);
 	struct dp_walk w;
 	const enum dp_outcome r = dp_walk(data + HEAD_BYTES, cap_len, wire_len, link, &w);
+	bool is_plain;
 
+	if (nets.n_nets == 0)
+		dp_endpoint_nets_default(&nets);
+	check(plain_agrees(data + HEAD_BYTES, cap_len, wire_len, &nets, &is_plain));
 	check_walk(&w, r, cap_len, wire_len);
 	if (r != DP_OUTCOME_ACCOUNTED)
 		return 0;

@@ -8,6 +8,8 @@
 
 #include <cmocka.h>
 
+#include "tests/lib/plain_agrees.h"
+
 #include <stdio.h>
 
 static struct dp_endpoint_nets nets;
@@ -175,11 +177,14 @@ void walk_check_sound(const uint8_t *frame, uint32_t cap_len, uint32_t wire_len,
 
 	const enum dp_outcome r = dp_walk(block, cap_len, wire_len, link, &w);
 
+	bool is_plain;
+
 	assert_walk(&w, r, cap_len, wire_len);
 	if (r == DP_OUTCOME_ACCOUNTED) {
 		assert_pkt(&w, wire_len);
 		assert_fragment(&w);
 	}
+	assert_true(plain_agrees(block, cap_len, wire_len, endpoint_nets(), &is_plain));
 	free(block);
 }
 

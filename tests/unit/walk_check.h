@@ -33,7 +33,8 @@ void walk_check_found(
 void walk_check_none(const uint8_t *frame, uint32_t len, enum dp_link link, enum dp_outcome outcome,
 	const char *refusal);
 
-/* What must hold of any walk and of the packet made of it holds of this one. The frame is copied to
+/* What must hold of any walk and of the packet made of it holds of this one; and as an Ethernet frame the
+ * bytes are the same packet both ways (tests/lib/plain_agrees.h). The frame is copied to
  * a heap block of cap_len bytes, so that ASan sees a read behind it. */
 void walk_check_sound(const uint8_t *frame, uint32_t cap_len, uint32_t wire_len, enum dp_link link);
 
