@@ -132,6 +132,19 @@ static void several_overtaken_segments_are_told_from_repeated_ones(void **)
 			i < 3 ? 0 : DP_TCP_OUT_OF_ORDER);
 	}
 
+	// From its beginning, its end and inside, what has come is not missing any more, as far as
+	// the hole stays in one piece.
+	conn_middle(&c, 1000, 77);
+	assert_int_equal(data(&c, UP, 1000 + 5 * MSS, 77, MSS), 0);
+	assert_int_equal(data(&c, UP, 1000, 77, MSS), DP_TCP_OUT_OF_ORDER);
+	assert_int_equal(data(&c, UP, 1000, 77, MSS), DP_TCP_RETRANSMITTED);
+	assert_int_equal(data(&c, UP, 1000 + 4 * MSS, 77, MSS), DP_TCP_OUT_OF_ORDER);
+	assert_int_equal(data(&c, UP, 1000 + 4 * MSS, 77, MSS), DP_TCP_RETRANSMITTED);
+	assert_int_equal(data(&c, UP, 1000 + 2 * MSS, 77, MSS), DP_TCP_OUT_OF_ORDER);
+	assert_int_equal(data(&c, UP, 1000 + MSS, 77, MSS), DP_TCP_OUT_OF_ORDER);
+	assert_int_equal(data(&c, UP, 1000 + 3 * MSS, 77, MSS), DP_TCP_OUT_OF_ORDER);
+	assert_int_equal(data(&c, UP, 1000 + 3 * MSS, 77, MSS), DP_TCP_RETRANSMITTED);
+
 	// What lies outside of the hole has passed.
 	conn_middle(&c, 1000, 77);
 	assert_int_equal(data(&c, UP, 1000, 77, MSS), 0);
