@@ -7,24 +7,39 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-enum { LINE = 64, HUGE_PAGE = 2 << 20 };
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+enum {
+	LINE = 64,
+	HUGE_PAGE = 2 << 20,
+	FLOWS_PER_BUCKET =
+		11, // of 15 links: when the table is full 2 % of the flows stand elsewhere
+};
+
+/* Zeroed and cache aligned; *ret_block is to be freed. */
+static void *lines_new(size_t bytes, void **ret_block)
+{
+	*ret_block = calloc(1, bytes + LINE);
+	return (void *)(((uintptr_t)*ret_block + LINE - 1) / LINE * LINE);
+}
 
 int dp_flow_table_init(struct dp_flow_table *t, uint32_t n_flows)
 {
-	uint64_t n_buckets = 16;
+	const uint32_t n_buckets = n_flows / FLOWS_PER_BUCKET + 1;
 
-	while (n_buckets < (uint64_t)n_flows * 3 / 4)
-		n_buckets *= 2;
-	*t = (struct dp_flow_table){.n_flows = n_flows, .bucket_mask = (uint32_t)(n_buckets - 1)};
-	t->flows_block = calloc(1, ((size_t)n_flows + 1) * sizeof(*t->flows) + LINE);
+	*t = (struct dp_flow_table){.n_flows = n_flows,
+		.n_buckets = n_buckets,
+		.index_bits = 32 - (unsigned int)__builtin_clz(n_flows)};
+	t->flows = lines_new(((size_t)n_flows + 1) * sizeof(*t->flows), &t->flows_block);
+	t->buckets = lines_new(n_buckets * sizeof(*t->buckets), &t->buckets_block);
 	t->rest = calloc((size_t)n_flows + 1, sizeof(*t->rest));
-	t->buckets = calloc(n_buckets, sizeof(*t->buckets));
-	if (t->flows_block == NULL || t->rest == NULL || t->buckets == NULL ||
+	if (t->flows_block == NULL || t->buckets_block == NULL || t->rest == NULL ||
 		dp_flow_wheels_init(t) < 0) {
 		dp_flow_table_fini(t);
 		return -ENOMEM;
 	}
-	t->flows = (struct dp_flow *)(((uintptr_t)t->flows_block + LINE - 1) / LINE * LINE);
 	t->flows[DP_FLOW_NONE].id = DP_FLOW_FREE_ID;
 	return 0;
 }
@@ -32,8 +47,8 @@ int dp_flow_table_init(struct dp_flow_table *t, uint32_t n_flows)
 void dp_flow_table_fini(struct dp_flow_table *t)
 {
 	free(t->flows_block);
+	free(t->buckets_block);
 	free(t->rest);
-	free(t->buckets);
 	dp_flow_wheels_fini(t);
 	*t = (struct dp_flow_table){0};
 }
@@ -52,7 +67,7 @@ void dp_flow_table_make_resident(struct dp_flow_table *t)
 {
 	touch(t->flows, ((size_t)t->n_flows + 1) * sizeof(*t->flows));
 	touch(t->rest, ((size_t)t->n_flows + 1) * sizeof(*t->rest));
-	touch(t->buckets, ((size_t)t->bucket_mask + 1) * sizeof(*t->buckets));
+	touch(t->buckets, t->n_buckets * sizeof(*t->buckets));
 	t->flows[DP_FLOW_NONE].id = DP_FLOW_FREE_ID;
 }
 
@@ -98,35 +113,120 @@ void dp_flow_seek_ipv6(const struct dp_five_tuple *tuple, struct dp_flow_seek *r
 	s->flow = DP_FLOW_NONE;
 }
 
+static uint32_t bucket_of(const struct dp_flow_table *t, uint32_t hash)
+{
+	return (uint32_t)((uint64_t)hash * t->n_buckets >> 32);
+}
+
+/* The bucket is chosen by the upper bits of the hash, these are the lower ones. */
+static uint32_t tag_of(const struct dp_flow_table *t, uint32_t hash)
+{
+	return (uint32_t)((uint64_t)hash << t->index_bits);
+}
+
+static uint32_t index_mask(const struct dp_flow_table *t)
+{
+	return (uint32_t)((1ULL << t->index_bits) - 1);
+}
+
+/* Set of links with the tag. A free one has tag 0 and leads to index 0, which is no flow. */
+static unsigned int matches(const struct dp_flow_bucket *bucket, uint32_t tag, uint32_t tag_mask)
+{
+	const unsigned int all = (1U << DP_FLOW_LINKS) - 1;
+#ifdef __SSE2__
+	const __m128i *v = (const __m128i *)bucket;
+	const __m128i wanted = _mm_set1_epi32((int)tag), mask = _mm_set1_epi32((int)tag_mask);
+	const __m128i a = _mm_cmpeq_epi32(_mm_and_si128(v[0], mask), wanted);
+	const __m128i b = _mm_cmpeq_epi32(_mm_and_si128(v[1], mask), wanted);
+	const __m128i c = _mm_cmpeq_epi32(_mm_and_si128(v[2], mask), wanted);
+	const __m128i d = _mm_cmpeq_epi32(_mm_and_si128(v[3], mask), wanted);
+
+	return all &
+		(unsigned int)_mm_movemask_epi8(
+			_mm_packs_epi16(_mm_packs_epi32(a, b), _mm_packs_epi32(c, d)));
+#else
+	unsigned int set = 0;
+
+	for (unsigned int i = 0; i < DP_FLOW_LINKS; i++)
+		set |= (unsigned int)((bucket->links[i] & tag_mask) == tag) << i;
+	return set & all;
+#endif
+}
+
 void dp_flow_prepare(const struct dp_flow_table *t, struct dp_flow_seek *seeks, unsigned int n)
 {
+	const struct dp_flow_table table = *t; // in registers: the hints written do not alias it
+	const uint32_t mask = index_mask(&table);
+
 	for (unsigned int i = 0; i < n; i++)
-		__builtin_prefetch(&t->buckets[seeks[i].hash & t->bucket_mask]);
-	for (unsigned int i = 0; i < n; i++) {
-		seeks[i].flow = t->buckets[seeks[i].hash & t->bucket_mask];
-		__builtin_prefetch(&t->flows[seeks[i].flow], 1);
-	}
+		__builtin_prefetch(&table.buckets[bucket_of(&table, seeks[i].hash)]);
 	for (unsigned int i = 0; i < n; i++) {
 		struct dp_flow_seek *s = &seeks[i];
+		const struct dp_flow_bucket *bucket = &table.buckets[bucket_of(&table, s->hash)];
+		const unsigned int set = matches(bucket, tag_of(&table, s->hash), ~mask);
 
-		while (s->flow != DP_FLOW_NONE &&
-			(t->flows[s->flow].id != s->id ||
-				dp_flow_ports(&t->flows[s->flow]) != s->ports))
-			s->flow = t->flows[s->flow].next;
+		s->flow = set == 0 ? DP_FLOW_NONE : bucket->links[__builtin_ctz(set)] & mask;
+		__builtin_prefetch(&table.flows[s->flow], 1);
 		if ((s->ports & DP_FLOW_PORTS_IPV6) != 0) {
-			__builtin_prefetch(&t->rest[s->flow].addr6[0]);
-			__builtin_prefetch(&t->rest[s->flow].addr6[2]);
+			__builtin_prefetch(&table.rest[s->flow].addr6[0]);
+			__builtin_prefetch(&table.rest[s->flow].addr6[2]);
 		}
 	}
 }
 
+static uint32_t next_bucket(const struct dp_flow_table *t, uint32_t b)
+{
+	return b + 1 == t->n_buckets ? 0 : b + 1;
+}
+
 uint32_t dp_flow_search(const struct dp_flow_table *t, const struct dp_flow_seek *seek)
 {
-	uint32_t i = t->buckets[seek->hash & t->bucket_mask];
+	const uint32_t mask = index_mask(t), tag = tag_of(t, seek->hash);
+	uint32_t b = bucket_of(t, seek->hash);
 
-	while (i != DP_FLOW_NONE && !dp_flow_is(t, i, seek))
-		i = t->flows[i].next;
-	return i;
+	// Flows that came and went may have left one behind each bucket: once around, not for ever.
+	for (uint32_t n = 0; n < t->n_buckets; n++, b = next_bucket(t, b)) {
+		const struct dp_flow_bucket *bucket = &t->buckets[b];
+
+		for (unsigned int set = matches(bucket, tag, ~mask); set != 0; set &= set - 1) {
+			const uint32_t i = bucket->links[__builtin_ctz(set)] & mask;
+
+			if (dp_flow_is(t, i, seek))
+				return i;
+		}
+		if (bucket->n_over == 0)
+			break;
+	}
+	return DP_FLOW_NONE;
+}
+
+static int link_at(const struct dp_flow_bucket *bucket, uint32_t link)
+{
+	const unsigned int set = matches(bucket, link, UINT32_MAX);
+
+	return set == 0 ? -1 : __builtin_ctz(set);
+}
+
+/* There is room: 15 links for each 11 flows. */
+static void link_in(struct dp_flow_table *t, uint32_t flow, uint32_t hash)
+{
+	uint32_t b = bucket_of(t, hash);
+	int i;
+
+	for (; (i = link_at(&t->buckets[b], 0)) < 0; b = next_bucket(t, b))
+		t->buckets[b].n_over++;
+	t->buckets[b].links[i] = tag_of(t, hash) | flow;
+}
+
+static void link_out(struct dp_flow_table *t, uint32_t flow, uint32_t hash)
+{
+	const uint32_t link = tag_of(t, hash) | flow;
+	uint32_t b = bucket_of(t, hash);
+	int i;
+
+	for (; (i = link_at(&t->buckets[b], link)) < 0; b = next_bucket(t, b))
+		t->buckets[b].n_over--;
+	t->buckets[b].links[i] = 0;
 }
 
 static uint32_t take_free(struct dp_flow_table *t)
@@ -145,7 +245,6 @@ uint32_t dp_flow_add(struct dp_flow_table *t, const struct dp_flow_seek *seek, b
 {
 	const uint32_t i = take_free(t);
 	const bool is_ipv6 = (seek->ports & DP_FLOW_PORTS_IPV6) != 0;
-	uint32_t *const bucket = &t->buckets[seek->hash & t->bucket_mask];
 
 	if (i == DP_FLOW_NONE)
 		return DP_FLOW_NONE;
@@ -157,12 +256,11 @@ uint32_t dp_flow_add(struct dp_flow_table *t, const struct dp_flow_seek *seek, b
 			(src_is_high ? DP_FLOW_SRC_IS_HIGH : 0)),
 		.last_ns = now_ns,
 		.life = (uint8_t)life,
-		.next = *bucket,
 	};
 	t->rest[i] = (struct dp_flow_rest){.first_ns = now_ns};
 	if (is_ipv6)
 		memcpy(t->rest[i].addr6, seek->addr6, sizeof(seek->addr6));
-	*bucket = i;
+	link_in(t, i, seek->hash);
 	if (t->n_used++ == 0)
 		dp_flow_wheels_start(t, now_ns);
 	dp_flow_wheels_link(t, i);
@@ -176,11 +274,8 @@ void dp_flow_remove(struct dp_flow_table *t, uint32_t flow)
 	const uint32_t hash = (f->flags & DP_FLOW_IPV6) != 0
 		? hash_ipv6(t->rest[flow].addr6, f->id, ports)
 		: dp_flow_hash_ipv4(f->id, ports);
-	uint32_t *link = &t->buckets[hash & t->bucket_mask];
 
-	while (*link != flow)
-		link = &t->flows[*link].next;
-	*link = f->next;
+	link_out(t, flow, hash);
 	dp_flow_wheels_unlink(t, flow);
 	f->id = DP_FLOW_FREE_ID; // a hint may still point here
 	f->flags = 0;

@@ -5,7 +5,7 @@
  *
  * Two arrays with one index: struct dp_flow is what a packet of a known flow touches, one cache line
  * (IPv6: a second one, its addresses, because identity never rests on a hash), struct dp_flow_rest what
- * a beginning, a verdict or an end needs. A hash of 4-byte links finds the index. All memory is had at
+ * a beginning, a verdict or an end needs. A hash of 4-byte links, one line a bucket, finds the index. All memory is had at
  * start, nothing is allocated later. Owned and used by one worker's thread.
  *
  * A flow is over its life span behind the second of its last packet. It waits for that on the wheel of
@@ -70,7 +70,7 @@ struct dp_flow {
 	uint8_t life; // enum dp_flow_life
 	uint8_t overtaken; // TCP: data that is missing no longer than this, 2^14 ns (dataplane/tcp.h)
 	uint32_t usage; // entry this flow counts on (dataplane/usage.h)
-	uint32_t next; // in the bucket, or in the free list
+	uint32_t next; // in the free list
 	uint32_t next_seq[2]; // TCP: behind the highest byte seen from src, from dst
 };
 static_assert(sizeof(struct dp_flow) == 64, "a packet of a known flow touches one line");
@@ -114,16 +114,27 @@ struct dp_flow_wheels {
 	uint64_t is_used[DP_FLOW_LIFE_COUNT][DP_FLOW_SECONDS / 64]; // a bit per head
 };
 
+enum { DP_FLOW_LINKS = 15 };
+
+/* A line of links to flows: index and, in the bits above, some of the hash, so that almost always only
+ * the flow that is looked for is touched. What does not fit goes to the next bucket with room. */
+struct dp_flow_bucket {
+	uint32_t links[DP_FLOW_LINKS]; // 0: free
+	uint32_t n_over; // flows of this bucket or one before that stand in one behind
+};
+static_assert(sizeof(struct dp_flow_bucket) == 64);
+
 struct dp_flow_table {
 	struct dp_flow *flows; // cache aligned; [0] is not used
 	struct dp_flow_rest *rest; // of the same index
-	uint32_t *buckets; // power of two, 3 to 6 bytes a flow
-	uint32_t bucket_mask;
+	struct dp_flow_bucket *buckets; // cache aligned, 6 bytes a flow
+	uint32_t n_buckets;
+	uint32_t index_bits; // of a link; the others are the hash's
 	uint32_t n_flows; // capacity
 	uint32_t n_used;
 	uint32_t n_touched; // the pool beyond was never used: its pages cost nothing yet
 	uint32_t free_list; // of those that were
-	void *flows_block; // where flows was cut out of
+	void *flows_block, *buckets_block; // what these were cut out of
 	struct dp_flow_wheels wheels; // dataplane/flow_wheel.h
 };
 
@@ -210,19 +221,20 @@ static inline void dp_flow_seek(const struct dp_five_tuple *tuple, struct dp_flo
 
 	memcpy(src, tuple->src.b, sizeof(src));
 	memcpy(dst, tuple->dst.b, sizeof(dst));
-	if ((src[0] | dst[0]) != 0 || (uint32_t)src[1] != 0xffff0000 ||
-		(uint32_t)dst[1] != 0xffff0000) {
+
+	// ::ffff:a.b.c.d (RFC 4291 2.5.5.2)
+	const uint64_t mapped = 0xffffULL << 32, s = __builtin_bswap64(src[1]),
+		       d = __builtin_bswap64(dst[1]);
+
+	if ((src[0] | dst[0] | ((s ^ mapped) | (d ^ mapped)) >> 32) != 0) {
 		dp_flow_seek_ipv6(tuple, ret_seek);
 		return;
 	}
 
-	const uint64_t a = (uint64_t)__builtin_bswap32((uint32_t)(src[1] >> 32)) << 16 |
-		tuple->sport;
-	const uint64_t b = (uint64_t)__builtin_bswap32((uint32_t)(dst[1] >> 32)) << 16 |
-		tuple->dport;
+	const uint64_t a = s << 16 | tuple->sport, b = d << 16 | tuple->dport;
 	const uint64_t first = a < b ? a : b, second = a < b ? b : a;
 
-	ret_seek->id = first >> 16 << 32 | second >> 16;
+	ret_seek->id = first >> 16 << 32 | (uint32_t)(second >> 16);
 	ret_seek->ports = (first & 0xffff) | (second & 0xffff) << 16 |
 		(uint64_t)tuple->l4_proto << DP_FLOW_PORTS_PROTO_SHIFT;
 	ret_seek->hash = dp_flow_hash_ipv4(ret_seek->id, ret_seek->ports);

@@ -7,8 +7,6 @@
 
 #include <cmocka.h>
 
-#include <stdlib.h>
-
 #include "tests/unit/flow_rig.h"
 
 /* The table beside a naive one: an array, searched from end to end. */
