@@ -20,7 +20,7 @@ struct ctl_collect {
 	uint64_t tick_ns;
 	const struct ctl_collect_ops *ops;
 	void *ctx;
-	GArray *open; // struct dp_record: usage and moves of ticks not complete yet
+	GArray *open; // struct dp_record: usage, moves and quality of ticks not complete yet
 	GArray *batch; // the same, of the tick being handed on
 	GArray **ends; // per worker: struct end, ticks it has closed and others have not
 	uint64_t watermark_ns;
@@ -80,7 +80,7 @@ static int compare_keys(const void *a, const void *b)
 	return r != 0 ? r : compare_u32(x->is_ambiguous, y->is_ambiguous);
 }
 
-static void merge_into(struct dp_usage *to, const struct dp_usage *from)
+static void merge_usage(struct dp_usage *to, const struct dp_usage *from)
 {
 	for (int dir = 0; dir < 2; dir++) {
 		to->bytes[dir] += from->bytes[dir];
@@ -104,6 +104,35 @@ static void cap_active(struct dp_record *r)
 		r->usage.active_ms = (uint32_t)(n_slots * SLOT_MS);
 }
 
+static void merge_quality(struct dp_quality *to, const struct dp_quality *from)
+{
+	if (from->first_ns < to->first_ns)
+		to->first_ns = from->first_ns;
+	if (from->last_ns > to->last_ns)
+		to->last_ns = from->last_ns;
+	for (int i = 0; i < 2; i++) {
+		to->segments[i] += from->segments[i];
+		to->retransmitted[i] += from->retransmitted[i];
+		to->out_of_order[i] += from->out_of_order[i];
+		to->zero_windows[i] += from->zero_windows[i];
+		to->resets[i] += from->resets[i];
+		to->n_handshake_rtt[i] += from->n_handshake_rtt[i];
+		to->n_data_rtt[i] += from->n_data_rtt[i];
+		to->handshake_rtt_us[i] += from->handshake_rtt_us[i];
+		to->data_rtt_us[i] += from->data_rtt_us[i];
+	}
+	to->handshakes_failed += from->handshakes_failed;
+}
+
+/* Both are of one kind. */
+static void merge_into(struct dp_record *to, const struct dp_record *from)
+{
+	if (to->kind == DP_RECORD_QUALITY)
+		merge_quality(&to->quality, &from->quality);
+	else
+		merge_usage(&to->usage, &from->usage);
+}
+
 size_t ctl_records_merge(struct dp_record *records, size_t n)
 {
 	bool is_merged = false;
@@ -114,7 +143,7 @@ size_t ctl_records_merge(struct dp_record *records, size_t n)
 	qsort(records, n, sizeof(*records), compare_keys);
 	for (size_t i = 0; i < n; i++) {
 		if (kept > 0 && compare_keys(&records[kept - 1], &records[i]) == 0) {
-			merge_into(&records[kept - 1].usage, &records[i].usage);
+			merge_into(&records[kept - 1], &records[i]);
 			is_merged = true;
 			continue;
 		}

@@ -3,8 +3,8 @@
 
 /* From the workers' rings to closed ticks.
  *
- * A tick is complete when every worker has closed it. Its usage and move records are then sorted by
- * (endpoint, app, tag, evidence), merged, and handed on as one batch, so that what follows does not
+ * A tick is complete when every worker has closed it. Its usage, move and quality records are then
+ * sorted by (endpoint, kind, app, tag, evidence), merged, and handed on as one batch, so that what follows does not
  * depend on the number of workers or on when bursts began. Flow notes are handed on as they come.
  * Control thread only. */
 

@@ -27,8 +27,8 @@ struct ctl_coverage {
 	double capture_loss, unclassified, unbound, opaque;
 };
 
-/* One closed tick: its usage and move records, merged and sorted by (endpoint, app, tag, evidence);
- * end_ns is the first instant behind the tick. Fires timers (session ends, cycle changes) up to
+/* One closed tick: its usage and move records, merged and sorted by (endpoint, kind, app, tag,
+ * evidence), among others that are skipped; end_ns is the first instant behind the tick. Fires timers (session ends, cycle changes) up to
  * end_ns after the records. Records of kind MOVE follow the usage of the same tick. */
 void ctl_engine_tick(struct ctl_engine *engine, uint64_t end_ns, const struct dp_record *records,
 	size_t n_records, double capture_loss);

@@ -49,8 +49,11 @@ void ctl_totals_add(struct ctl_totals *t, const struct dp_record *records, size_
 		const struct dp_usage *u = &records[i].usage;
 		const int64_t bytes = (int64_t)(u->bytes[0] + u->bytes[1]);
 		const int64_t packets = (int64_t)(u->packets[0] + u->packets[1]);
-		struct sum *s = sum_of(t, records[i].app);
+		struct sum *s;
 
+		if (records[i].kind != DP_RECORD_USAGE && records[i].kind != DP_RECORD_MOVE)
+			continue;
+		s = sum_of(t, records[i].app);
 		s->bytes += bytes;
 		s->packets += packets;
 		s->flows += u->n_new_flows;

@@ -14,7 +14,7 @@ struct ctl_totals;
 struct ctl_totals *ctl_totals_new(void);
 void ctl_totals_free(struct ctl_totals *t);
 
-/* Records of one tick. */
+/* Records of one tick; those of another kind are skipped. */
 void ctl_totals_add(struct ctl_totals *t, const struct dp_record *records, size_t n);
 
 /* [{"app":…,"category":…,"bytes":…,"packets":…,"flows":…}], most bytes first; apps that stand at

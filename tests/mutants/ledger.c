@@ -166,6 +166,8 @@ static void tell_tick(void *ctx, uint64_t end_ns, const struct dp_record *record
 		const struct dp_usage *u = &records[i].usage;
 		const uint64_t bytes = u->bytes[0] + u->bytes[1];
 
+		if (records[i].kind == DP_RECORD_QUALITY)
+			continue;
 		if (records[i].kind == DP_RECORD_MOVE) {
 			told->moved += bytes;
 			continue;

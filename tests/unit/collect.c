@@ -283,6 +283,66 @@ static void time_that_several_workers_saw_is_no_more_than_there_was(void **)
 	}
 }
 
+static void quality_is_merged_by_endpoint_and_stands_behind_its_usage(void **)
+{
+	const struct dp_quality a = {.first_ns = 5200,
+		.last_ns = 5300,
+		.segments = {1, 2},
+		.retransmitted = {3, 4},
+		.out_of_order = {5, 6},
+		.zero_windows = {7, 8},
+		.resets = {9, 10},
+		.handshakes_failed = 11,
+		.n_handshake_rtt = {12, 13},
+		.n_data_rtt = {14, 15},
+		.handshake_rtt_us = {16, 17},
+		.data_rtt_us = {18, 19}};
+	struct dp_record x = {
+		.kind = DP_RECORD_QUALITY, .tick = 5, .endpoint = usage(5, 1, 10, 1).endpoint};
+	struct rig r;
+
+	rig_init(&r);
+	x.quality = a;
+	post(&r, 0, x);
+	x.quality.first_ns = 5100;
+	x.quality.last_ns = 5250;
+	x.quality.segments[1] = 1ULL << 40;
+	post(&r, 1, x);
+	post(&r, 0, usage(5, 1, 10, 100));
+	post(&r, 0, usage(5, 0, 10, 100));
+	x.is_ambiguous = true;
+	post(&r, 0, x);
+	for (int i = 0; i < N_WORKERS; i++)
+		post(&r, i, end(5, 1));
+	assert_true(ctl_collect_poll(r.collect));
+	assert_int_equal(r.seen.ticks[0].n, 4);
+
+	const struct dp_record *got = r.seen.ticks[0].records;
+	const struct dp_quality *q = &got[2].quality;
+
+	assert_int_equal(got[0].kind, DP_RECORD_USAGE);
+	assert_int_equal(got[1].kind, DP_RECORD_USAGE);
+	assert_int_equal(got[2].kind, DP_RECORD_QUALITY);
+	assert_false(got[2].is_ambiguous);
+	assert_true(got[3].is_ambiguous);
+	assert_int_equal(q->first_ns, 5100);
+	assert_int_equal(q->last_ns, 5300);
+	assert_int_equal(q->segments[1], 2 + (1ULL << 40));
+	for (unsigned int i = 0; i < 2; i++) {
+		assert_int_equal(q->retransmitted[i], 2 * (3 + i));
+		assert_int_equal(q->out_of_order[i], 2 * (5 + i));
+		assert_int_equal(q->zero_windows[i], 2 * (7 + i));
+		assert_int_equal(q->resets[i], 2 * (9 + i));
+		assert_int_equal(q->n_handshake_rtt[i], 2 * (12 + i));
+		assert_int_equal(q->n_data_rtt[i], 2 * (14 + i));
+		assert_int_equal(q->handshake_rtt_us[i], 2 * (16 + i));
+		assert_int_equal(q->data_rtt_us[i], 2 * (18 + i));
+	}
+	assert_int_equal(q->segments[0], 2);
+	assert_int_equal(q->handshakes_failed, 22);
+	rig_fini(&r);
+}
+
 static void notes_are_handed_on_as_they_come(void **)
 {
 	struct rig r;
@@ -309,6 +369,7 @@ int main(void)
 		cmocka_unit_test(an_end_may_speak_for_the_ticks_a_full_ring_swallowed),
 		cmocka_unit_test(a_batch_does_not_depend_on_who_posted_and_when),
 		cmocka_unit_test(time_that_several_workers_saw_is_no_more_than_there_was),
+		cmocka_unit_test(quality_is_merged_by_endpoint_and_stands_behind_its_usage),
 		cmocka_unit_test(notes_are_handed_on_as_they_come),
 		cmocka_unit_test(nothing_merges_into_nothing),
 	};
