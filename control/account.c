@@ -42,23 +42,6 @@ static struct ctl_profile *profile_of_endpoint(
 	return profile;
 }
 
-/* Whom a record is credited to. Both its ends must lie in one binding; else it is nobody's. */
-static const struct ctl_person *person_of(
-	const struct ctl_engine *engine, const struct dp_record *record, bool *ret_is_one)
-{
-	const struct ctl_facts *facts = engine->config->facts;
-	bool is_ambiguous[2] = {false, false};
-	const struct ctl_person *first = ctl_facts_binding(
-		facts, &record->endpoint, record->usage.first_ns, &is_ambiguous[0]);
-	const struct ctl_person *last = first;
-
-	if (record->usage.last_ns != record->usage.first_ns)
-		last = ctl_facts_binding(
-			facts, &record->endpoint, record->usage.last_ns, &is_ambiguous[1]);
-	*ret_is_one = first == last && !is_ambiguous[0] && !is_ambiguous[1];
-	return *ret_is_one ? first : NULL;
-}
-
 static struct ctl_app_info *app_info(struct ctl_engine *engine, uint32_t app)
 {
 	struct ctl_app_info *info = g_hash_table_lookup(engine->apps, GUINT_TO_POINTER(app));
@@ -234,7 +217,8 @@ bool ctl_account_resolve(
 	struct ctl_engine *engine, const struct dp_record *record, struct ctl_profile **ret_profile)
 {
 	bool is_one;
-	const struct ctl_person *person = person_of(engine, record, &is_one);
+	const struct ctl_person *person = ctl_facts_credited(engine->config->facts,
+		&record->endpoint, record->usage.first_ns, record->usage.last_ns, &is_one);
 
 	// A verdict over a change of hands moves nothing: the bytes stay undecided.
 	if (record->kind == DP_RECORD_MOVE && !is_one)

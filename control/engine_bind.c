@@ -46,8 +46,7 @@ static bool name(const struct ctl_engine *engine, struct ctl_namer *namer,
 	if (profile->subject != NULL && profile->named_under == named_under)
 		return false;
 	if (ctl_namer_person(namer, profile->person, subject, NULL) < 0) {
-		(void)g_snprintf(subject, sizeof(subject), "subscriber:%" G_GUINT64_FORMAT,
-			profile->person->id);
+		ctl_subject_by_place(profile->person, subject);
 		named_under = 0; // by its place in the facts
 	}
 	if (g_strcmp0(profile->subject, subject) == 0) {

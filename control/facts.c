@@ -255,6 +255,20 @@ const struct ctl_person *ctl_facts_binding(const struct ctl_facts *facts,
 	return h[begin].person;
 }
 
+const struct ctl_person *ctl_facts_credited(const struct ctl_facts *facts,
+	const struct dp_addr *endpoint, uint64_t first_ns, uint64_t last_ns, bool *ret_is_one)
+{
+	bool is_ambiguous[2] = {false, false};
+	const struct ctl_person *first = ctl_facts_binding(
+		facts, endpoint, first_ns, &is_ambiguous[0]);
+	const struct ctl_person *last = first;
+
+	if (last_ns != first_ns)
+		last = ctl_facts_binding(facts, endpoint, last_ns, &is_ambiguous[1]);
+	*ret_is_one = first == last && !is_ambiguous[0] && !is_ambiguous[1];
+	return *ret_is_one ? first : NULL;
+}
+
 const struct ctl_person *ctl_facts_find(const struct ctl_facts *facts, const char *identifier)
 {
 	static const char *const kinds[] = {"msisdn", "imsi", "account"};

@@ -99,6 +99,11 @@ struct ctl_facts {
 	uint64_t as_of_ns; // oldest of the files when not static
 };
 
+/* Whom something between first_ns and last_ns is credited to: NULL when its ends do not lie in one
+ * binding (then *ret_is_one is false), or in that of nobody. */
+const struct ctl_person *ctl_facts_credited(const struct ctl_facts *facts,
+	const struct dp_addr *endpoint, uint64_t first_ns, uint64_t last_ns, bool *ret_is_one);
+
 /* Who held the endpoint at time t; NULL when nobody or when two persons claim it (then
  * *ret_is_ambiguous is true). Addresses of a file are valid always unless they carry since/until. */
 const struct ctl_person *ctl_facts_binding(const struct ctl_facts *facts,

@@ -254,6 +254,11 @@ int ctl_namer_person(struct ctl_namer *namer, const struct ctl_person *person,
 	return 0;
 }
 
+void ctl_subject_by_place(const struct ctl_person *person, char ret_subject[CTL_SUBJECT_MAX])
+{
+	(void)g_snprintf(ret_subject, CTL_SUBJECT_MAX, "subscriber:%" G_GUINT64_FORMAT, person->id);
+}
+
 void ctl_subject_of_endpoint(const struct ctl_privacy *privacy, const struct dp_addr *endpoint,
 	char ret_name[CTL_SUBJECT_MAX])
 {
