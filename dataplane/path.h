@@ -84,7 +84,7 @@ struct dp_path_stats {
 	// TCP flows that said something and ended; of them up only, down only.
 	uint64_t tcp_ended, tcp_one_way[2];
 	uint64_t flows, flows_evicted, classified_packets;
-	uint64_t postponed, notes_dropped, names_refused, verdicts_cut;
+	uint64_t postponed, notes_dropped, names_refused, quality_refused, verdicts_cut;
 	uint64_t lost; // before us, as sources report it
 	uint64_t position, size; // progress over capture files, bytes
 	uint64_t worker_busy_ns; // over all workers: time in rounds that found something to do
@@ -94,7 +94,7 @@ struct dp_worker_stats {
 	uint64_t outcomes[DP_OUTCOME_COUNT]; // frames
 	uint64_t packets, ip_bytes; // innermost, accounted
 	uint64_t flows, flows_evicted, classified_packets, verdicts_cut;
-	uint64_t names_refused, postponed;
+	uint64_t names_refused, quality_refused, postponed;
 	// Of its thread, receiving included where it does: time with something to do, and how long it was
 	// away from its input (dataplane/stretch.h).
 	uint64_t busy_ns, longest_ns;

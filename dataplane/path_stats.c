@@ -80,6 +80,7 @@ static void sum_worker(struct dp_path_stats *sum, const struct dp_worker_counter
 	sum->postponed += dp_counter_get(&c->postponed);
 	sum->notes_dropped += dp_counter_get(&c->notes_dropped);
 	sum->names_refused += dp_counter_get(&c->names_refused);
+	sum->quality_refused += dp_counter_get(&c->quality_refused);
 	sum->copies_looked += dp_counter_get(&c->copies_looked);
 	sum->copies_seen += dp_counter_get(&c->copies_seen);
 	sum->copies_forgotten += dp_counter_get(&c->copies_forgotten);
@@ -113,6 +114,7 @@ void dp_path_worker_stats(
 		.classified_packets = dp_counter_get(&c->classified_packets),
 		.verdicts_cut = dp_counter_get(&c->verdicts_cut),
 		.names_refused = dp_counter_get(&c->names_refused),
+		.quality_refused = dp_counter_get(&c->quality_refused),
 		.postponed = dp_counter_get(&c->postponed),
 		.busy_ns = tsc_ns(dp_counter_get(&c->stretches.busy_tsc)),
 		.longest_ns = tsc_ns(dp_counter_get(&c->stretches.longest_tsc)),

@@ -67,6 +67,7 @@ struct dp_worker_counters {
 	dp_counter notes_dropped;
 	dp_counter postponed;
 	dp_counter names_refused; // the table was full: a flow without its name
+	dp_counter quality_refused; // the table was full: something of an endpoint uncounted
 	dp_counter copies_looked; // packets looked at for copies
 	dp_counter copies_seen; // of them copies of one before
 	dp_counter copies_forgotten; // remembered too short: voids byte-identical replay

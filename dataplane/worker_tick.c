@@ -65,6 +65,9 @@ void dp_worker_tick_close_slice(struct dp_worker *w)
 	w->ended_tick = w->closing_mark;
 	w->n_ticks++;
 	dp_worker_tick_post_end(w);
-	atomic_store_explicit(&w->counters.postponed, dp_usage_postponed(&w->usage), memory_order_relaxed);
+	atomic_store_explicit(
+		&w->counters.postponed, dp_usage_postponed(&w->usage), memory_order_relaxed);
+	atomic_store_explicit(
+		&w->counters.quality_refused, w->usage.quality.n_refused, memory_order_relaxed);
 	atomic_store_explicit(&w->counters.names_refused, w->said.n_refused, memory_order_relaxed);
 }
