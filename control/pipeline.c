@@ -8,6 +8,8 @@
 #include "control/keeper.h"
 #include "control/log.h"
 #include "control/plan.h"
+#include "control/qualities.h"
+#include "control/quality.h"
 #include "control/totals.h"
 #include "control/utc.h"
 #include "control/watch_sources.h"
@@ -38,6 +40,8 @@ struct ctl_pipeline {
 	struct ctl_keeper *keeper; // NULL: a restart forgets
 	struct ctl_flowlog *flowlog;
 	struct ctl_totals *totals;
+	struct ctl_quality_node quality;
+	struct ctl_qualities *qualities; // NULL when live
 	struct ctl_gaps *gaps; // the keeper's, or ours without one
 	struct ctl_source_watch *sources; // NULL in replay
 	uint64_t seen_ns; // end of the last tick
@@ -65,6 +69,9 @@ static void on_tick(void *ctx, uint64_t end_ns, const struct dp_record *records,
 	struct ctl_pipeline *p = ctx;
 
 	ctl_totals_add(p->totals, records, n);
+	ctl_quality_node_tick(&p->quality, end_ns, records, n);
+	if (p->qualities != NULL)
+		ctl_qualities_add(p->qualities, records, n);
 	if (p->flowlog != NULL)
 		ctl_flowlog_tick(p->flowlog, end_ns / p->config->tick_ns - 1);
 	// A replay that goes on after a kill reads its captures again: this was worked then.
@@ -175,6 +182,7 @@ int ctl_pipeline_open(const struct ctl_pipeline_config *c, struct ctl_pipeline *
 	p->n_workers = ctl_plan_workers(p->config, p->is_live);
 	p->totals = ctl_totals_new();
 	p->flowlog = p->is_live ? NULL : ctl_flowlog_new();
+	p->qualities = p->is_live ? NULL : ctl_qualities_new(p->config);
 	r = open_control(p, c, reterr);
 	if (r == 0)
 		r = open_path(p, c, reterr);
@@ -202,6 +210,7 @@ void ctl_pipeline_close(struct ctl_pipeline *p)
 	ctl_keeper_close(p->keeper);
 	ctl_flowlog_free(p->flowlog);
 	ctl_totals_free(p->totals);
+	ctl_qualities_free(p->qualities);
 	if (p->retired != p->first)
 		ctl_config_free(p->retired);
 	if (p->config != p->first)
@@ -359,4 +368,14 @@ uint64_t ctl_pipeline_watermark(const struct ctl_pipeline *p)
 json_t *ctl_pipeline_apps_json(const struct ctl_pipeline *p)
 {
 	return ctl_totals_json(p->totals, p->config->catalogue);
+}
+
+json_t *ctl_pipeline_quality_json(const struct ctl_pipeline *p)
+{
+	return ctl_quality_node_json(&p->quality);
+}
+
+json_t *ctl_pipeline_qualities_json(const struct ctl_pipeline *p)
+{
+	return ctl_qualities_json(p->qualities);
 }

@@ -70,6 +70,13 @@ uint64_t ctl_pipeline_watermark(const struct ctl_pipeline *p);
  * most bytes first. Owned by the caller. */
 json_t *ctl_pipeline_apps_json(const struct ctl_pipeline *p);
 
+/* How TCP fares on the node, a row a side: since the start, and in the last minute. Owned by the
+ * caller. */
+json_t *ctl_pipeline_quality_json(const struct ctl_pipeline *p);
+
+/* Of each subscriber (control/qualities.h), not when live. Owned by the caller. */
+json_t *ctl_pipeline_qualities_json(const struct ctl_pipeline *p);
+
 /* For `run --dry`: what the EAL would be started with (NULL when memory runs out), and which thread
  * would run where, a line each. Owned by the caller. */
 void ctl_pipeline_describe(const struct ctl_config *config, char **ret_eal, char **ret_threads);

@@ -69,11 +69,12 @@ json_t *ctl_report_json(struct ctl_pipeline *p, const struct ctl_timing *timing)
 
 	dp_path_stats(ctl_pipeline_path(p), &s);
 
-	json_t *report = json_pack("{s:I, s:I, s:o, s:I, s:o, s:o, s:o, s:o}", "packets",
+	json_t *report = json_pack("{s:I, s:I, s:o, s:I, s:o, s:o, s:o, s:o, s:o}", "packets",
 		(json_int_t)s.frames, "bytes", (json_int_t)s.wire_bytes, "outcomes",
 		outcomes_json(&s), "flows", (json_int_t)ctl_flowlog_count(log), "apps",
 		ctl_flowlog_apps_json(log, ctl_pipeline_config_of(p)->catalogue), "usage",
-		ctl_engine_usage_json(ctl_pipeline_engine(p)), "triggers",
+		ctl_engine_usage_json(ctl_pipeline_engine(p)), "quality",
+		ctl_pipeline_qualities_json(p), "triggers",
 		ctl_engine_triggers_json(ctl_pipeline_engine(p)), "suppressed",
 		ctl_engine_suppressed_json(ctl_pipeline_engine(p)));
 
@@ -84,6 +85,7 @@ json_t *ctl_report_json(struct ctl_pipeline *p, const struct ctl_timing *timing)
 	set_if_any(report, "flows_evicted", s.flows_evicted);
 	set_if_any(report, "verdicts_cut", s.verdicts_cut);
 	set_if_any(report, "names_refused", s.names_refused);
+	set_if_any(report, "quality_refused", s.quality_refused);
 	set_if_any(report, "copies_forgotten", s.copies_forgotten);
 	// This does not: only the number of flows is less exact.
 	set_if_any(report, "flows_summed", ctl_flowlog_summed(log));
@@ -205,6 +207,49 @@ static void print_usage(const json_t *report, FILE *out)
 	}
 }
 
+static json_int_t pair(const json_t *row, const char *key, size_t i)
+{
+	return json_integer_value(json_array_get(json_object_get(row, key), i));
+}
+
+/* Of the round trips with data, else of those of handshakes: "12.3 ms", "-" without any. */
+static const char *human_rtt(const json_t *row, const char *side, char buf[32])
+{
+	const json_t *rtt = json_object_get(json_object_get(row, "data_rtt"), side);
+
+	if (integer(rtt, "n") == 0)
+		rtt = json_object_get(json_object_get(row, "handshake_rtt"), side);
+	if (integer(rtt, "n") == 0)
+		return "-";
+	(void)snprintf(buf, 32, "%.1f ms", (double)integer(rtt, "mean_us") / 1000);
+	return buf;
+}
+
+static double percent(json_int_t part, json_int_t all)
+{
+	return all > 0 ? 100 * (double)part / (double)all : 0;
+}
+
+static void print_quality(const json_t *report, FILE *out)
+{
+	size_t i;
+	json_t *row;
+	char near[32], far[32];
+
+	json_array_foreach(json_object_get(report, "quality"), i, row)
+	{
+		(void)fprintf(out,
+			"quality     %-52s %10lld segments retransmitted %6.2f %% up %6.2f %% "
+			"down, %10s to it %10s beyond, %6lld failed\n",
+			string(row, "subscriber"),
+			(long long)(pair(row, "segments", 0) + pair(row, "segments", 1)),
+			percent(pair(row, "retransmitted", 0), pair(row, "segments", 0)),
+			percent(pair(row, "retransmitted", 1), pair(row, "segments", 1)),
+			human_rtt(row, "endpoint", near), human_rtt(row, "network", far),
+			(long long)integer(row, "handshakes_failed"));
+	}
+}
+
 static void print_decisions(const json_t *report, FILE *out)
 {
 	const char *name, *reason;
@@ -235,6 +280,7 @@ static void print_limits(const json_t *report, FILE *out)
 		{"flows_evicted", "flows ended early: the table was full, raise workers.flows"},
 		{"verdicts_cut", "flows judged by one packet: too many were being classified"},
 		{"names_refused", "flows left without their name: raise workers.flows"},
+		{"quality_refused", "times quality went uncounted: raise workers.flows"},
 		{"copies_forgotten", "packets compared too short: lower workers.duplicate_window"},
 		{"flows_summed", "flows not kept apart: --flows keeps all"},
 	};
@@ -259,6 +305,7 @@ int ctl_report_print(const json_t *report, FILE *out)
 	print_limits(report, out);
 	print_apps(report, out);
 	print_usage(report, out);
+	print_quality(report, out);
 	print_decisions(report, out);
 
 	const json_t *timing = json_object_get(report, "timing");

@@ -77,12 +77,13 @@ static json_t *workers(const struct ctl_shows *s)
 		struct dp_worker_stats w;
 
 		dp_path_worker_stats(ctl_pipeline_path(s->pipeline), i, &w);
-		row = json_pack("{s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "worker", i,
+		row = json_pack("{s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "worker", i,
 			"packets", (json_int_t)w.packets, "ip_bytes", (json_int_t)w.ip_bytes,
 			"flows", (json_int_t)w.flows, "flows_evicted", (json_int_t)w.flows_evicted,
 			"classified_packets", (json_int_t)w.classified_packets, "verdicts_cut",
 			(json_int_t)w.verdicts_cut, "names_refused", (json_int_t)w.names_refused,
-			"postponed", (json_int_t)w.postponed);
+			"quality_refused", (json_int_t)w.quality_refused, "postponed",
+			(json_int_t)w.postponed);
 		add_stretches(row, &w, s->balance.of_mean[i]);
 		(void)json_array_append_new(rows, row);
 	}
@@ -92,6 +93,11 @@ static json_t *workers(const struct ctl_shows *s)
 static json_t *apps(const struct ctl_shows *s)
 {
 	return ctl_pipeline_apps_json(s->pipeline);
+}
+
+static json_t *quality(const struct ctl_shows *s)
+{
+	return ctl_pipeline_quality_json(s->pipeline);
 }
 
 static void decision_row(
@@ -207,6 +213,11 @@ static void show_apps(void *ctx, const json_t *args, struct ctl_reply *reply)
 	answer(args, reply, apps(ctx));
 }
 
+static void show_quality(void *ctx, const json_t *args, struct ctl_reply *reply)
+{
+	answer(args, reply, quality(ctx));
+}
+
 static void show_triggers(void *ctx, const json_t *args, struct ctl_reply *reply)
 {
 	answer(args, reply, triggers(ctx));
@@ -284,6 +295,8 @@ const struct ctl_show ctl_show_table[] = {
 	{"workers", "", "workers: packets, flows, time", show_workers},
 	{"ledger", "[PART]", "what became of each frame, tunnel, fragment and copy", show_ledger},
 	{"apps", "", "bytes, packets and flows per app since the start", show_apps},
+	{"quality", "", "TCP: retransmissions, round trips, since the start and lately",
+		show_quality},
 	{"triggers", "", "triggers decided per type, withheld per rule and reason", show_triggers},
 	{"redis", "", "delivery: state, backlog, what was published", show_redis},
 	{"store", "", "what outlives the process: state, backlog, size", show_store},

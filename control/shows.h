@@ -21,7 +21,7 @@ struct ctl_shows {
 	struct ctl_balance balance; // of workers, when last looked
 };
 
-/* ports, workers, ledger, apps, triggers, redis, subscriber; ctx is a struct ctl_shows. */
+/* ports, workers, ledger, apps, quality, triggers, redis, subscriber; ctx is a struct ctl_shows. */
 extern const struct ctl_show ctl_show_table[];
 
 /* Adds what the heartbeat says beyond Redis: watermark, coverage. */
