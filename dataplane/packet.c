@@ -103,6 +103,12 @@ struct plain {
 	uint8_t proto;
 };
 
+/* Of two ways the one to lay out without jumps: five instructions of a hundred. */
+static inline bool usually(bool is_so)
+{
+	return __builtin_expect(is_so, 1);
+}
+
 static inline void pass(struct plain *at, uint32_t len)
 {
 	at->p += len;
@@ -180,7 +186,7 @@ enum plain_l4 { PLAIN_PAYLOAD, PLAIN_TUNNEL, PLAIN_NOT };
 
 static inline enum plain_l4 plain_l4(const struct plain *at)
 {
-	if (at->proto == IPPROTO_TCP)
+	if (usually(at->proto == IPPROTO_TCP))
 		return at->cap >= DP_TCP_LEN ? PLAIN_PAYLOAD : PLAIN_NOT;
 	if (at->proto != IPPROTO_UDP || at->cap < DP_UDP_LEN)
 		return PLAIN_NOT;
@@ -289,14 +295,14 @@ static inline bool fill(const struct plain *at, const uint8_t *frame, uint32_t w
 	pkt->l3_off = (uint32_t)(at->l3 - frame);
 	pkt->l3_len = at->cap + header_len;
 	pkt->encaps = encaps;
-	if (at->proto == IPPROTO_TCP) {
+	if (usually(at->proto == IPPROTO_TCP)) {
 		tcp_fields(at->p, at->wire, pkt);
 	} else {
 		no_tcp_fields(pkt);
 		pkt->payload_bytes = at->wire - DP_UDP_LEN;
 	}
-	return header_len == DP_IPV4_LEN ? fill_ipv4(at->l3, nets, pkt)
-					 : fill_ipv6(at->l3, nets, pkt);
+	return usually(header_len == DP_IPV4_LEN) ? fill_ipv4(at->l3, nets, pkt)
+						  : fill_ipv6(at->l3, nets, pkt);
 }
 
 bool dp_packet_plain(const uint8_t *frame, uint32_t cap_len, uint32_t wire_len,
@@ -311,12 +317,13 @@ bool dp_packet_plain(const uint8_t *frame, uint32_t cap_len, uint32_t wire_len,
 	type = dp_be16(frame + DP_ETHERNET_TYPE_OFF);
 	pass(&at, DP_ETHERNET_LEN);
 	vlans->n = 0;
-	if (type != DP_ETHERTYPE_IPV4 && type != DP_ETHERTYPE_IPV6) {
+	if (!usually(type == DP_ETHERTYPE_IPV4 || type == DP_ETHERTYPE_IPV6)) {
 		type = plain_tags(&at, type, vlans);
 		encaps = UINT32_C(1) << DP_ENCAP_VLAN;
 	}
-	if (type == DP_ETHERTYPE_IPV4 ? !plain_ipv4(&at, false)
-				      : type != DP_ETHERTYPE_IPV6 || !plain_ipv6(&at, false))
+	if (usually(type == DP_ETHERTYPE_IPV4)
+			? !plain_ipv4(&at, false)
+			: type != DP_ETHERTYPE_IPV6 || !plain_ipv6(&at, false))
 		return false;
 	switch (plain_l4(&at)) {
 	case PLAIN_PAYLOAD:
