@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include "dataplane/capture.h"
 #include "dataplane/eal.h"
 #include "dataplane/source.h"
 
+#include <fcntl.h>
 #include <rte_mbuf.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -38,7 +41,7 @@ static void check(bool is_true)
 		abort();
 }
 
-/* Read to the end, each frame from a block of its own size, and describe every frame. */
+/* Read to the end, and describe every frame. */
 static void read_all(struct dp_source *s)
 {
 	struct rte_mbuf *mbufs[BURST];
@@ -70,25 +73,63 @@ static void read_all(struct dp_source *s)
 	check(st.received == n_frames);
 }
 
-/* Any bytes as a capture file. */
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+static void read_file(const char *path, bool is_exact)
 {
-	char path[64];
-	const char *const paths[] = {path};
 	struct dp_source *s;
 	struct dp_err err = {0};
-	const int fd = memfd_create("capture", MFD_CLOEXEC);
 
-	if (fd < 0 || write(fd, data, size) != (ssize_t)size)
-		abort();
-	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	if (dp_source_file_open(paths, 1, pool, true, &s, &err) == 0) {
+	if (dp_source_file_open(&path, 1, pool, is_exact, &s, &err) == 0) {
 		read_all(s);
 		dp_source_close(s);
 	} else {
 		check(err.text[0] != '\0');
 	}
 	check(rte_mempool_avail_count(pool) == N_MBUFS);
+}
+
+static void check_same(const struct dp_capture_record *a, const struct dp_capture_record *b)
+{
+	check(a->time_ns == b->time_ns && a->link == b->link);
+	check(a->cap_len == b->cap_len && a->wire_len == b->wire_len);
+	check(memcmp(a->data, b->data, a->cap_len) == 0);
+}
+
+/* What is not left to libpcap is read as libpcap does. */
+static void compare(const char *path, int fd, size_t size)
+{
+	struct dp_capture *ours, *theirs;
+	struct dp_capture_record a[BURST], b;
+	struct dp_err err;
+	int n, r;
+
+	if (dp_capture_open_pcap(fd, size, &ours) == 0)
+		return;
+	check(dp_capture_open_any(open(path, O_RDONLY | O_CLOEXEC), path, &theirs, &err) == 0);
+	do {
+		n = ours->ops->next(ours, a, BURST, &err);
+		for (int i = 0; i < n; i++) {
+			check(theirs->ops->next(theirs, &b, 1, &err) == 1);
+			check_same(&a[i], &b);
+		}
+	} while (n > 0);
+	r = theirs->ops->next(theirs, &b, 1, &err);
+	check(r == n);
+	ours->ops->close(ours);
+	theirs->ops->close(theirs);
+}
+
+/* Any bytes as a capture file: each frame in a block of its own size, and as a replay reads it. */
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	char path[64];
+	const int fd = memfd_create("capture", MFD_CLOEXEC);
+
+	if (fd < 0 || write(fd, data, size) != (ssize_t)size)
+		abort();
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	read_file(path, true);
+	read_file(path, false);
+	compare(path, fd, size);
 	(void)close(fd);
 	return 0;
 }
