@@ -104,9 +104,15 @@ static struct rte_mbuf *get_mbuf(struct source_file *s)
 	return s->spare[--s->n_spare];
 }
 
-static void give_back(void *, void *)
+static void free_spare(struct source_file *s)
 {
-	// The bytes are the capture's.
+	rte_pktmbuf_free_bulk(s->spare, s->n_spare);
+	s->n_spare = 0;
+}
+
+static void keep_bytes(void *, void *)
+{
+	// They are the capture's.
 }
 
 /* Let m be about bytes that last. The shared info stands in m's own room, so that giving m back is no
@@ -115,7 +121,7 @@ static void attach(struct rte_mbuf *m, const uint8_t *data, uint16_t len)
 {
 	struct rte_mbuf_ext_shared_info *info = m->buf_addr;
 
-	info->free_cb = give_back;
+	info->free_cb = keep_bytes;
 	info->fcb_opaque = NULL;
 	rte_mbuf_ext_refcnt_set(info, 1);
 	rte_pktmbuf_attach_extbuf(m, (void *)data, RTE_BAD_IOVA, len, info);
@@ -230,6 +236,7 @@ static enum dp_poll file_poll(
 	*ret_n = n;
 	if (n > 0 || f != NULL)
 		return DP_POLL_MORE;
+	free_spare(s); // whoever asks afterwards finds the pool full
 	return s->is_broken ? DP_POLL_BROKEN : DP_POLL_END;
 }
 
@@ -246,7 +253,7 @@ static void file_close(struct dp_source *base)
 {
 	struct source_file *s = (struct source_file *)base;
 
-	rte_pktmbuf_free_bulk(s->spare, s->n_spare);
+	free_spare(s);
 	for (size_t i = 0; i < s->n_files; i++) {
 		struct dp_capture *c = s->files[i].capture;
 
