@@ -7,6 +7,7 @@ enum {
 	POOL_CACHE = DP_POOL_CACHE * 3 / 2, // a pool lets a thread keep half as many again
 	WIDE_CACHE = DP_WIDE_CACHE * 3 / 2,
 	POOL_SPARE = 4096,
+	CAPTURE_SPARE = 256, // a reader waits; each frame here is a page fault of every start
 };
 
 enum dp_spread dp_path_spread(const struct dp_path_config *c, size_t port)
@@ -83,8 +84,10 @@ static size_t sum(const struct dp_path_config *c,
  * full is then counted as such, and costs its worker's packets only. */
 unsigned int dp_path_n_mbufs(const struct dp_path_config *c)
 {
-	return (unsigned int)(sum(c, n_frames_of) + (size_t)dp_path_lcores(c) * POOL_CACHE +
-		POOL_SPARE + c->n_frames_kept);
+	const unsigned int spare = c->captures != NULL ? CAPTURE_SPARE : POOL_SPARE;
+
+	return (unsigned int)(sum(c, n_frames_of) + (size_t)dp_path_lcores(c) * POOL_CACHE + spare +
+		c->n_frames_kept);
 }
 
 unsigned int dp_path_n_wide(const struct dp_path_config *c)
