@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "classifier/ndpi.h"
 
+#include "classifier/arena.h"
 #include "classifier/library.h"
 
 #include <assert.h>
@@ -12,11 +13,29 @@
 
 static_assert(NDPI_MAJOR == 4 && NDPI_MINOR == 2, "this adapter speaks nDPI 4.2");
 
-enum { PROTO_NAMES_MAX = 1024 };
+enum {
+	PROTO_NAMES_MAX = 1024,
+	ARENA_BYTES = 64 << 20, // addresses; a TLS flow in dissection takes 2 to 7 KB. Start value
+};
 
 struct cls_library {
 	struct ndpi_detection_module_struct *nd;
+	struct cls_arena *arena;
 };
+
+/* Whose flow this thread is working on. Modules are made outside of it and live on the heap; what
+ * they allocate later, while they dissect, is freed with the same arena in place. */
+static _Thread_local struct cls_arena *arena_in_use;
+
+static void *allocate(size_t size)
+{
+	return cls_arena_alloc(arena_in_use, size);
+}
+
+static void release(void *block)
+{
+	cls_arena_release(arena_in_use, block);
+}
 
 /* nDPI's modules share library globals while they are made and freed. */
 static pthread_mutex_t module_mutex = PTHREAD_MUTEX_INITIALIZER;
@@ -58,6 +77,8 @@ static struct ndpi_detection_module_struct *module_new(void)
 	if (library_dga == NULL)
 		*(void **)&library_dga = dlsym(RTLD_NEXT, "ndpi_check_dga_name");
 	assert(library_dga != NULL); // we are linked with it
+	set_ndpi_malloc(allocate);
+	set_ndpi_free(release);
 
 	struct ndpi_detection_module_struct *nd = ndpi_init_detection_module(ndpi_no_prefs);
 
@@ -142,9 +163,11 @@ struct cls_library *cls_library_new(void)
 
 	if (lib == NULL)
 		return NULL;
-	lib->nd = module_new();
+	lib->arena = cls_arena_new(ARENA_BYTES);
+	if (lib->arena != NULL)
+		lib->nd = module_new();
 	if (lib->nd == NULL) {
-		free(lib);
+		cls_library_free(lib);
 		return NULL;
 	}
 	return lib;
@@ -154,15 +177,24 @@ void cls_library_free(struct cls_library *lib)
 {
 	if (lib == NULL)
 		return;
-	module_free(lib->nd);
+	arena_in_use = lib->arena;
+	if (lib->nd != NULL)
+		module_free(lib->nd);
+	arena_in_use = NULL;
+	cls_arena_free(lib->arena);
 	free(lib);
 }
 
 ndpi_protocol cls_library_look(struct cls_library *lib, struct ndpi_flow_struct *flow,
 	const uint8_t *l3, size_t l3_len, uint64_t time_ns)
 {
-	return ndpi_detection_process_packet(lib->nd, flow, l3,
+	arena_in_use = lib->arena;
+
+	const ndpi_protocol p = ndpi_detection_process_packet(lib->nd, flow, l3,
 		(uint16_t)(l3_len < UINT16_MAX ? l3_len : UINT16_MAX), time_ns / 1000000);
+
+	arena_in_use = NULL;
+	return p;
 }
 
 /* What the library would still look for tells us nothing: the status of an answer, or a certificate
@@ -202,12 +234,17 @@ ndpi_protocol cls_library_last_word(
 {
 	u_int8_t was_guessed;
 
-	if (p.app_protocol == NDPI_PROTOCOL_UNKNOWN)
-		return ndpi_detection_giveup(lib->nd, flow, 1, &was_guessed);
+	if (p.app_protocol != NDPI_PROTOCOL_UNKNOWN)
+		return p;
+	arena_in_use = lib->arena;
+	p = ndpi_detection_giveup(lib->nd, flow, 1, &was_guessed);
+	arena_in_use = NULL;
 	return p;
 }
 
-void cls_library_drop(struct cls_library *, struct ndpi_flow_struct *flow)
+void cls_library_drop(struct cls_library *lib, struct ndpi_flow_struct *flow)
 {
+	arena_in_use = lib->arena;
 	ndpi_free_flow_data(flow);
+	arena_in_use = NULL;
 }
