@@ -69,6 +69,10 @@ void ndpi_lru_add_to_cache(struct ndpi_lru_cache *, u_int32_t, u_int16_t)
 {
 }
 
+/* What the names were read from, until a library takes it: a module costs 10 ms and 5 MB. Under the
+ * mutex. */
+static struct ndpi_detection_module_struct *spare_module;
+
 static struct ndpi_detection_module_struct *module_new(void)
 {
 	NDPI_PROTOCOL_BITMASK all;
@@ -98,7 +102,18 @@ static void module_free(struct ndpi_detection_module_struct *nd)
 	pthread_mutex_unlock(&module_mutex);
 }
 
-/* The library's names, read once: a module costs 10 ms and 5 MB. */
+static struct ndpi_detection_module_struct *module_take(void)
+{
+	pthread_mutex_lock(&module_mutex);
+
+	struct ndpi_detection_module_struct *nd = spare_module;
+
+	spare_module = NULL;
+	pthread_mutex_unlock(&module_mutex);
+	return nd != NULL ? nd : module_new();
+}
+
+/* The library's names, read once. */
 static struct {
 	pthread_once_t once;
 	char name[PROTO_NAMES_MAX][32];
@@ -117,7 +132,9 @@ static void load_names(void)
 	for (size_t i = 0; i < protos.n; i++)
 		(void)snprintf(protos.name[i], sizeof(protos.name[i]), "%s",
 			ndpi_get_proto_name(nd, (u_int16_t)i));
-	module_free(nd);
+	pthread_mutex_lock(&module_mutex);
+	spare_module = nd;
+	pthread_mutex_unlock(&module_mutex);
 }
 
 int cls_ndpi_proto_by_name(const char *name)
@@ -165,7 +182,7 @@ struct cls_library *cls_library_new(void)
 		return NULL;
 	lib->arena = cls_arena_new(ARENA_BYTES);
 	if (lib->arena != NULL)
-		lib->nd = module_new();
+		lib->nd = module_take();
 	if (lib->nd == NULL) {
 		cls_library_free(lib);
 		return NULL;
