@@ -36,6 +36,9 @@ check "a worker says how long it was away from its input" eval \
 	'show workers --json | fields busy_ms longest_us | awk "\$1 > 0 && \$2 > 0 { ok = 1 } END { exit !ok }"'
 check "and how much of the work is its own" eval \
 	'show workers --json | fields of_mean over_65us disturbed | grep -qE "^[0-9.]+ [0-9]+ [0-9]+$"'
+equal "quality has two sides in two spans" "$(show quality --json | fields span side)" \
+	"$(printf 'start endpoints\nstart network\nminute endpoints\nminute network')"
+check "and has seen segments of both" eval '[ "$(show quality --json | fields segments | head -n 2 | grep -cv "^0$")" = 2 ]'
 equal "the ledger adds up in one line" \
 	"$(show ledger total --json | fields what count meaning | grep ^balance)" \
 	"balance 0 it adds up: received = outcomes + held + in_flight"
