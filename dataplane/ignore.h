@@ -19,9 +19,28 @@ struct dp_ignore {
 void dp_ignore_vlan(struct dp_ignore *ignore, uint16_t vlan_id);
 
 /* Whether one of a frame's VLAN ids is listed; also of a frame without an IP packet. Pure. */
-bool dp_ignore_has_vlan(const struct dp_ignore *ignore, const struct dp_vlans *vlans);
+static inline bool dp_ignore_has_vlan(const struct dp_ignore *ignore, const struct dp_vlans *vlans)
+{
+	if (!ignore->has_vlans)
+		return false;
+	for (unsigned int i = 0; i < vlans->n; i++) {
+		const uint16_t id = vlans->id[i];
+
+		if ((ignore->vlans[id / 64] >> id % 64 & 1) != 0)
+			return true;
+	}
+	return false;
+}
 
 /* Whether one of the addresses lies in a listed prefix. (Those of a fragment that waits are asked about
  * once it is known whom it is credited to.) Pure. */
-bool dp_ignore_has_addr(
-	const struct dp_ignore *ignore, const struct dp_addr *src, const struct dp_addr *dst);
+static inline bool dp_ignore_has_addr(
+	const struct dp_ignore *ignore, const struct dp_addr *src, const struct dp_addr *dst)
+{
+	for (uint16_t i = 0; i < ignore->n_nets; i++) {
+		if (dp_prefix_contains(&ignore->nets[i], src) ||
+			dp_prefix_contains(&ignore->nets[i], dst))
+			return true;
+	}
+	return false;
+}

@@ -360,17 +360,3 @@ enum dp_outcome dp_packet_parse(const uint8_t *frame, uint32_t cap_len, uint32_t
 		return DP_OUTCOME_ACCOUNTED;
 	return parse_any(frame, cap_len, wire_len, link, nets, ret_pkt);
 }
-
-uint32_t dp_endpoint_hash(const struct dp_addr *endpoint)
-{
-	uint64_t w[2];
-
-	memcpy(w, endpoint->b, sizeof(w));
-
-	// splitmix64's finalizer: neighbours in an address plan must not meet on one worker
-	uint64_t h = w[0] * 0x9e3779b97f4a7c15ULL ^ w[1];
-
-	h = (h ^ h >> 30) * 0xbf58476d1ce4e5b9ULL;
-	h = (h ^ h >> 27) * 0x94d049bb133111ebULL;
-	return (uint32_t)(h ^ h >> 31);
-}

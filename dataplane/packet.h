@@ -74,4 +74,13 @@ enum dp_outcome dp_packet_parse(const uint8_t *frame, uint32_t cap_len, uint32_t
 	enum dp_link link, const struct dp_endpoint_nets *nets, struct dp_pkt *ret_pkt);
 
 /* Of an endpoint, equal for equal bytes: which worker counts it. */
-uint32_t dp_endpoint_hash(const struct dp_addr *endpoint);
+static inline uint32_t dp_endpoint_hash(const struct dp_addr *endpoint)
+{
+	// splitmix64's finalizer: neighbours in an address plan must not meet on one worker
+	uint64_t h = dp_addr_half_be(endpoint, 0) * 0x9e3779b97f4a7c15ULL ^
+		dp_addr_half_be(endpoint, 1);
+
+	h = (h ^ h >> 30) * 0xbf58476d1ce4e5b9ULL;
+	h = (h ^ h >> 27) * 0x94d049bb133111ebULL;
+	return (uint32_t)(h ^ h >> 31);
+}

@@ -75,26 +75,33 @@ static bool waits_for_room(
 /* Hand the collected packets to worker i. Live, what does not fit is lost and counted. */
 static void flush(struct dp_receiver *r, uint16_t i, const struct dp_receiver_end *end)
 {
+	struct dp_receiver_out *out = &r->out[i];
 	struct dp_idle idle = {0};
 	uint64_t n_lost = 0;
 	uint16_t sent = 0;
 
-	if (r->out[i].n == 0)
+	if (out->n == 0)
 		return;
-	while (sent < r->out[i].n) {
-		sent += (uint16_t)rte_ring_sp_enqueue_burst(r->queues[i],
-			(void *const *)r->out[i].mbufs + sent, r->out[i].n - sent, NULL);
-		if (sent == r->out[i].n || !waits_for_room(r, i, end, &idle))
+	while (sent < out->n) {
+		sent += (uint16_t)rte_ring_sp_enqueue_burst(
+			r->queues[i], (void *const *)out->mbufs + sent, out->n - sent, NULL);
+		if (sent == out->n || !waits_for_room(r, i, end, &idle))
 			break;
 	}
-	if (sent < r->out[i].n) {
-		n_lost = frames_of(r->out[i].mbufs + sent, r->out[i].n - sent);
+	if (sent < out->n) {
+		n_lost = frames_of(out->mbufs + sent, out->n - sent);
 		dp_count(&r->counters.outcomes[DP_OUTCOME_QUEUE_FULL], n_lost);
-		rte_pktmbuf_free_bulk(r->out[i].mbufs + sent, r->out[i].n - sent);
+		rte_pktmbuf_free_bulk(out->mbufs + sent, out->n - sent);
 	}
-	dp_count(&r->counters.handed_on, r->out[i].n_frames - n_lost);
-	r->out[i].n_frames = 0;
-	r->out[i].n = 0;
+	dp_count(&r->counters.handed_on, out->n_frames - n_lost);
+	dp_count(&r->counters.ip_bytes, out->ip_bytes);
+	dp_count(&r->counters.packets, out->n_packets);
+	dp_count(&r->counters.up_packets, out->n_up_packets);
+	out->n_frames = 0;
+	out->ip_bytes = 0;
+	out->n_packets = 0;
+	out->n_up_packets = 0;
+	out->n = 0;
 }
 
 static void flush_all(struct dp_receiver *r, const struct dp_receiver_end *end)
@@ -154,16 +161,18 @@ static void hand_on(struct dp_receiver *r, struct rte_mbuf *m, const struct dp_w
 	if (w != NULL)
 		dp_walk_count(w, &r->counters.encaps);
 	count_opened(r, p->encaps, p->n_packets - (w != NULL));
-	dp_count(&r->counters.ip_bytes, p->ip_bytes);
-	dp_count(&r->counters.packets, p->n_packets);
-	dp_count(&r->counters.up_packets, (p->flags & DP_PKT_UP) != 0 ? p->n_packets : 0);
 	p->hash = dp_endpoint_hash(&p->endpoint);
 
 	const uint16_t i = (uint16_t)((uint64_t)p->hash * r->n_workers >> 32);
 
-	r->out[i].n_frames += p->n_frames;
-	r->out[i].mbufs[r->out[i].n++] = m;
-	if (r->out[i].n == DP_BURST)
+	struct dp_receiver_out *out = &r->out[i];
+
+	out->n_frames += p->n_frames;
+	out->ip_bytes += p->ip_bytes;
+	out->n_packets += p->n_packets;
+	out->n_up_packets += (p->flags & DP_PKT_UP) != 0 ? p->n_packets : 0;
+	out->mbufs[out->n++] = m;
+	if (out->n == DP_BURST)
 		flush(r, i, end);
 }
 
@@ -355,8 +364,6 @@ static void take_frame(struct dp_receiver *r, struct rte_mbuf *m, const struct d
 	const uint32_t cap_len = m->data_len < p->wire_bytes ? m->data_len : p->wire_bytes;
 	struct dp_vlans vlans;
 
-	dp_count(&r->counters.frames, 1);
-	dp_count(&r->counters.wire_bytes, p->wire_bytes);
 	if (r->source->link != DP_LINK_ETHERNET ||
 		!dp_packet_plain(rte_pktmbuf_mtod(m, const uint8_t *), cap_len, p->wire_bytes,
 			r->cfg.nets, p, &vlans))
@@ -382,7 +389,9 @@ static void take_burst(struct dp_receiver *r, struct rte_mbuf **mbufs, uint16_t 
 	const struct dp_receiver_end *end)
 {
 	const uint64_t stamp_ns = r->source->has_time ? 0 : stamp(r, end);
+	uint64_t wire_bytes = 0;
 
+	dp_count(&r->counters.frames, n);
 	if (!r->source->has_time)
 		enter_tick(r, stamp_ns, end);
 	for (uint16_t i = 0; i < n; i++) {
@@ -392,8 +401,10 @@ static void take_burst(struct dp_receiver *r, struct rte_mbuf **mbufs, uint16_t 
 			p->time_ns = stamp_ns;
 		else
 			enter_tick(r, p->time_ns, end);
+		wire_bytes += p->wire_bytes;
 		take_frame(r, mbufs[i], end);
 	}
+	dp_count(&r->counters.wire_bytes, wire_bytes);
 	flush_all(r, end);
 }
 

@@ -53,6 +53,15 @@ struct dp_receiver_wait {
 	void *ctx;
 };
 
+/* Packets on their way to one worker. */
+struct dp_receiver_out {
+	struct rte_mbuf *mbufs[DP_BURST];
+	uint64_t n_frames; // of these packets; the sums go to the counters with them
+	uint64_t ip_bytes;
+	uint64_t n_packets, n_up_packets;
+	uint16_t n;
+};
+
 struct dp_receiver {
 	struct dp_receiver_config cfg;
 	struct dp_receiver_wait wait;
@@ -60,11 +69,7 @@ struct dp_receiver {
 	struct dp_datagrams *datagrams; // owned
 	struct rte_ring *queues[DP_WORKERS_MAX]; // owned, one per worker
 	uint16_t n_workers;
-	struct {
-		struct rte_mbuf *mbufs[DP_BURST];
-		uint64_t n_frames; // of these packets
-		uint16_t n;
-	} out[DP_WORKERS_MAX];
+	struct dp_receiver_out out[DP_WORKERS_MAX];
 	uint64_t tick; // open, once has_tick
 	uint64_t tick_end_ns; // the first instant behind it; 0 before
 	bool has_tick;
