@@ -33,21 +33,22 @@ static bool is_tls(const ndpi_protocol *p)
 }
 
 /* A name of the wire as it may be shown: lower case, nothing but name characters. */
+static char shown(char c)
+{
+	if (c >= 'A' && c <= 'Z')
+		return (char)(c + ('a' - 'A'));
+	if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' ||
+		c == ':')
+		return c;
+	return '?';
+}
+
 static void copy_host(char dst[DP_HOST_MAX], const char *src)
 {
 	size_t i = 0;
 
-	for (; i + 1 < DP_HOST_MAX && src[i] != '\0'; i++) {
-		const char c = src[i];
-
-		if (c >= 'A' && c <= 'Z')
-			dst[i] = (char)(c + ('a' - 'A'));
-		else if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
-			c == '_' || c == ':')
-			dst[i] = c;
-		else
-			dst[i] = '?';
-	}
+	for (; i + 1 < DP_HOST_MAX && src[i] != '\0'; i++)
+		dst[i] = shown(src[i]);
 	dst[i] = '\0';
 }
 
@@ -105,7 +106,7 @@ void cls_verdict_update(struct dp_verdict *v, const struct cls_catalogue *catalo
 	v->ndpi_master = p->master_protocol;
 	v->ndpi_app = p->app_protocol;
 	v->risk_bits = f->risk;
-	if (name_evidence(p) != DP_EVIDENCE_NONE)
+	if (name_evidence(p) != DP_EVIDENCE_NONE && strcmp(v->host, f->host_server_name) != 0)
 		copy_host(v->host, f->host_server_name);
 	if (is_tls(p) && f->protos.tls_quic.encrypted_sni.esni != NULL)
 		v->has_ech = true;
