@@ -70,7 +70,10 @@ struct dp_flow {
 	uint8_t life; // enum dp_flow_life
 	uint8_t overtaken; // TCP: data that is missing no longer than this, 2^14 ns (dataplane/tcp.h)
 	uint32_t usage; // entry this flow counts on (dataplane/usage.h)
-	uint32_t next; // in the free list
+	union {
+		uint32_t next; // in the free list
+		uint32_t put_at; // last_ns when it was put on the wheel, 2^20 ns, modulo 2^32
+	};
 	uint32_t next_seq[2]; // TCP: behind the highest byte seen from src, from dst
 };
 static_assert(sizeof(struct dp_flow) == 64, "a packet of a known flow touches one line");
@@ -186,8 +189,9 @@ uint64_t dp_flow_expiry_ns(const struct dp_flow *flow);
  * it. */
 uint32_t dp_flow_expired(struct dp_flow_table *t, uint64_t now_ns, unsigned int *max);
 
-/* The flow to give up when the table is full: the one idle longest, to the second, as far as a bounded
- * number of steps can tell; DP_FLOW_NONE when the table is empty. */
+/* The flow to give up when the table is full: the one idle longest, to the second, and of those hardly one
+ * that saw packets since it was looked at; as far as a bounded number of steps can tell. DP_FLOW_NONE when
+ * the table is empty. */
 uint32_t dp_flow_oldest(struct dp_flow_table *t);
 
 /* Id of a free flow: no IPv4 tuple's, as its lower address is the higher one, and IPV6 is not set. */

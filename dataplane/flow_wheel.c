@@ -38,6 +38,11 @@ uint64_t dp_flow_expiry_ns(const struct dp_flow *f)
 	return (f->last_ns / NS_PER_S + 1) * NS_PER_S + dp_flow_life_ns[f->life];
 }
 
+static uint32_t put_at(const struct dp_flow *f)
+{
+	return (uint32_t)(f->last_ns >> 20);
+}
+
 static uint32_t head_id(const struct dp_flow_table *t, unsigned int life, uint64_t second)
 {
 	return t->n_flows + 1 + life * DP_FLOW_SECONDS + (uint32_t)(second % DP_FLOW_SECONDS);
@@ -80,6 +85,7 @@ void dp_flow_wheels_link(struct dp_flow_table *t, uint32_t flow)
 	const uint32_t head = head_id(t, life, second);
 	struct dp_flow_link *h = link_of(t, head);
 
+	t->flows[flow].put_at = put_at(&t->flows[flow]);
 	// At the tail: of those that end in one second the first put there goes first.
 	t->rest[flow].wheel = (struct dp_flow_link){.prev = h->prev, .next = head};
 	link_of(t, h->prev)->next = flow;
@@ -217,7 +223,11 @@ static uint32_t oldest_of(
 
 		if (oldest == DP_FLOW_NONE || f->last_ns < t->flows[oldest].last_ns)
 			oldest = flow;
-		if (end_s(f) <= second || n == DP_FLOW_SECONDS - 1 || *n_steps == 0)
+		// To the tail of its second goes also who saw packets there: a flood that fills the
+		// table within a second is to give up itself.
+		if (*n_steps == 0 ||
+			((end_s(f) <= second || n == DP_FLOW_SECONDS - 1) &&
+				f->put_at == put_at(f)))
 			return oldest;
 		--*n_steps;
 		relink(t, flow);

@@ -246,7 +246,7 @@ static void a_full_table_refuses_until_one_leaves(void **)
 	assert_int_equal(add(&t, 3, DP_FLOW_UDP, 2 * S), first);
 
 	const struct dp_flow as_new = {
-		.last_ns = 2 * S, .life = DP_FLOW_UDP, .next = t.flows[first].next};
+		.last_ns = 2 * S, .life = DP_FLOW_UDP, .put_at = t.flows[first].put_at};
 	const struct dp_flow_rest rest_as_new = {.first_ns = 2 * S, .wheel = t.rest[first].wheel};
 
 	assert_int_equal(t.flows[first].effort, 0);
