@@ -78,13 +78,12 @@ static uint32_t hash_ipv6(const uint64_t addr6[3], uint64_t id, uint64_t ports)
 	return (uint32_t)dp_hash_mix(dp_hash_mix(a, b), ports);
 }
 
-/* Like memcmp() of address and port. */
 static bool is_behind(const uint64_t a[2], uint16_t a_port, const uint64_t b[2], uint16_t b_port)
 {
 	if (a[0] != b[0])
-		return __builtin_bswap64(a[0]) > __builtin_bswap64(b[0]);
+		return a[0] > b[0];
 	if (a[1] != b[1])
-		return __builtin_bswap64(a[1]) > __builtin_bswap64(b[1]);
+		return a[1] > b[1];
 	return a_port > b_port;
 }
 
@@ -286,8 +285,10 @@ void dp_flow_remove(struct dp_flow_table *t, uint32_t flow)
 
 static struct dp_addr addr_of_ipv4(uint32_t addr)
 {
-	return dp_addr_from_v4((const uint8_t[]){
-		(uint8_t)(addr >> 24), (uint8_t)(addr >> 16), (uint8_t)(addr >> 8), (uint8_t)addr});
+	uint8_t be[4];
+
+	memcpy(be, &addr, sizeof(be));
+	return dp_addr_from_v4(be);
 }
 
 static struct dp_addr addr_of_ipv6(uint64_t high, uint64_t low)

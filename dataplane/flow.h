@@ -55,8 +55,9 @@ enum dp_flow_flag {
 };
 
 struct dp_flow {
-	// The key: both addresses in canonical order. IPv4: (lower address) << 32 | higher one, host
-	// order. IPv6: of the two lower halves, so that with one of them the other is known.
+	// The key, in canonical order: lower address, then lower port, where addresses are compared as
+	// numbers of the bytes as they lie in memory. IPv4: first address << 32 | second. IPv6: of the
+	// two lower halves, so that with one of them the other is known.
 	uint64_t id;
 	uint16_t port[2]; // in canonical order, host order
 	uint8_t l4_proto;
@@ -215,35 +216,40 @@ static_assert(
 
 static inline uint32_t dp_flow_hash_ipv4(uint64_t id, uint64_t ports)
 {
-	return (uint32_t)dp_hash_mix(dp_hash_mix(id, ports), 0);
+	return (uint32_t)(dp_hash_mix(id, ports) * dp_hash_key[1] >> 32);
 }
 
 /* Key and hash of a tuple, the same for both directions but for is_swapped. Pure. */
 static inline void dp_flow_seek(const struct dp_five_tuple *tuple, struct dp_flow_seek *ret_seek)
 {
-	uint64_t src[2], dst[2];
+	const uint32_t mapped = 0xffff0000; // ::ffff:a.b.c.d (RFC 4291 2.5.5.2), bytes 8 to 11
+	uint64_t zeros[2];
+	uint32_t prefix[2], addr[2], ports;
 
-	memcpy(src, tuple->src.b, sizeof(src));
-	memcpy(dst, tuple->dst.b, sizeof(dst));
-
-	// ::ffff:a.b.c.d (RFC 4291 2.5.5.2)
-	const uint64_t mapped = 0xffffULL << 32, s = __builtin_bswap64(src[1]),
-		       d = __builtin_bswap64(dst[1]);
-
-	if ((src[0] | dst[0] | ((s ^ mapped) | (d ^ mapped)) >> 32) != 0) {
+	memcpy(&zeros[0], tuple->src.b, 8);
+	memcpy(&zeros[1], tuple->dst.b, 8);
+	memcpy(&prefix[0], tuple->src.b + 8, 4);
+	memcpy(&prefix[1], tuple->dst.b + 8, 4);
+	if ((zeros[0] | zeros[1]) != 0 || prefix[0] != mapped || prefix[1] != mapped) {
 		dp_flow_seek_ipv6(tuple, ret_seek);
 		return;
 	}
+	memcpy(&addr[0], tuple->src.b + 12, 4);
+	memcpy(&addr[1], tuple->dst.b + 12, 4);
+	static_assert(offsetof(struct dp_five_tuple, dport) ==
+		offsetof(struct dp_five_tuple, sport) + sizeof(tuple->sport));
+	memcpy(&ports, &tuple->sport, 4);
 
-	const uint64_t a = s << 16 | tuple->sport, b = d << 16 | tuple->dport;
-	const uint64_t first = a < b ? a : b, second = a < b ? b : a;
+	const uint64_t id = (uint64_t)addr[0] << 32 | addr[1], turned = id << 32 | id >> 32;
+	const uint32_t turned_ports = ports << 16 | ports >> 16;
+	const bool is_swapped = id == turned ? turned_ports > ports : id > turned;
 
-	ret_seek->id = first >> 16 << 32 | (uint32_t)(second >> 16);
-	ret_seek->ports = (first & 0xffff) | (second & 0xffff) << 16 |
+	ret_seek->id = id > turned ? turned : id;
+	ret_seek->ports = (is_swapped ? turned_ports : ports) |
 		(uint64_t)tuple->l4_proto << DP_FLOW_PORTS_PROTO_SHIFT;
 	ret_seek->hash = dp_flow_hash_ipv4(ret_seek->id, ret_seek->ports);
 	ret_seek->flow = DP_FLOW_NONE;
-	ret_seek->is_swapped = a > b;
+	ret_seek->is_swapped = is_swapped;
 }
 
 static inline uint64_t dp_flow_ports(const struct dp_flow *f)

@@ -65,30 +65,34 @@ static void a_tuple_comes_back_as_the_flow_began(void **)
 	dp_flow_table_fini(&t);
 }
 
+/* Of the two sides exactly one is the second, unless they are one; ports matter between equals only. */
 static void the_order_is_of_address_then_port(void **)
 {
-	struct dp_five_tuple k = {.src = v4(10, 0, 0, 7),
-		.dst = v4(10, 0, 0, 8),
-		.sport = 9,
-		.dport = 1,
-		.l4_proto = IPPROTO_UDP};
+	const struct dp_addr addrs[] = {v4(10, 0, 0, 7), v4(10, 0, 0, 8), v4(10, 0, 1, 0),
+		v4(203, 0, 113, 9), addr("2001:db8::1"), addr("2001:db8::100:0:0:0"),
+		addr("2001:db7:ffff::"), addr("::")};
 
-	assert_false(seek_of(&k).is_swapped);
-	k.src = v4(10, 0, 1, 0);
-	assert_true(seek_of(&k).is_swapped);
-	k.src = k.dst;
-	assert_true(seek_of(&k).is_swapped); // by port
-	k.sport = 1;
-	assert_false(seek_of(&k).is_swapped); // both sides are one
-	k.src = addr("2001:db8::1");
-	k.dst = addr("2001:db8::100:0:0:0");
-	assert_false(seek_of(&k).is_swapped);
-	k.dst = addr("2001:db7:ffff::");
-	assert_true(seek_of(&k).is_swapped);
-	k.dst = k.src;
-	assert_false(seek_of(&k).is_swapped);
-	k.sport = 2;
-	assert_true(seek_of(&k).is_swapped);
+	for (size_t i = 0; i < 64; i++) {
+		struct dp_five_tuple k = {.src = addrs[i / 8], .dst = addrs[i % 8]};
+		const bool is_swapped = seek_of(&k).is_swapped;
+
+		for (uint32_t p = 0; p < 9; p++) {
+			k.sport = (uint16_t[]){0, 255, 256}[p / 3];
+			k.dport = (uint16_t[]){0, 255, 256}[p % 3];
+
+			const struct dp_five_tuple back = turned(&k);
+			const struct dp_flow_seek s = seek_of(&k);
+
+			if (i / 8 == i % 8) {
+				assert_int_equal(s.is_swapped, k.sport > k.dport);
+			} else {
+				assert_int_equal(s.is_swapped, is_swapped);
+				assert_int_equal(seek_of(&back).is_swapped, !is_swapped);
+			}
+			assert_int_equal(s.ports & 0xffff, s.is_swapped ? k.dport : k.sport);
+			assert_int_equal(s.ports >> 16 & 0xffff, s.is_swapped ? k.sport : k.dport);
+		}
+	}
 }
 
 /* src_is_high turns the flow around: of a SYN-ACK the receiver began. */
