@@ -16,7 +16,7 @@ struct dp_capture_record {
 	uint64_t time_ns; // at most INT64_MAX; 0 for all times before 1970
 	const uint8_t *data; // cap_len bytes, borrowed
 	uint32_t cap_len;
-	uint32_t wire_len; // as the record says it, which may be less than cap_len
+	uint32_t wire_len; // a record may claim fewer bytes than it holds: then what it holds
 	enum dp_link link;
 };
 

@@ -61,6 +61,8 @@ static int any_next(
 	ret->time_ns = time_of(header);
 	ret->cap_len = header->caplen;
 	ret->wire_len = c->walk->packet_bytes != 0 ? c->walk->packet_bytes : header->len;
+	if (ret->wire_len < header->caplen)
+		ret->wire_len = header->caplen;
 	ret->link = c->link;
 	return 1;
 }

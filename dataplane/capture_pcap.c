@@ -103,11 +103,13 @@ static int pcap_map_next(
 			break;
 		off += RECORD_HEADER_BYTES + cap_len;
 		prefetch(head + PREFETCH_BYTES, RECORD_HEADER_BYTES + cap_len);
-		ret[n] = (struct dp_capture_record){.time_ns = time_of(c, head),
-			.data = head + RECORD_HEADER_BYTES,
-			.cap_len = cap_len < c->snap_len ? cap_len : c->snap_len,
-			.wire_len = get32(head + WIRE_LEN_OFF, c->is_swapped),
-			.link = c->link};
+		ret[n].time_ns = time_of(c, head);
+		ret[n].data = head + RECORD_HEADER_BYTES;
+		ret[n].cap_len = cap_len < c->snap_len ? cap_len : c->snap_len;
+		ret[n].wire_len = get32(head + WIRE_LEN_OFF, c->is_swapped);
+		if (ret[n].wire_len < ret[n].cap_len)
+			ret[n].wire_len = ret[n].cap_len;
+		ret[n].link = c->link;
 	}
 	// What was read may be zeros.
 	if (atomic_load_explicit(&c->map.is_torn, memory_order_acquire))

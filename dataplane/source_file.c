@@ -115,12 +115,9 @@ static void keep_bytes(void *, void *)
 	// They are the capture's.
 }
 
-/* Let m be about bytes that last. The shared info stands in m's own room, so that giving m back is no
- * matter between threads. */
-static void attach(struct rte_mbuf *m, const uint8_t *data, uint16_t len)
+static void attach(struct rte_mbuf *m, const uint8_t *data, uint16_t len,
+	struct rte_mbuf_ext_shared_info *info)
 {
-	struct rte_mbuf_ext_shared_info *info = m->buf_addr;
-
 	info->free_cb = keep_bytes;
 	info->fcb_opaque = NULL;
 	rte_mbuf_ext_refcnt_set(info, 1);
@@ -130,11 +127,12 @@ static void attach(struct rte_mbuf *m, const uint8_t *data, uint16_t len)
 	m->pkt_len = len;
 }
 
-/* A frame outside of its mbuf. The shared info is not in the frame's block, or the frame would not
- * end where its block does. */
+/* A frame outside of its mbuf: behind this, or, where it is to end where its block does, in a block of
+ * its own. */
 struct outside {
 	struct rte_mbuf_ext_shared_info info;
-	uint8_t *block; // owned
+	uint8_t *block; // owned, or NULL
+	uint8_t bytes[];
 };
 
 static void free_outside(void *, void *opaque)
@@ -145,41 +143,40 @@ static void free_outside(void *, void *opaque)
 	free(o);
 }
 
-static int copy_outside(struct rte_mbuf *m, const uint8_t *data, uint16_t len)
+static int copy_outside(struct rte_mbuf *m, const uint8_t *data, uint16_t len, bool is_exact)
 {
-	struct outside *o = malloc(sizeof(*o));
-	uint8_t *block = malloc(len > 0 ? len : 1);
+	struct outside *o = malloc(sizeof(*o) + (is_exact ? 0 : len));
+	uint8_t *bytes;
 
-	if (o == NULL || block == NULL) {
+	if (o == NULL)
+		return -ENOMEM;
+	o->block = is_exact ? malloc(len > 0 ? len : 1) : NULL;
+	bytes = is_exact ? o->block : o->bytes;
+	if (bytes == NULL) {
 		free(o);
-		free(block);
 		return -ENOMEM;
 	}
-	memcpy(block, data, len);
-	o->block = block;
+	memcpy(bytes, data, len);
+	attach(m, bytes, len, &o->info);
 	o->info.free_cb = free_outside;
 	o->info.fcb_opaque = o;
-	rte_mbuf_ext_refcnt_set(&o->info, 1);
-	rte_pktmbuf_attach_extbuf(m, block, RTE_BAD_IOVA, len, &o->info);
-	m->data_off = 0;
-	m->data_len = len;
-	m->pkt_len = len;
 	return 0;
 }
 
-/* Put a frame into m: into its own room, as the bytes of the capture where they last, or into a heap
- * block of its size; the latter for all of them when they are to be exact. */
+/* Put a frame into m: copied into its own room; as the bytes of the capture, where they last; or copied
+ * outside of it, which is for all of them when they are to be exact. Where the bytes last, the shared info
+ * stands in m's room, so that giving m back is no matter between threads. */
 static int fill(const struct source_file *s, struct rte_mbuf *m, const uint8_t *data, uint16_t len,
 	bool lasts)
 {
 	if (s->is_exact)
-		return copy_outside(m, data, len);
+		return copy_outside(m, data, len, true);
 	if (len <= (lasts ? COPY_MAX : FRAME_MAX) && len <= rte_pktmbuf_tailroom(m))
 		memcpy(rte_pktmbuf_append(m, len), data, len);
 	else if (lasts)
-		attach(m, data, len);
+		attach(m, data, len, m->buf_addr);
 	else
-		return copy_outside(m, data, len);
+		return copy_outside(m, data, len, false);
 	return 0;
 }
 
@@ -187,12 +184,12 @@ static struct rte_mbuf *make_frame(
 	struct source_file *s, const struct dp_capture_record *record, bool lasts)
 {
 	const uint32_t cap_len = record->cap_len;
-	const uint16_t len = (uint16_t)(cap_len < FRAME_MAX ? cap_len : FRAME_MAX);
 	struct rte_mbuf *m = get_mbuf(s);
 
 	if (m == NULL)
 		return NULL;
-	if (fill(s, m, record->data, len, lasts) < 0) {
+	if (fill(s, m, record->data, cap_len < FRAME_MAX ? (uint16_t)cap_len : FRAME_MAX, lasts) <
+		0) {
 		rte_pktmbuf_free(m);
 		return NULL;
 	}
@@ -202,8 +199,7 @@ static struct rte_mbuf *make_frame(
 	if (record->time_ns > s->last_ns)
 		s->last_ns = record->time_ns;
 	p->time_ns = s->last_ns;
-	// A record may claim fewer bytes on the wire than it holds; then what it holds is the truth.
-	p->wire_bytes = record->wire_len > cap_len ? record->wire_len : cap_len;
+	p->wire_bytes = record->wire_len;
 	return m;
 }
 
