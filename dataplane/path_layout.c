@@ -97,8 +97,11 @@ unsigned int dp_path_n_wide(const struct dp_path_config *c)
 
 uint16_t dp_path_frame_room(const struct dp_path_config *c)
 {
-	return (uint16_t)((c->frame_room > 0 ? c->frame_room : RTE_MBUF_DEFAULT_DATAROOM) +
-		RTE_PKTMBUF_HEADROOM);
+	uint16_t room = c->frame_room;
+
+	if (room == 0)
+		room = c->captures != NULL ? DP_SOURCE_FILE_ROOM : RTE_MBUF_DEFAULT_DATAROOM;
+	return room + RTE_PKTMBUF_HEADROOM;
 }
 
 static size_t pool_bytes(unsigned int n, size_t room)

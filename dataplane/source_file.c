@@ -14,8 +14,6 @@ enum {
 	RECORD_HEADER_BYTES = 16, // pcap's; only for the progress bar
 	RECORDS = 64, // of a file at a time: start value
 	SPARE_MBUFS = 32, // taken from the pool at once: a burst
-	// Frames up to this length are copied even where their bytes last: tests/bench/reader.
-	COPY_MAX = 128,
 };
 
 struct file {
@@ -171,7 +169,7 @@ static int fill(const struct source_file *s, struct rte_mbuf *m, const uint8_t *
 {
 	if (s->is_exact)
 		return copy_outside(m, data, len, true);
-	if (len <= (lasts ? COPY_MAX : FRAME_MAX) && len <= rte_pktmbuf_tailroom(m))
+	if (len <= (lasts ? DP_SOURCE_FILE_ROOM : FRAME_MAX) && len <= rte_pktmbuf_tailroom(m))
 		memcpy(rte_pktmbuf_append(m, len), data, len);
 	else if (lasts)
 		attach(m, data, len, m->buf_addr);
