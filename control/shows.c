@@ -33,6 +33,28 @@ static const char *port_cause(const struct dp_port_stats *port)
 	return port->is_link_down ? "its driver says that the link is down" : port->down;
 }
 
+/* What a thread did with its time. */
+static void add_time(json_t *row, const struct dp_time_stats *t)
+{
+	(void)json_object_set_new(row, "busy_ms", integer(t->busy_ns / 1000000));
+	(void)json_object_set_new(row, "longest_us", integer(t->longest_ns / 1000));
+	(void)json_object_set_new(row, "over_65us", integer(t->n_long));
+	(void)json_object_set_new(row, "disturbed", integer(t->n_disturbed));
+}
+
+static json_t *port_row(const char *name, const struct dp_port_stats *port)
+{
+	json_t *row = json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:i}", "port", name,
+		"device", port->name, "state", port_state(port), "frames", (json_int_t)port->frames,
+		"bytes", (json_int_t)port->wire_bytes, "up_packets", (json_int_t)port->up_packets,
+		"down_packets", down_packets(port), "lost", (json_int_t)port->lost, "queues",
+		port->n_queues);
+
+	add_time(row, &port->time);
+	(void)json_object_set_new(row, "cause", json_string(port_cause(port)));
+	return row;
+}
+
 static json_t *ports(const struct ctl_shows *s)
 {
 	const struct ctl_config *config = ctl_pipeline_config_of(s->pipeline);
@@ -42,14 +64,7 @@ static json_t *ports(const struct ctl_shows *s)
 
 	for (size_t i = 0; i < n; i++)
 		(void)json_array_append_new(rows,
-			json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:i, s:s}", "port",
-				i < config->n_ports ? config->ports[i].name : "?", "device",
-				ports[i].name, "state", port_state(&ports[i]), "frames",
-				(json_int_t)ports[i].frames, "bytes",
-				(json_int_t)ports[i].wire_bytes, "up_packets",
-				(json_int_t)ports[i].up_packets, "down_packets",
-				down_packets(&ports[i]), "lost", (json_int_t)ports[i].lost,
-				"queues", ports[i].n_queues, "cause", port_cause(&ports[i])));
+			port_row(i < config->n_ports ? config->ports[i].name : "?", &ports[i]));
 	return rows;
 }
 
@@ -57,16 +72,6 @@ static json_t *ports(const struct ctl_shows *s)
 static json_t *ratio(double v)
 {
 	return json_real((double)(uint64_t)(v * 100 + 0.5) / 100);
-}
-
-/* What its thread did with its time. */
-static void add_stretches(json_t *row, const struct dp_worker_stats *w, double of_mean)
-{
-	(void)json_object_set_new(row, "busy_ms", integer(w->busy_ns / 1000000));
-	(void)json_object_set_new(row, "of_mean", ratio(of_mean));
-	(void)json_object_set_new(row, "longest_us", integer(w->longest_ns / 1000));
-	(void)json_object_set_new(row, "over_65us", integer(w->n_long));
-	(void)json_object_set_new(row, "disturbed", integer(w->n_disturbed));
 }
 
 static json_t *workers(const struct ctl_shows *s)
@@ -84,7 +89,8 @@ static json_t *workers(const struct ctl_shows *s)
 			(json_int_t)w.verdicts_cut, "names_refused", (json_int_t)w.names_refused,
 			"quality_refused", (json_int_t)w.quality_refused, "postponed",
 			(json_int_t)w.postponed);
-		add_stretches(row, &w, s->balance.of_mean[i]);
+		(void)json_object_set_new(row, "of_mean", ratio(s->balance.of_mean[i]));
+		add_time(row, &w.time);
 		(void)json_array_append_new(rows, row);
 	}
 	return rows;

@@ -58,10 +58,19 @@ struct dp_encap_stats {
 	uint64_t refused[DP_ENCAP_COUNT][DP_REFUSAL_COUNT];
 };
 
+/* What a thread did with its time (dataplane/stretch.h). */
+struct dp_time_stats {
+	uint64_t busy_ns; // with something to do
+	uint64_t longest_ns; // between two looks at its input
+	uint64_t n_long; // longer than DP_LONG_NS
+	uint64_t n_disturbed; // long, but the kernel had taken the CPU
+};
+
 struct dp_port_stats {
 	char name[64]; // the device as configured
 	char down[512]; // why it could not be opened; "" when it was
 	uint16_t n_queues; // 1, or as many as workers: its device spreads
+	struct dp_time_stats time; // of its own thread; 0 where a worker's receives
 	bool is_link_down; // of one that was opened, as its driver tells
 	uint64_t received, lost;
 	uint64_t frames, wire_bytes; // handed to us
@@ -95,11 +104,7 @@ struct dp_worker_stats {
 	uint64_t packets, ip_bytes; // innermost, accounted
 	uint64_t flows, flows_evicted, classified_packets, verdicts_cut;
 	uint64_t names_refused, quality_refused, postponed;
-	// Of its thread, receiving included where it does: time with something to do, and how long it was
-	// away from its input (dataplane/stretch.h).
-	uint64_t busy_ns, longest_ns;
-	uint64_t n_long; // longer than DP_LONG_NS
-	uint64_t n_disturbed; // long, but the kernel had taken the CPU
+	struct dp_time_stats time; // receiving included where its thread does
 };
 
 enum { DP_LONG_NS = 1 << 16 };

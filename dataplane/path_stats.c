@@ -101,6 +101,14 @@ void dp_path_stats(const struct dp_path *path, struct dp_path_stats *ret_stats)
 		sum_worker(ret_stats, dp_worker_counters(path->workers[i]));
 }
 
+static struct dp_time_stats time_of(const struct dp_stretch_counters *c)
+{
+	return (struct dp_time_stats){.busy_ns = tsc_ns(dp_counter_get(&c->busy_tsc)),
+		.longest_ns = tsc_ns(dp_counter_get(&c->longest_tsc)),
+		.n_long = dp_stretch_longer(c, DP_LONG_NS),
+		.n_disturbed = dp_counter_get(&c->disturbed)};
+}
+
 void dp_path_worker_stats(
 	const struct dp_path *path, uint16_t worker, struct dp_worker_stats *ret_stats)
 {
@@ -116,10 +124,7 @@ void dp_path_worker_stats(
 		.names_refused = dp_counter_get(&c->names_refused),
 		.quality_refused = dp_counter_get(&c->quality_refused),
 		.postponed = dp_counter_get(&c->postponed),
-		.busy_ns = tsc_ns(dp_counter_get(&c->stretches.busy_tsc)),
-		.longest_ns = tsc_ns(dp_counter_get(&c->stretches.longest_tsc)),
-		.n_long = dp_stretch_longer(&c->stretches, DP_LONG_NS),
-		.n_disturbed = dp_counter_get(&c->stretches.disturbed),
+		.time = time_of(&c->stretches),
 	};
 	sum_outcomes(ret_stats->outcomes, c->outcomes);
 }
@@ -156,6 +161,9 @@ size_t dp_path_ports(const struct dp_path *path, struct dp_port_stats *ret_ports
 		memcpy(port->name, path->ports[n].name, sizeof(port->name));
 		memcpy(port->down, path->ports[n].down, sizeof(port->down));
 		port->n_queues = path->ports[n].n;
+		if (port->n_queues == 1) // more are workers'
+			port->time = time_of(
+				&path->receivers[path->ports[n].first]->counters.stretches);
 		for (uint16_t i = 0; i < path->ports[n].n; i++)
 			add_receiver(port, path->receivers[path->ports[n].first + i]);
 	}
