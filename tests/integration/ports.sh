@@ -110,6 +110,32 @@ equal "and mostly one direction, which shows" \
 	"$(printf '0 1\n1 0')"
 stop
 
+# The kernel spreads flows over two queues, and each worker receives from its own.
+cpu=$(awk '/^Cpus_allowed_list/ { sub(/[-,].*/, "", $2); print $2 }' /proc/self/status)
+write_config "$(tap vb),qpairs=2" </dev/null
+sed -i -e 's/name: port1,/name: port1, spread: device,/' -e "s/flows: 64k/flows: 64k, cpus: [$cpu, $cpu]/" "$config"
+check "a dry run says which thread receives from which queue" eval \
+	'"$WIRECUE" run --dry -c "$config" | grep -q "^thread .*worker 1, receives from its queue of port1"'
+start
+as_sent "$pcaps/dns-http.pcap"
+n_sent=0
+send va "$dir/as-sent.pcap"
+wait_for has_received
+wait_for counts_like_replay
+ok "queues that the kernel spreads over: apps, flows, packets and bytes are those of a replay"
+check "each worker has its part" eval '[ "$(show workers --json | fields packets | awk "\$1 > 0" | wc -l)" = 2 ]'
+equal "of two queues" "$(show ports --json | fields queues)" 2
+stop
+write_config "$(tap vb)" "$(tap vd)" </dev/null
+sed -i -e 's/name: port1,/name: port1, spread: device,/' -e "s/flows: 64k/flows: 64k, cpus: [$cpu, $cpu]/" "$config"
+start
+check "a port without a queue for each worker is down, and says why" says port_down 'has 1 receive queues there, expected as many'
+stop
+write_config "$(tap vb),qpairs=2" "$(tap vd)" </dev/null
+start
+check "so is one with a queue that nobody would read" says port_down 'has 2 receive queues there and 1 would be polled'
+stop
+
 # What is nobody's business is counted, and in no flow; live as in a replay.
 write_config "$(tap vb)" </dev/null
 sed -i 's/name: port1,/name: port1, ignore: {networks: [198.51.100.80\/32]},/' "$config"

@@ -170,6 +170,27 @@ static void mistakes_are_told_at_their_place(void **)
 #undef VLAN
 }
 
+static void a_device_that_spreads_leaves_nobody_to_receive(void **)
+{
+	struct ctl_config *c = load("ports:\n"
+				    "  - {name: a, device: net_tap0, spread: device}\n"
+				    "  - {name: b, device: net_tap1, spread: receiver, cpus: [1]}\n"
+				    "  - {name: c, device: net_tap2, cpus: [2]}\n");
+
+	assert_int_equal(c->ports[0].spread, DP_SPREAD_DEVICE);
+	assert_int_equal(c->ports[1].spread, DP_SPREAD_RECEIVER);
+	assert_int_equal(c->ports[2].spread, DP_SPREAD_AUTO);
+	ctl_config_free(c);
+	assert_wrong("ports:\n"
+		     "- {name: a, device: net_tap0, spread: device, cpus: [1]}\n"
+		     "- {name: b, device: net_tap1, spread: nic}\n"
+		     "- text\n",
+		"wirecue.yaml:3:53: a list, expected no cpus with spread: device, whose queues the "
+		"workers read\n"
+		"wirecue.yaml:4:39: 'nic', expected one of auto, device, receiver\n"
+		"wirecue.yaml:5:3: 'text', expected a mapping of keys to values");
+}
+
 static void more_networks_than_fit_are_refused(void **)
 {
 	GString *keys = g_string_new("ports: [{name: a, device: net_tap0, ignore: {networks: [");
@@ -191,6 +212,7 @@ int main(void)
 		cmocka_unit_test(a_replay_ignores_what_any_port_does),
 		cmocka_unit_test(nothing_is_ignored_and_copies_are_watched_by_default),
 		cmocka_unit_test(mistakes_are_told_at_their_place),
+		cmocka_unit_test(a_device_that_spreads_leaves_nobody_to_receive),
 		cmocka_unit_test(more_networks_than_fit_are_refused),
 	};
 

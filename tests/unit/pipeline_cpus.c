@@ -63,10 +63,55 @@ static void a_chosen_cpu_is_used_whether_others_are_chosen_or_not(void **)
 	}
 }
 
+static char *threads_of(struct ctl_config config)
+{
+	char *line, *threads;
+
+	config.n_flows = 1000;
+	config.tick_ns = 1000000000;
+	ctl_pipeline_describe(&config, &line, &threads);
+	free(line);
+	return threads;
+}
+
+static void a_dry_run_says_which_thread_receives_and_which_works(void **)
+{
+	char *nine[] = {(char *)"909", NULL}, *both[] = {(char *)"907", (char *)"908", NULL};
+	struct ctl_port ports[] = {{.name = (char *)"up", .device = (char *)"net_tap0"},
+		{.name = (char *)"down", .device = (char *)"net_tap1"}};
+	struct ctl_config one = {.ports = ports, .n_ports = 2, .n_workers = 1};
+	struct ctl_config two = {.ports = ports, .n_ports = 2, .n_workers = 2, .worker_cpus = both};
+	g_autofree char *x = g_strdup_printf("CPU %d: ", only_cpu());
+	g_autofree char *pair = threads_of(one);
+	g_autofree char *pair_expected = g_strdup_printf(
+		"%scontrol\n%sworker 0, receives from up, down\n", x, x);
+
+	assert_string_equal(pair, pair_expected);
+	ports[0].cpus = nine;
+
+	g_autofree char *own = threads_of(one);
+	g_autofree char *own_expected = g_strdup_printf(
+		"%scontrol\nCPU 909: receives from up\n%sworker 0, receives from down\n", x, x);
+
+	assert_string_equal(own, own_expected);
+	ports[0].cpus = NULL;
+	ports[0].spread = DP_SPREAD_DEVICE;
+
+	g_autofree char *split = threads_of(two);
+	g_autofree char *split_expected = g_strdup_printf(
+		"%scontrol\n%sreceives from down (nothing, if its device spreads)\n"
+		"CPU 907: worker 0, receives from its queue of up\n"
+		"CPU 908: worker 1, receives from its queue of up\n",
+		x, x);
+
+	assert_string_equal(split, split_expected);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_chosen_cpu_is_used_whether_others_are_chosen_or_not),
+		cmocka_unit_test(a_dry_run_says_which_thread_receives_and_which_works),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
