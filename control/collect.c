@@ -14,6 +14,17 @@ struct end {
 	uint64_t tick, n_ticks;
 };
 
+/* Where a record has its turn. Sorted instead of the records, which are nine times as long. */
+struct turn {
+	uint64_t endpoint[2];
+	uint64_t
+		rest; // kind, app, tag, evidence: usage before moves, for what is moved was reported
+	uint32_t is_ambiguous;
+	uint32_t idx; // of the record
+};
+static_assert(
+	sizeof(struct turn) == 32, "qsort() of the C library moves these itself, not pointers");
+
 struct ctl_collect {
 	struct dp_path *path;
 	uint16_t n_workers;
@@ -22,6 +33,7 @@ struct ctl_collect {
 	void *ctx;
 	GArray *open; // struct dp_record: usage, moves and quality of ticks not complete yet
 	GArray *batch; // the same, of the tick being handed on
+	GArray *turns; // struct turn: its order
 	GArray **ends; // per worker: struct end, ticks it has closed and others have not
 	uint64_t watermark_ns;
 	struct dp_record taken[TAKE];
@@ -39,6 +51,7 @@ struct ctl_collect *ctl_collect_new(struct dp_path *path, uint16_t n_workers, ui
 	c->ctx = ctx;
 	c->open = g_array_new(FALSE, FALSE, sizeof(struct dp_record));
 	c->batch = g_array_new(FALSE, FALSE, sizeof(struct dp_record));
+	c->turns = g_array_new(FALSE, FALSE, sizeof(struct turn));
 	c->ends = g_new0(GArray *, n_workers);
 	for (uint16_t i = 0; i < n_workers; i++)
 		c->ends[i] = g_array_new(FALSE, FALSE, sizeof(struct end));
@@ -54,30 +67,45 @@ void ctl_collect_free(struct ctl_collect *c)
 	g_free(c->ends);
 	g_array_free(c->open, TRUE);
 	g_array_free(c->batch, TRUE);
+	g_array_free(c->turns, TRUE);
 	g_free(c);
 }
 
-static int compare_u32(uint32_t a, uint32_t b)
+static struct turn turn_of(const struct dp_record *r, uint32_t idx)
+{
+	return (struct turn){
+		.endpoint = {dp_addr_half(&r->endpoint, 0), dp_addr_half(&r->endpoint, 1)},
+		.rest = (uint64_t)r->kind << 56 | (uint64_t)r->app << 24 | (uint64_t)r->tag << 8 |
+			r->evidence,
+		.is_ambiguous = r->is_ambiguous,
+		.idx = idx};
+}
+
+static int compare(uint64_t a, uint64_t b)
 {
 	return a < b ? -1 : a > b;
 }
 
-/* Usage before moves: what is moved must have been reported. */
-static int compare_keys(const void *a, const void *b)
+static int compare_turns(const void *a, const void *b)
 {
-	const struct dp_record *x = a;
-	const struct dp_record *y = b;
-	int r = dp_addr_cmp(&x->endpoint, &y->endpoint);
+	const struct turn *x = a, *y = b;
 
-	if (r == 0)
-		r = compare_u32(x->kind, y->kind);
-	if (r == 0)
-		r = compare_u32(x->app, y->app);
-	if (r == 0)
-		r = compare_u32(x->tag, y->tag);
-	if (r == 0)
-		r = compare_u32(x->evidence, y->evidence);
-	return r != 0 ? r : compare_u32(x->is_ambiguous, y->is_ambiguous);
+	if (x->endpoint[0] != y->endpoint[0])
+		return compare(x->endpoint[0], y->endpoint[0]);
+	if (x->endpoint[1] != y->endpoint[1])
+		return compare(x->endpoint[1], y->endpoint[1]);
+	if (x->rest != y->rest)
+		return compare(x->rest, y->rest);
+	if (x->is_ambiguous != y->is_ambiguous)
+		return compare(x->is_ambiguous, y->is_ambiguous);
+	return compare(x->idx, y->idx);
+}
+
+/* They are to be merged. */
+static bool is_same(const struct turn *x, const struct turn *y)
+{
+	return x->endpoint[0] == y->endpoint[0] && x->endpoint[1] == y->endpoint[1] &&
+		x->rest == y->rest && x->is_ambiguous == y->is_ambiguous;
 }
 
 static void merge_usage(struct dp_usage *to, const struct dp_usage *from)
@@ -133,27 +161,23 @@ static void merge_into(struct dp_record *to, const struct dp_record *from)
 		merge_usage(&to->usage, &from->usage);
 }
 
-size_t ctl_records_merge(struct dp_record *records, size_t n)
+/* records in the order of turns, n of them, to ret_batch, those of one key merged. Returns how many are
+ * left. */
+static size_t merge(
+	const struct dp_record *records, struct turn *turns, size_t n, struct dp_record *ret_batch)
 {
-	bool is_merged = false;
 	size_t kept = 0;
 
-	if (n == 0)
-		return 0;
-	qsort(records, n, sizeof(*records), compare_keys);
-	for (size_t i = 0; i < n; i++) {
-		if (kept > 0 && compare_keys(&records[kept - 1], &records[i]) == 0) {
-			merge_into(&records[kept - 1], &records[i]);
-			is_merged = true;
-			continue;
-		}
-		if (is_merged)
-			cap_active(&records[kept - 1]);
-		is_merged = false;
-		records[kept++] = records[i];
+	qsort(turns, n, sizeof(*turns), compare_turns);
+	for (size_t i = 0, end; i < n; i = end) {
+		struct dp_record *to = &ret_batch[kept++];
+
+		*to = records[turns[i].idx];
+		for (end = i + 1; end < n && is_same(&turns[i], &turns[end]); end++)
+			merge_into(to, &records[turns[end].idx]);
+		if (end - i > 1)
+			cap_active(to);
 	}
-	if (is_merged)
-		cap_active(&records[kept - 1]);
 	return kept;
 }
 
@@ -209,25 +233,39 @@ static bool next_complete(struct ctl_collect *c, struct end *ret_end)
 	return true;
 }
 
-static void complete(struct ctl_collect *c, struct end end)
+/* The batch of ticks up to `tick`; what is later stays. */
+static size_t close_batch(struct ctl_collect *c, uint64_t tick)
 {
 	struct dp_record *open = (struct dp_record *)(void *)c->open->data;
 	guint kept = 0;
+	size_t n = 0;
 
-	g_array_set_size(c->batch, 0);
+	g_array_set_size(c->turns, 0);
 	for (guint i = 0; i < c->open->len; i++) {
-		if (open[i].tick <= end.tick)
-			g_array_append_val(c->batch, open[i]);
-		else
+		if (open[i].tick <= tick) {
+			const struct turn turn = turn_of(&open[i], i);
+
+			g_array_append_val(c->turns, turn);
+		}
+	}
+	g_array_set_size(c->batch, c->turns->len);
+	if (c->turns->len > 0)
+		n = merge(open, (struct turn *)(void *)c->turns->data, c->turns->len,
+			(struct dp_record *)(void *)c->batch->data);
+	for (guint i = 0; i < c->open->len; i++) {
+		if (open[i].tick > tick)
 			open[kept++] = open[i];
 	}
 	g_array_set_size(c->open, kept);
+	return n;
+}
 
-	struct dp_record *batch = (struct dp_record *)(void *)c->batch->data;
-	const size_t n = ctl_records_merge(batch, c->batch->len);
+static void complete(struct ctl_collect *c, struct end end)
+{
+	const size_t n = close_batch(c, end.tick);
 
 	c->watermark_ns = (end.tick + 1) * c->tick_ns;
-	c->ops->tick(c->ctx, c->watermark_ns, batch, n);
+	c->ops->tick(c->ctx, c->watermark_ns, (struct dp_record *)(void *)c->batch->data, n);
 	dp_path_drained(c->path, end.tick, end.n_ticks);
 }
 

@@ -31,6 +31,3 @@ bool ctl_collect_poll(struct ctl_collect *c);
 
 /* End of the last complete tick, ns; 0 before the first: the watermark. */
 uint64_t ctl_collect_watermark(const struct ctl_collect *c);
-
-/* Sort and merge n records in place as a tick's batch is; returns how many are left. For tests. */
-size_t ctl_records_merge(struct dp_record *records, size_t n);

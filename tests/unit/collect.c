@@ -269,17 +269,25 @@ static void time_that_several_workers_saw_is_no_more_than_there_was(void **)
 	};
 
 	for (size_t i = 0; i < sizeof(active_ms) / sizeof(*active_ms); i++) {
-		struct dp_record records[3];
+		struct dp_record got;
+		struct rig r;
 
+		rig_init(&r);
 		for (unsigned int k = 0; k < 3; k++) {
-			records[k] = usage(5, 1, 10, 1);
-			records[k].usage.first_ns = 1000000000 + 100000000 * k;
-			records[k].usage.last_ns = 1000000000 + 100000000 * k + 99999999;
-			records[k].usage.active_ms = active_ms[i][k];
+			struct dp_record record = usage(5, 1, 10, 1);
+
+			record.usage.first_ns = 1000000000 + 100000000 * k;
+			record.usage.last_ns = 1000000000 + 100000000 * k + 99999999;
+			record.usage.active_ms = active_ms[i][k];
+			post(&r, (int)k, record);
+			post(&r, (int)k, end(5, 1));
 		}
-		assert_int_equal(ctl_records_merge(records, 3), 1);
-		assert_int_equal(records[0].usage.active_ms, active_ms[i][3]);
-		assert_int_equal(records[0].usage.n_new_flows, 3);
+		assert_true(ctl_collect_poll(r.collect));
+		assert_int_equal(r.seen.ticks[0].n, 1);
+		got = r.seen.ticks[0].records[0];
+		assert_int_equal(got.usage.active_ms, active_ms[i][3]);
+		assert_int_equal(got.usage.n_new_flows, 3);
+		rig_fini(&r);
 	}
 }
 
@@ -355,9 +363,17 @@ static void notes_are_handed_on_as_they_come(void **)
 	rig_fini(&r);
 }
 
-static void nothing_merges_into_nothing(void **)
+static void a_tick_without_records_is_handed_on(void **)
 {
-	assert_int_equal(ctl_records_merge(NULL, 0), 0);
+	struct rig r;
+
+	rig_init(&r);
+	for (int i = 0; i < N_WORKERS; i++)
+		post(&r, i, end(5, 1));
+	assert_true(ctl_collect_poll(r.collect));
+	assert_int_equal(r.seen.n_ticks, 1);
+	assert_int_equal(r.seen.ticks[0].n, 0);
+	rig_fini(&r);
 }
 
 int main(void)
@@ -371,7 +387,7 @@ int main(void)
 		cmocka_unit_test(time_that_several_workers_saw_is_no_more_than_there_was),
 		cmocka_unit_test(quality_is_merged_by_endpoint_and_stands_behind_its_usage),
 		cmocka_unit_test(notes_are_handed_on_as_they_come),
-		cmocka_unit_test(nothing_merges_into_nothing),
+		cmocka_unit_test(a_tick_without_records_is_handed_on),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
