@@ -276,7 +276,7 @@ class Testpmd(Polling):
     def __init__(self, ctx, device, n_mbufs, room, cpus):
         super().__init__(
             # Into a pipe its answers would wait for more of them.
-            ['stdbuf', '-oL', 'dpdk-testpmd', f'--lcores=0@{cpus[0]},1@{cpus[1]}', *eal_memory(n_mbufs * (room + 400) >> 20), '--no-pci',
+            ['stdbuf', '-oL', 'dpdk-testpmd', f'--lcores=0@{cpus[0]},1@{cpus[1]}', *eal_memory(n_mbufs * mbuf_bytes(room) >> 20), '--no-pci',
              '--no-telemetry', '--iova-mode=va', f'--vdev={device}', '--', '-i', '--forward-mode=rxonly', '--auto-start',
              '--nb-cores=1', '--rxq=1', '--txq=1', '--burst=32', '--no-flush-rx', f'--total-num-mbufs={n_mbufs}',
              f'--mbuf-size={room + 128}'], f'{ctx.folder}/testpmd.log')
@@ -289,11 +289,17 @@ class Testpmd(Polling):
                 return int(found[1])
 
 
+def mbuf_bytes(room):
+    """In a pool: headers, and none across the border of two pages of 4096."""
+    n_bytes = room + 400
+    return n_bytes if n_bytes < 1024 else 4096 * -(-n_bytes // 4096)
+
+
 def eal_memory(mb):
     """As dataplane/eal.c chooses: hugepages when there are enough, which nobody tells apart better than the kernel."""
     free_mb = 2 * int(first_match('/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages', r'(\d+)').replace('unknown', '0'))
-    need_mb = 96 + mb
-    return ['--in-memory'] if free_mb >= need_mb * 5 // 4 else ['--no-huge', '--no-shconf', '-m', str(need_mb)]
+    need_mb = (64 + mb) * 5 // 4
+    return ['--in-memory'] if free_mb >= need_mb else ['--no-huge', '--no-shconf', '-m', str(need_mb)]
 
 
 def in_turns(a, b, n_pairs, seconds):

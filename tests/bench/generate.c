@@ -29,6 +29,7 @@ static const char help_text[] =
 	"  --frames N        how many (1M)\n"
 	"  --rate N          frames a second of the capture's time (100k)\n"
 	"  --subscribers N   at most 4M (1000)\n"
+	"  --first N         number of the first subscriber: others than another capture's (0)\n"
 	"  --flows N         of each subscriber at a time (4)\n"
 	"  --flow-packets N  packets of data of a flow, on average; 0: flows do not end (40)\n"
 	"  --begun           flows began long before: data from the first packet on, TCP and QUIC\n"
@@ -49,7 +50,8 @@ static const char help_text[] =
 	"2 usage error.\n";
 
 struct options {
-	uint64_t n_frames, rate, seed, n_subscribers, n_flows, n_flow_packets, ipv6, share, snaplen;
+	uint64_t n_frames, rate, seed, first, n_subscribers, n_flows, n_flow_packets, ipv6, share,
+		snaplen;
 	bool is_vlan, is_gtpu, is_begun;
 	const char *quic, *truth, *out;
 	enum flood_shape shapes[FLOOD_COUNT];
@@ -92,6 +94,7 @@ static const struct {
 	{&opt.share, 0, 100},
 	{&opt.snaplen, 14, 65535},
 	{&opt.seed, 0, UINT64_MAX},
+	{&opt.first, 0, TRAFFIC_SUBSCRIBERS_MAX - 1},
 };
 
 static const struct option long_options[] = {
@@ -112,6 +115,7 @@ static const struct option long_options[] = {
 	{"share", required_argument, NULL, OPT_NUMBER + 6},
 	{"snaplen", required_argument, NULL, OPT_NUMBER + 7},
 	{"seed", required_argument, NULL, OPT_NUMBER + 8},
+	{"first", required_argument, NULL, OPT_NUMBER + 9},
 	{NULL},
 };
 
@@ -229,6 +233,11 @@ static void parse(int argc, char *argv[])
 		set_option(c, idx, argv);
 	if (argc - optind != 1)
 		die(2, "%d files given, expected one to write, or - (see --help)", argc - optind);
+	if (opt.first + opt.n_subscribers > TRAFFIC_SUBSCRIBERS_MAX)
+		die(2, "subscribers from %llu to %llu, expected at most %d",
+			(unsigned long long)opt.first,
+			(unsigned long long)(opt.first + opt.n_subscribers),
+			TRAFFIC_SUBSCRIBERS_MAX);
 	opt.out = argv[optind];
 }
 
@@ -358,6 +367,7 @@ static struct traffic *make_traffic(FILE *truth)
 {
 	struct traffic_config config = {
 		.seed = opt.seed,
+		.first_subscriber = (uint32_t)opt.first,
 		.n_subscribers = (uint32_t)opt.n_subscribers,
 		.n_flows = (uint32_t)opt.n_flows,
 		.n_flow_packets = (uint32_t)opt.n_flow_packets,

@@ -76,3 +76,43 @@ def gaps(ctx):
             line.close()
     ctx.add(benchlib.Row('gaps-1M', [seen['longest_ns'] / 1000], unit='us longest', target=50, is_at_least=False,
                          note=f'us: {spread(seen["us"])}; put aside: {seen["switched"]} switched, {seen["stolen"]} stolen'))
+
+
+def fresh(ctx):
+    """Flows that it sees from their first packet to their last: once through the capture, which lies in mbufs."""
+    n = 100000 if ctx.is_quick else 400000
+    options = ('--subscribers', 1000, '--flows', 2, '--flow-packets', 20, '--quic', ctx.top / 'pcaps/quic.pcap', '--frames', n)
+    room = 2048
+    with ctx.capture('fresh', *options) as path:
+        pairs = []
+        pmd = benchlib.Testpmd(ctx, looped(path), n + SPARE_MBUFS, room, (CONTROL_CPU, POLLING_CPU))
+        try:
+            for i in range(ctx.n_pairs):
+                pmd.n_frames()
+                other = pmd.measure(ctx.seconds(1))
+                pmd.pause()
+                ours, stats = once_through(ctx, path, n)
+                pmd.go_on()
+                pairs.append((ours, other))
+        finally:
+            pmd.close()
+    note = f'{n / stats["flows"]:.0f} packets a flow, {stats["classified"] / stats["flows"]:.1f} of them classified'
+    ctx.add(benchlib.Row('fresh', [a for a, _ in pairs], [b for _, b in pairs], 'testpmd rxonly', note=note))
+
+
+def once_through(ctx, path, n):
+    """CPU time a frame, of the first 50 to 100 % of the capture's frames; and the counters then."""
+    line = benchlib.Line(ctx, '--cpus', f'{CONTROL_CPU},{POLLING_CPU}', '--kept', n, looped(path))
+    try:
+        seen = (0, 0, {})
+        while True:
+            s = line.stats()
+            if s['accounted'] > n:
+                break
+            seen = (line.cpu_ns(), s['accounted'], s)
+            time.sleep(0.002)
+    finally:
+        line.close()
+    if seen[1] < n / 2:
+        raise benchlib.Failure('this machine is too busy to look at 400,000 packets while they pass')
+    return seen[0] / seen[1], seen[2]

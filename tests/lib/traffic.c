@@ -163,7 +163,7 @@ void traffic_free(struct traffic *t)
 
 static uint32_t subscriber_of(const struct traffic *t, uint64_t flow_idx)
 {
-	return (uint32_t)(flow_idx / t->cfg.n_flows);
+	return t->cfg.first_subscriber + (uint32_t)(flow_idx / t->cfg.n_flows);
 }
 
 static bool is_ipv6(const struct traffic *t, uint32_t subscriber)

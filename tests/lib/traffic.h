@@ -21,6 +21,7 @@ enum {
 
 struct traffic_config {
 	uint64_t seed;
+	uint32_t first_subscriber; // the others follow; together below TRAFFIC_SUBSCRIBERS_MAX
 	uint32_t n_subscribers;
 	uint32_t n_flows; // of each subscriber at a time
 	uint32_t n_flow_packets; // of data, on average; 0: flows do not end
