@@ -33,6 +33,8 @@ static const char help_text[] =
 	"  --flows N         of each subscriber at a time (4)\n"
 	"  --flow-packets N  packets of data of a flow, on average; 0: flows do not end (40)\n"
 	"  --begun           flows began long before: data from the first packet on, TCP and QUIC\n"
+	"  --acks            TCP carries acknowledgements, QUIC the data: who is given the capture again\n"
+	"                    and again sees no segment twice\n"
 	"  --ipv6 PERCENT    of subscribers (25)\n"
 	"  --vlan            uplink and downlink on VLANs of their own\n"
 	"  --gtpu            in GTP-U, uplink and downlink with TEIDs of their own\n"
@@ -52,7 +54,7 @@ static const char help_text[] =
 struct options {
 	uint64_t n_frames, rate, seed, first, n_subscribers, n_flows, n_flow_packets, ipv6, share,
 		snaplen;
-	bool is_vlan, is_gtpu, is_begun;
+	bool is_vlan, is_gtpu, is_begun, is_acks;
 	const char *quic, *truth, *out;
 	enum flood_shape shapes[FLOOD_COUNT];
 	uint32_t n_shapes;
@@ -79,6 +81,7 @@ enum {
 	OPT_VLAN,
 	OPT_GTPU,
 	OPT_BEGUN,
+	OPT_ACKS,
 	OPT_NUMBER // and those behind it: numbers[]
 };
 
@@ -105,6 +108,7 @@ static const struct option long_options[] = {
 	{"truth", required_argument, NULL, OPT_TRUTH},
 	{"vlan", no_argument, NULL, OPT_VLAN},
 	{"gtpu", no_argument, NULL, OPT_GTPU},
+	{"acks", no_argument, NULL, OPT_ACKS},
 	{"begun", no_argument, NULL, OPT_BEGUN},
 	{"frames", required_argument, NULL, OPT_NUMBER},
 	{"rate", required_argument, NULL, OPT_NUMBER + 1},
@@ -214,6 +218,9 @@ static void set_option(int c, int idx, char *const argv[])
 		break;
 	case OPT_BEGUN:
 		opt.is_begun = true;
+		break;
+	case OPT_ACKS:
+		opt.is_acks = true;
 		break;
 	case '?':
 	case ':':
@@ -375,6 +382,7 @@ static struct traffic *make_traffic(FILE *truth)
 		.is_vlan = opt.is_vlan,
 		.is_gtpu = opt.is_gtpu,
 		.is_begun = opt.is_begun,
+		.has_acks_only = opt.is_acks,
 		.truth = truth,
 	};
 	struct traffic *t;

@@ -355,11 +355,23 @@ static size_t imix(struct wire_random *random)
 	return i < 7 ? IMIX_SMALL : i < 11 ? IMIX_MEDIUM : IMIX_LARGE;
 }
 
+/* Of a frame of data. */
+static size_t bulk_size(struct traffic *t, const struct flow *f)
+{
+	const size_t size = imix(&t->random);
+
+	if (!t->cfg.has_acks_only)
+		return size;
+	if (is_tcp(f))
+		return IMIX_SMALL;
+	return size == IMIX_SMALL ? IMIX_MEDIUM : size;
+}
+
 /* Bulk: one packet of four goes up. DNS asks and answers, and nothing else. */
 static struct packet data_packet(struct traffic *t, uint64_t flow_idx)
 {
 	struct flow *f = &t->flows[flow_idx];
-	const size_t headers = ETHERNET_BYTES + headers_of(t, flow_idx), size = imix(&t->random);
+	const size_t headers = ETHERNET_BYTES + headers_of(t, flow_idx), size = bulk_size(t, f);
 	const uint32_t r = wire_random(&t->random);
 	struct packet pkt = {.flow_idx = flow_idx, .dir = r % 4 != 0, .tcp_flags = ACK};
 	const struct payload *seed = NULL;

@@ -27,6 +27,7 @@ struct traffic_config {
 	uint32_t n_flow_packets; // of data, on average; 0: flows do not end
 	unsigned int ipv6_percent; // of subscribers
 	bool is_begun; // long before: no handshakes, no names, data of TCP and QUIC from the first packet on
+	bool has_acks_only; // TCP: no data; QUIC has IMIX's larger frames
 	bool is_vlan; // uplink and downlink on VLANs of their own
 	bool is_gtpu; // uplink and downlink with TEIDs of their own, between two IPv4 addresses
 	const uint8_t *quic; // payload of a client's first QUIC packet, copied; NULL: no such flows
