@@ -218,14 +218,17 @@ class Polling:
     def go_on(self):
         self.process.send_signal(signal.SIGCONT)
 
-    def measure(self, seconds):
-        """Nanoseconds of CPU time a frame, over so many seconds."""
-        n, cpu = self.n_frames(), self.cpu_ns()
+    def wall_ns(self):
+        return time.monotonic_ns()
+
+    def measure(self, seconds, clock=cpu_ns):
+        """Nanoseconds a frame, over so many seconds."""
+        n, begin = self.n_frames(), clock(self)
         time.sleep(seconds)
-        n_later, cpu_later = self.n_frames(), self.cpu_ns()
+        n_later, end = self.n_frames(), clock(self)
         if n_later == n:
             raise Failure(f'{self.name} received nothing within {seconds} s')
-        return (cpu_later - cpu) / (n_later - n)
+        return (end - begin) / (n_later - n)
 
     def close(self):
         self.go_on()
@@ -302,8 +305,8 @@ def eal_memory(mb):
     return ['--in-memory'] if free_mb >= need_mb else ['--no-huge', '--no-shconf', '-m', str(need_mb)]
 
 
-def in_turns(a, b, n_pairs, seconds):
-    """Both are running. Pairs of (nanoseconds of a, nanoseconds of b), each first in every other pair."""
+def in_turns(a, b, n_pairs, seconds, clock=Polling.cpu_ns):
+    """Both are running. Pairs of (nanoseconds a frame of a, of b), each first in every other pair."""
     pairs = []
     a.pause()
     b.pause()
@@ -312,7 +315,7 @@ def in_turns(a, b, n_pairs, seconds):
         for which in ((a, b), (b, a))[i % 2]:
             which.go_on()
             time.sleep(0.05)  # its caches are its own again
-            pair[which] = which.measure(seconds)
+            pair[which] = which.measure(seconds, clock)
             which.pause()
         pairs.append((pair[a], pair[b]))
     return pairs

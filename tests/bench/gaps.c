@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <rte_cycles.h>
 #include <rte_ethdev.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +16,8 @@
 enum {
 	GAP_US_MAX = 4096, // that or longer is one more bucket
 	ASK_US = 10, // from here on the kernel is asked whether it took the CPU
-	PORTS_MAX = 16,
+	QUEUES_MAX = 16, // of each port that is watched
+	PORTS_MAX = 4,
 };
 
 static struct gaps {
@@ -27,7 +29,7 @@ static struct gaps {
 	long n_involuntary;
 	unsigned long long steal;
 	int stat_fd;
-} gaps[PORTS_MAX];
+} gaps[PORTS_MAX][QUEUES_MAX];
 
 static double ns_per_tsc;
 
@@ -76,14 +78,23 @@ static void count_gap(struct gaps *g, uint64_t ns)
 		atomic_store_explicit(&g->longest_ns, ns, memory_order_relaxed);
 }
 
-static uint16_t received(uint16_t port, uint16_t, struct rte_mbuf **, uint16_t n, uint16_t, void *)
+static uint16_t received(
+	uint16_t port, uint16_t queue, struct rte_mbuf **, uint16_t n, uint16_t, void *)
 {
-	struct gaps *g = &gaps[port];
+	struct gaps *g = &gaps[port][queue];
 
 	if (g->tsc != 0)
 		count_gap(g, (uint64_t)((double)(rte_rdtsc() - g->tsc) * ns_per_tsc));
 	g->tsc = rte_rdtsc(); // what was done here does not count
 	return n;
+}
+
+static bool watch(uint16_t port, uint16_t queue)
+{
+	struct gaps *g = &gaps[port][queue];
+
+	g->stat_fd = open("/proc/stat", O_RDONLY | O_CLOEXEC);
+	return g->stat_fd >= 0 && rte_eth_add_rx_callback(port, queue, received, NULL) != NULL;
 }
 
 bool gaps_watch(void)
@@ -93,26 +104,51 @@ bool gaps_watch(void)
 	ns_per_tsc = 1e9 / (double)rte_get_tsc_hz();
 	RTE_ETH_FOREACH_DEV(port)
 	{
-		if (port >= PORTS_MAX ||
-			(gaps[port].stat_fd = open("/proc/stat", O_RDONLY | O_CLOEXEC)) < 0 ||
-			rte_eth_add_rx_callback(port, 0, received, NULL) == NULL)
+		struct rte_eth_dev_info info;
+
+		if (port >= PORTS_MAX || rte_eth_dev_info_get(port, &info) != 0 ||
+			info.nb_rx_queues > QUEUES_MAX)
 			return false;
+		for (uint16_t queue = 0; queue < info.nb_rx_queues; queue++)
+			if (!watch(port, queue))
+				return false;
 	}
 	return true;
+}
+
+static uint64_t sum_of(size_t counter_off)
+{
+	uint64_t sum = 0;
+
+	for (int i = 0; i < PORTS_MAX * QUEUES_MAX; i++)
+		sum += dp_counter_get(
+			(const dp_counter *)((const char *)&gaps[0][i] + counter_off));
+	return sum;
+}
+
+static uint64_t take_longest(void)
+{
+	uint64_t longest_ns = 0;
+
+	for (int i = 0; i < PORTS_MAX * QUEUES_MAX; i++) {
+		longest_ns = RTE_MAX(longest_ns, dp_counter_get(&gaps[0][i].longest_ns));
+		atomic_store_explicit(&gaps[0][i].is_printed, true, memory_order_relaxed);
+	}
+	return longest_ns;
 }
 
 void gaps_print(void)
 {
 	static uint64_t printed[GAP_US_MAX + 1], switched, stolen;
-	uint64_t n_switched = 0, n_stolen = 0, longest_ns = 0;
+	const uint64_t n_switched = sum_of(offsetof(struct gaps, n_switched));
+	const uint64_t n_stolen = sum_of(offsetof(struct gaps, n_stolen));
 	const char *comma = "";
 
 	(void)fputs("{\"us\":{", stdout);
 	for (int us = 0; us <= GAP_US_MAX; us++) {
-		uint64_t n = 0;
+		const uint64_t n = sum_of(
+			offsetof(struct gaps, n) + (size_t)us * sizeof(dp_counter));
 
-		for (int i = 0; i < PORTS_MAX; i++)
-			n += dp_counter_get(&gaps[i].n[us]);
 		if (n > printed[us]) {
 			(void)printf(
 				"%s\"%d\":%llu", comma, us, (unsigned long long)(n - printed[us]));
@@ -120,14 +156,8 @@ void gaps_print(void)
 		}
 		printed[us] = n;
 	}
-	for (int i = 0; i < PORTS_MAX; i++) {
-		n_switched += dp_counter_get(&gaps[i].n_switched);
-		n_stolen += dp_counter_get(&gaps[i].n_stolen);
-		longest_ns = RTE_MAX(longest_ns, dp_counter_get(&gaps[i].longest_ns));
-		atomic_store_explicit(&gaps[i].is_printed, true, memory_order_relaxed);
-	}
 	(void)printf("},\"longest_ns\":%llu,\"switched\":%llu,\"stolen\":%llu}\n",
-		(unsigned long long)longest_ns, (unsigned long long)(n_switched - switched),
+		(unsigned long long)take_longest(), (unsigned long long)(n_switched - switched),
 		(unsigned long long)(n_stolen - stolen));
 	switched = n_switched;
 	stolen = n_stolen;

@@ -8,7 +8,7 @@
 
 #include <stdbool.h>
 
-/* Watch queue 0 of all ports there are. Before they are polled. False: DPDK did not take it. */
+/* Watch all queues of all ports there are. Before they are polled. False: DPDK did not take it. */
 bool gaps_watch(void);
 
 /* What was seen since the last time, as a line of JSON: microseconds → how often, the longest, and what

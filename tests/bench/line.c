@@ -31,7 +31,7 @@ static struct {
 	unsigned long n_workers, n_flows, n_frames_kept, frame_room;
 	const char *devices[DEVICES_MAX + 1];
 	size_t n_devices;
-	bool has_gaps;
+	bool has_gaps, is_spread;
 } opt = {.n_workers = 1, .n_flows = 2 << 20};
 
 static struct {
@@ -54,7 +54,7 @@ static void add_cpus(char *list)
 }
 
 static const char usage_text[] =
-	"usage: line [--cpus MAIN,POLLING[,...]] [--workers N] [--flows N] [--kept N] [--room N] [--gaps]\n"
+	"usage: line [--cpus MAIN,POLLING[,...]] [--workers N] [--flows N] [--kept N] [--room N] [--gaps] [--spread]\n"
 	"            DEVICE...\n";
 
 static void parse(int argc, char **argv)
@@ -66,6 +66,7 @@ static void parse(int argc, char **argv)
 		{"kept", required_argument, NULL, 'k'},
 		{"room", required_argument, NULL, 'r'},
 		{"gaps", no_argument, NULL, 'g'},
+		{"spread", no_argument, NULL, 's'}, // each worker has a queue of its own
 		{NULL},
 	};
 	int c;
@@ -83,6 +84,8 @@ static void parse(int argc, char **argv)
 			opt.frame_room = strtoul(optarg, NULL, 10);
 		else if (c == 'g')
 			opt.has_gaps = true;
+		else if (c == 's')
+			opt.is_spread = true;
 		else
 			exit((fputs(usage_text, stderr), 2));
 	}
@@ -120,7 +123,8 @@ static void open_line(const struct ctl_config *config)
 	struct dp_err err;
 
 	for (size_t i = 0; i < opt.n_devices; i++)
-		ports[i].device = opt.devices[i];
+		ports[i] = (struct dp_path_port){.device = opt.devices[i],
+			.spread = opt.is_spread ? DP_SPREAD_DEVICE : DP_SPREAD_RECEIVER};
 	deal_cpus(1 + dp_path_lcores(&pc));
 
 	const struct dp_eal_config eal = {.n_lcores = dp_path_lcores(&pc),

@@ -118,3 +118,23 @@ def once_through(ctx, path, n):
     if seen[1] < n / 2:
         raise benchlib.Failure('this machine is too busy to look at 400,000 packets while they pass')
     return seen[0] / seen[1], seen[2]
+
+
+def scale(ctx):
+    """From one worker to two, each on a CPU and a queue of its own; control only takes what they say."""
+    n = 131072
+    with ctx.capture('scale-a', *begun(65536, n), '--acks') as a, \
+            ctx.capture('scale-b', *begun(65536, n), '--acks', '--first', 65536) as b:
+        args = ('--kept', 2 * n, '--room', ROOM)
+        one = benchlib.Line(ctx, '--cpus', f'{CONTROL_CPU},{POLLING_CPU}', *args, looped(a))
+        two = benchlib.Line(ctx, '--cpus', f'{CONTROL_CPU},{POLLING_CPU},{CONTROL_CPU}', *args, '--workers', 2, '--spread',
+                            f'net_pcap0,rx_pcap={a},rx_pcap={b},infinite_rx=1')
+        try:
+            one.warm_up(n)
+            one.pause()
+            two.warm_up(2 * n)
+            pairs = benchlib.in_turns(one, two, ctx.n_pairs, ctx.seconds(1.5), benchlib.Polling.wall_ns)
+        finally:
+            one.close()
+            two.close()
+    ctx.add(benchlib.Row('scale-2', [two for _, two in pairs], [one for one, _ in pairs], 'one worker', target=1.8))
