@@ -33,6 +33,7 @@ class Context:
     top: pathlib.Path
     n_pairs: int
     is_quick: bool
+    is_update: bool
     folder: str = ''
     rows: list = dataclasses.field(default_factory=list)
 
