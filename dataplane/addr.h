@@ -38,21 +38,33 @@ struct dp_range_slot {
 	uint8_t begin, end;
 };
 
-/* How many of the addresses that start with one byte. */
-enum { DP_NETS_NONE = 0, DP_NETS_ALL = 1, DP_NETS_SOME = 3 };
+/* How many of the addresses that start with one byte, or with two, are inside. */
+enum { DP_NETS_NONE = 0, DP_NETS_ALL = 1, DP_NETS_SOME = 2 };
+
+enum { DP_NETS_SECONDS = 8 }; // first bytes of which the second is looked up, too; start value
 
 /* Which addresses are the subscriber's side. Made by dp_endpoint_nets_init(), read-only from then on. */
 struct dp_endpoint_nets {
 	struct dp_prefix net[DP_NETS_MAX]; // as they were given
 	uint16_t n_nets;
 	uint8_t ipv6_prefix_len; // bits of an IPv6 endpoint, 48 to 128, 64 by default
-	// The same for each packet's two questions: most often the first byte is enough.
-	uint8_t first4[256], first6[256]; // DP_NETS_*; first6[0] is SOME, for it may be IPv4
+	// The same for each packet's two questions: most often the first byte is enough, or of IPv4
+	// two. first6[0] is SOME, for it may be IPv4; first4 is SOME + i where second4[i] says more.
+	uint8_t first4[256], first6[256]; // DP_NETS_*
+	uint8_t second4[DP_NETS_SECONDS][256]; // the last one is SOME throughout
 	struct dp_range_slot slot4[256], slot6[256];
 	struct dp_range4 range4[DP_NETS_MAX]; // ascending, apart from each other
 	struct dp_range6 range6[DP_NETS_MAX];
 	struct dp_addr mask6; // ipv6_prefix_len ones
 };
+
+/* DP_NETS_* of an IPv4 address by its first two bytes. */
+static inline unsigned int dp_nets_have4(const struct dp_endpoint_nets *nets, const uint8_t *be)
+{
+	const unsigned int first = nets->first4[be[0]];
+
+	return first < DP_NETS_SOME ? first : nets->second4[first - DP_NETS_SOME][be[1]];
+}
 
 /* Bytes 0 to 7 (i is 0) or 8 to 15 (1) as they stand. */
 static inline uint64_t dp_addr_half_be(const struct dp_addr *a, unsigned int i)
@@ -120,6 +132,9 @@ void dp_endpoint_nets_init(struct dp_endpoint_nets *ret_nets, const struct dp_pr
 
 /* The default of endpoints.networks: RFC 1918, RFC 6598, RFC 4193; /64. */
 void dp_endpoint_nets_default(struct dp_endpoint_nets *ret_nets);
+
+/* Whether an IPv6 address is inside; that of an IPv4 one is not. */
+bool dp_nets_have6(const struct dp_endpoint_nets *nets, const struct dp_addr *a);
 
 struct dp_endpoint {
 	struct dp_addr addr; // masked to ipv6_prefix_len when IPv6

@@ -58,25 +58,56 @@ static unsigned int cut_out(
 	return n_joined;
 }
 
-/* first_bit: of an address's first byte. */
-static void fill_bytes(const struct range *ranges, unsigned int n, unsigned int first_bit,
-	struct dp_range_slot slots[256], uint8_t firsts[256])
+/* How much of a range with these ends there is, of the addresses alike but for `bits` at their end. */
+static uint8_t share(const struct range *r, number low, unsigned int bits)
 {
-	const number all = ((number)1 << first_bit) - 1;
+	const number high = low | (((number)1 << bits) - 1);
 
-	for (unsigned int i = 0; i < n; i++) {
-		const unsigned int begin = (uint8_t)(ranges[i].low >> first_bit);
-		const unsigned int end = (uint8_t)(ranges[i].high >> first_bit);
+	if (r->high < low || r->low > high)
+		return DP_NETS_NONE;
+	return r->low <= low && r->high >= high ? DP_NETS_ALL : DP_NETS_SOME;
+}
 
-		for (unsigned int byte = begin; byte <= end; byte++) {
+/* base: an address whose first byte stands at first_bit. */
+static void fill_bytes(const struct range *ranges, unsigned int n, number base,
+	unsigned int first_bit, struct dp_range_slot slots[256], uint8_t firsts[256])
+{
+	for (unsigned int byte = 0; byte < 256; byte++) {
+		for (unsigned int i = 0; i < n; i++) {
+			const uint8_t s =
+				share(&ranges[i], base | (number)byte << first_bit, first_bit);
+
+			if (s == DP_NETS_NONE)
+				continue;
 			if (slots[byte].end == 0)
 				slots[byte].begin = (uint8_t)i;
 			slots[byte].end = (uint8_t)(i + 1);
-			firsts[byte] = DP_NETS_SOME;
-			if ((byte > begin || (ranges[i].low & all) == 0) &&
-				(byte < end || (ranges[i].high & all) == all))
-				firsts[byte] = DP_NETS_ALL;
+			firsts[byte] = s;
 		}
+	}
+}
+
+/* Of the first bytes that do not tell, the second one; as far as there is room. */
+static void fill_seconds(
+	const struct range *ranges, unsigned int n, struct dp_endpoint_nets *nets)
+{
+	unsigned int n_seconds = 0;
+
+	memset(nets->second4[DP_NETS_SECONDS - 1], DP_NETS_SOME, sizeof(nets->second4[0]));
+	for (unsigned int byte = 0; byte < 256; byte++) {
+		if (nets->first4[byte] != DP_NETS_SOME)
+			continue;
+		nets->first4[byte] = (uint8_t)(DP_NETS_SOME + n_seconds);
+		if (n_seconds == DP_NETS_SECONDS - 1)
+			continue;
+		for (unsigned int second = 0; second < 256; second++) {
+			const number low = V4_LOW | byte << 24 | second << 16;
+
+			for (unsigned int i = nets->slot4[byte].begin; i < nets->slot4[byte].end;
+				i++)
+				nets->second4[n_seconds][second] |= share(&ranges[i], low, 16);
+		}
+		n_seconds++;
 	}
 }
 
@@ -96,13 +127,14 @@ void dp_endpoint_nets_init(struct dp_endpoint_nets *nets, const struct dp_prefix
 		nets->mask6.b[bit / 8] |= (uint8_t)(0x80 >> bit % 8);
 
 	n = cut_out(nets, V4_LOW, V4_HIGH, ranges);
-	fill_bytes(ranges, n, 24, nets->slot4, nets->first4);
+	fill_bytes(ranges, n, V4_LOW, 24, nets->slot4, nets->first4);
+	fill_seconds(ranges, n, nets);
 	for (unsigned int i = 0; i < n; i++)
 		nets->range4[i] = (struct dp_range4){
 			(uint32_t)ranges[i].low, (uint32_t)(ranges[i].high - ranges[i].low)};
 
 	n = cut_out(nets, 0, ~(number)0, ranges);
-	fill_bytes(ranges, n, 120, nets->slot6, nets->first6);
+	fill_bytes(ranges, n, 0, 120, nets->slot6, nets->first6);
 	nets->first6[0] = DP_NETS_SOME;
 	for (unsigned int i = 0; i < n; i++) {
 		const number low = ranges[i].low, span = ranges[i].high - low;
@@ -164,13 +196,22 @@ static bool is_in_range6(const struct dp_endpoint_nets *nets, const struct dp_ad
 	return addr - whole(nets->range6[begin].low) <= whole(nets->range6[begin].span);
 }
 
+bool dp_nets_have6(const struct dp_endpoint_nets *nets, const struct dp_addr *a)
+{
+	const unsigned int have = nets->first6[a->b[0]];
+
+	return have == DP_NETS_SOME ? is_in_range6(nets, a) : have == DP_NETS_ALL;
+}
+
 static inline bool have(const struct dp_endpoint_nets *nets, const struct dp_addr *a, bool is_v4)
 {
-	const uint8_t first = is_v4 ? nets->first4[a->b[12]] : nets->first6[a->b[0]];
+	unsigned int have;
 
-	if (first != DP_NETS_SOME)
-		return first == DP_NETS_ALL;
-	return is_v4 ? is_in_range4(nets, (uint32_t)dp_addr_half(a, 1)) : is_in_range6(nets, a);
+	if (!is_v4)
+		return dp_nets_have6(nets, a);
+	have = dp_nets_have4(nets, a->b + 12);
+	return have == DP_NETS_SOME ? is_in_range4(nets, (uint32_t)dp_addr_half(a, 1))
+				    : have == DP_NETS_ALL;
 }
 
 struct dp_endpoint dp_endpoint_of(

@@ -254,7 +254,8 @@ static bool plain_tunnel(struct plain *at)
 static inline bool fill_ipv4(
 	const uint8_t *l3, const struct dp_endpoint_nets *nets, struct dp_pkt *pkt)
 {
-	const unsigned int src_in = nets->first4[l3[12]], dst_in = nets->first4[l3[16]];
+	const unsigned int src_in = dp_nets_have4(nets, l3 + 12),
+			   dst_in = dp_nets_have4(nets, l3 + 16);
 
 	pkt->tuple.src = dp_addr_from_v4(l3 + 12);
 	pkt->tuple.dst = dp_addr_from_v4(l3 + 16);
@@ -268,15 +269,18 @@ static inline bool fill_ipv4(
 static inline bool fill_ipv6(
 	const uint8_t *l3, const struct dp_endpoint_nets *nets, struct dp_pkt *pkt)
 {
-	const unsigned int src_in = nets->first6[l3[8]], dst_in = nets->first6[l3[24]];
+	bool src_in;
 
 	memcpy(pkt->tuple.src.b, l3 + 8, 16);
 	memcpy(pkt->tuple.dst.b, l3 + 24, 16);
-	if (src_in + dst_in != DP_NETS_NONE + DP_NETS_ALL)
+	if (l3[8] == 0 || l3[24] == 0)
+		return set_endpoint(nets, DP_PKT_HAS_PORTS, pkt); // may be an IPv4 address
+	src_in = dp_nets_have6(nets, &pkt->tuple.src);
+	if (src_in == dp_nets_have6(nets, &pkt->tuple.dst))
 		return set_endpoint(nets, DP_PKT_HAS_PORTS, pkt);
-	memcpy(pkt->endpoint.b, src_in == DP_NETS_ALL ? l3 + 8 : l3 + 24, 16);
+	memcpy(pkt->endpoint.b, src_in ? l3 + 8 : l3 + 24, 16);
 	dp_addr_mask(&pkt->endpoint, &nets->mask6);
-	pkt->flags = src_in == DP_NETS_ALL ? DP_PKT_HAS_PORTS | DP_PKT_UP : DP_PKT_HAS_PORTS;
+	pkt->flags = src_in ? DP_PKT_HAS_PORTS | DP_PKT_UP : DP_PKT_HAS_PORTS;
 	return true;
 }
 
