@@ -18,6 +18,12 @@ struct dp_ignore {
 
 void dp_ignore_vlan(struct dp_ignore *ignore, uint16_t vlan_id);
 
+/* Whether anything is listed. */
+static inline bool dp_ignore_has_any(const struct dp_ignore *ignore)
+{
+	return ignore->has_vlans || ignore->n_nets > 0;
+}
+
 /* Whether one of a frame's VLAN ids is listed; also of a frame without an IP packet. Pure. */
 static inline bool dp_ignore_has_vlan(const struct dp_ignore *ignore, const struct dp_vlans *vlans)
 {

@@ -4,11 +4,15 @@
 #include "dataplane/idle.h"
 
 #include <rte_mbuf.h>
+#include <rte_prefetch.h>
 #include <rte_ring.h>
 #include <time.h>
 
 static const uint64_t END_ADVANCE_NS = 600ULL * 1000000000; // so that sessions and flows end
-enum { TICKS_AHEAD = 2 };
+enum {
+	TICKS_AHEAD = 2,
+	FRAMES_AHEAD = 4, // whose first line is fetched; start value
+};
 
 static uint64_t monotonic_ns(void)
 {
@@ -93,14 +97,7 @@ static void flush(struct dp_receiver *r, uint16_t i, const struct dp_receiver_en
 		dp_count(&r->counters.outcomes[DP_OUTCOME_QUEUE_FULL], n_lost);
 		rte_pktmbuf_free_bulk(out->mbufs + sent, out->n - sent);
 	}
-	dp_count(&r->counters.handed_on, out->n_frames - n_lost);
-	dp_count(&r->counters.ip_bytes, out->ip_bytes);
-	dp_count(&r->counters.packets, out->n_packets);
-	dp_count(&r->counters.up_packets, out->n_up_packets);
-	out->n_frames = 0;
-	out->ip_bytes = 0;
-	out->n_packets = 0;
-	out->n_up_packets = 0;
+	r->round.n_frames -= n_lost;
 	out->n = 0;
 }
 
@@ -108,6 +105,15 @@ static void flush_all(struct dp_receiver *r, const struct dp_receiver_end *end)
 {
 	for (uint16_t i = 0; i < r->n_workers; i++)
 		flush(r, i, end);
+}
+
+static void count_round(struct dp_receiver *r)
+{
+	dp_count(&r->counters.handed_on, r->round.n_frames);
+	dp_count(&r->counters.ip_bytes, r->round.ip_bytes);
+	dp_count(&r->counters.packets, r->round.n_packets);
+	dp_count(&r->counters.up_packets, r->round.n_up_packets);
+	memset(&r->round, 0, sizeof(r->round));
 }
 
 /* Tell every worker that ticks <= tick are complete. A mark is never lost: without it a tick would
@@ -124,6 +130,7 @@ static void mark(struct dp_receiver *r, uint64_t tick, const struct dp_receiver_
 			wait(r, &idle);
 		}
 	}
+	count_round(r);
 	r->n_marks++;
 	r->last_mark = tick;
 	dp_idle_over(&idle);
@@ -147,33 +154,44 @@ static void count_opened(struct dp_receiver *r, uint32_t encaps, uint32_t n_pack
 		dp_count(&r->counters.encaps.opened[__builtin_ctz(encaps)], n_packets);
 }
 
-/* m's packet to the worker of its endpoint. w: of the last frame it speaks for; NULL: that is over. */
+/* m's packet to the worker of its endpoint. */
+static inline void put(struct dp_receiver *r, struct rte_mbuf *m, struct dp_pkt *p,
+	const struct dp_receiver_end *end)
+{
+	p->hash = dp_endpoint_hash(&p->endpoint);
+
+	const uint16_t i = (uint16_t)((uint64_t)p->hash * r->n_workers >> 32);
+	struct dp_receiver_out *out = &r->out[i];
+
+	r->round.n_frames += p->n_frames;
+	r->round.ip_bytes += p->ip_bytes;
+	r->round.n_packets += p->n_packets;
+	r->round.n_up_packets += (p->flags & DP_PKT_UP) != 0 ? p->n_packets : 0;
+	out->mbufs[out->n++] = m;
+	if (out->n == DP_BURST)
+		flush(r, i, end);
+}
+
+static bool is_ignored(const struct dp_receiver *r, const struct dp_pkt *p)
+{
+	return r->cfg.ignore != NULL &&
+		dp_ignore_has_addr(r->cfg.ignore, &p->tuple.src, &p->tuple.dst);
+}
+
+/* w: of the last frame that m's packet speaks for; NULL: that is over. */
 static void hand_on(struct dp_receiver *r, struct rte_mbuf *m, const struct dp_walk *w,
 	const struct dp_receiver_end *end)
 {
 	struct dp_pkt *p = rte_mbuf_to_priv(m);
 
-	if (r->cfg.ignore != NULL &&
-		dp_ignore_has_addr(r->cfg.ignore, &p->tuple.src, &p->tuple.dst)) {
+	if (is_ignored(r, p)) {
 		drop(r, m, DP_OUTCOME_IGNORED, p->n_frames);
 		return;
 	}
 	if (w != NULL)
 		dp_walk_count(w, &r->counters.encaps);
 	count_opened(r, p->encaps, p->n_packets - (w != NULL));
-	p->hash = dp_endpoint_hash(&p->endpoint);
-
-	const uint16_t i = (uint16_t)((uint64_t)p->hash * r->n_workers >> 32);
-
-	struct dp_receiver_out *out = &r->out[i];
-
-	out->n_frames += p->n_frames;
-	out->ip_bytes += p->ip_bytes;
-	out->n_packets += p->n_packets;
-	out->n_up_packets += (p->flags & DP_PKT_UP) != 0 ? p->n_packets : 0;
-	out->mbufs[out->n++] = m;
-	if (out->n == DP_BURST)
-		flush(r, i, end);
+	put(r, m, p, end);
 }
 
 /* --- room for bytes -------------------------------------------------------------------------- */
@@ -331,10 +349,14 @@ static void take_fragment(struct dp_receiver *r, struct rte_mbuf *m, struct dp_w
 }
 
 /* A frame that is not plain, or is not known to be. */
-static void take_any(struct dp_receiver *r, struct rte_mbuf *m, uint32_t cap_len,
-	const struct dp_receiver_end *end)
+__attribute__((noinline)) static void take_any(
+	struct dp_receiver *r, struct rte_mbuf *m, const struct dp_receiver_end *end)
 {
+	if (m->nb_segs > 1)
+		m = join(r, m, end);
+
 	struct dp_pkt *p = rte_mbuf_to_priv(m);
+	const uint32_t cap_len = m->data_len < p->wire_bytes ? m->data_len : p->wire_bytes;
 	struct dp_walk w;
 	const enum dp_outcome outcome = dp_walk(
 		rte_pktmbuf_mtod(m, const uint8_t *), cap_len, p->wire_bytes, r->source->link, &w);
@@ -355,23 +377,25 @@ static void take_any(struct dp_receiver *r, struct rte_mbuf *m, uint32_t cap_len
 		hand_on(r, m, &w, end);
 }
 
-static void take_frame(struct dp_receiver *r, struct rte_mbuf *m, const struct dp_receiver_end *end)
+/* Most frames are plain ones of which nothing is to be ignored. */
+static inline void take_frame(
+	struct dp_receiver *r, struct rte_mbuf *m, const struct dp_receiver_end *end)
 {
-	if (m->nb_segs > 1)
-		m = join(r, m, end);
-
 	struct dp_pkt *p = rte_mbuf_to_priv(m);
 	const uint32_t cap_len = m->data_len < p->wire_bytes ? m->data_len : p->wire_bytes;
 	struct dp_vlans vlans;
 
-	if (r->source->link != DP_LINK_ETHERNET ||
+	if (r->source->link != DP_LINK_ETHERNET || m->nb_segs > 1 ||
 		!dp_packet_plain(rte_pktmbuf_mtod(m, const uint8_t *), cap_len, p->wire_bytes,
-			r->cfg.nets, p, &vlans))
-		take_any(r, m, cap_len, end);
-	else if (is_ignored_vlan(r, &vlans))
+			r->cfg.nets, p, &vlans)) {
+		take_any(r, m, end);
+	} else if (r->cfg.ignore != NULL && (is_ignored_vlan(r, &vlans) || is_ignored(r, p))) {
 		drop(r, m, DP_OUTCOME_IGNORED, 1);
-	else
-		hand_on(r, m, NULL, end);
+	} else {
+		if (p->encaps != 0)
+			count_opened(r, p->encaps, 1);
+		put(r, m, p, end);
+	}
 }
 
 /* Event time of a burst. Read before the word to end: where there is none yet, the tick that control
@@ -397,6 +421,8 @@ static void take_burst(struct dp_receiver *r, struct rte_mbuf **mbufs, uint16_t 
 	for (uint16_t i = 0; i < n; i++) {
 		struct dp_pkt *p = rte_mbuf_to_priv(mbufs[i]);
 
+		if (i + FRAMES_AHEAD < n)
+			rte_prefetch0(rte_pktmbuf_mtod(mbufs[i + FRAMES_AHEAD], const void *));
 		if (!r->source->has_time)
 			p->time_ns = stamp_ns;
 		else
@@ -406,6 +432,7 @@ static void take_burst(struct dp_receiver *r, struct rte_mbuf **mbufs, uint16_t 
 	}
 	dp_count(&r->counters.wire_bytes, wire_bytes);
 	flush_all(r, end);
+	count_round(r);
 }
 
 /* Nothing comes any more. */

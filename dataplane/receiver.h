@@ -56,9 +56,6 @@ struct dp_receiver_wait {
 /* Packets on their way to one worker. */
 struct dp_receiver_out {
 	struct rte_mbuf *mbufs[DP_BURST];
-	uint64_t n_frames; // of these packets; the sums go to the counters with them
-	uint64_t ip_bytes;
-	uint64_t n_packets, n_up_packets;
 	uint16_t n;
 };
 
@@ -70,6 +67,10 @@ struct dp_receiver {
 	struct rte_ring *queues[DP_WORKERS_MAX]; // owned, one per worker
 	uint16_t n_workers;
 	struct dp_receiver_out out[DP_WORKERS_MAX];
+	// Handed on in this burst; the counters have it at the burst's end.
+	struct {
+		uint64_t n_frames, ip_bytes, n_packets, n_up_packets;
+	} round;
 	uint64_t tick; // open, once has_tick
 	uint64_t tick_end_ns; // the first instant behind it; 0 before
 	bool has_tick;

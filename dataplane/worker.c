@@ -37,7 +37,11 @@ int dp_worker_new(const struct dp_worker_config *cfg, struct dp_stage stage,
 		stage.ops->free(stage.self);
 		return dp_fail(reterr, ENOMEM, "cannot set up worker %u: %m", cfg->id);
 	}
-	*w = (struct dp_worker){.cfg = *cfg, .stage = stage};
+	*w = (struct dp_worker){.cfg = *cfg,
+		.stage = stage,
+		.copies_mask = cfg->duplicates == DP_DUPLICATES_WATCH ? DP_DUPLICATES_SAMPLE - 1
+								      : 0,
+		.copies_sample = cfg->duplicates == DP_DUPLICATES_OFF};
 	w->ring = dp_ring_new(cfg->n_records, cfg->waits);
 	if ((cfg->duplicates != DP_DUPLICATES_OFF &&
 		    dp_duplicates_new(n_copies(cfg->duplicate_window_ns), cfg->duplicate_window_ns,

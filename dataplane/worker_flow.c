@@ -175,9 +175,8 @@ static void remember(struct dp_worker *w, struct dp_flow_rest *rest, const struc
 {
 	const struct dp_said *before = dp_said_of(&w->said, rest->said);
 	const uint32_t id = rest->said;
-	struct dp_said said = {.risk_bits = v->risk_bits,
-		.ndpi_master = v->ndpi_master,
-		.ndpi_app = v->ndpi_app};
+	struct dp_said said = {
+		.risk_bits = v->risk_bits, .ndpi_master = v->ndpi_master, .ndpi_app = v->ndpi_app};
 
 	if (before->risk_bits == v->risk_bits && before->ndpi_master == v->ndpi_master &&
 		before->ndpi_app == v->ndpi_app && strcmp(before->host, v->host) == 0)

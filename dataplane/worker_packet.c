@@ -110,14 +110,14 @@ static void account(struct dp_worker *w, struct rte_mbuf *m, const struct dp_flo
 	w->round.n_packets += p->n_packets;
 }
 
-/* Whether the packet is a copy that is to go. It has come as far as its tick, so that one more or less
- * moves nothing else. */
-static bool is_copy(struct dp_worker *w, struct rte_mbuf *m)
+/* Whether the packet, of an endpoint whose packets are looked at, is a copy that is to go. It has come as
+ * far as its tick, so that one more or less moves nothing else. */
+__attribute__((noinline)) static bool is_copy(struct dp_worker *w, struct rte_mbuf *m)
 {
 	const struct dp_pkt *p = dp_worker_pkt(m);
 	const bool is_watch = w->cfg.duplicates == DP_DUPLICATES_WATCH;
 
-	if (p->l3_len == 0 || (is_watch && p->hash % DP_DUPLICATES_SAMPLE != 0))
+	if (p->l3_len == 0)
 		return false;
 	w->round.n_looked++;
 	if (!dp_duplicates_seen(
@@ -164,12 +164,15 @@ static void prepare(struct dp_worker *w, struct rte_mbuf *const *mbufs, unsigned
 
 void dp_worker_take(struct dp_worker *w, struct rte_mbuf **mbufs, unsigned int n)
 {
+	const uint32_t mask = w->copies_mask, sample = w->copies_sample;
 	struct dp_flow_seek seeks[DP_BURST];
 
 	prepare(w, mbufs, n, seeks);
 	for (unsigned int i = 0; i < n; i++) {
-		set_time(w, dp_worker_pkt(mbufs[i]));
-		if (w->duplicates == NULL || !is_copy(w, mbufs[i]))
+		struct dp_pkt *p = dp_worker_pkt(mbufs[i]);
+
+		set_time(w, p);
+		if ((p->hash & mask) != sample || !is_copy(w, mbufs[i]))
 			account(w, mbufs[i], &seeks[i]);
 	}
 	rte_pktmbuf_free_bulk(mbufs, n);

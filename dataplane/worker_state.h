@@ -26,6 +26,9 @@ struct dp_worker {
 	struct dp_usage_table usage;
 	struct dp_said_table said;
 	struct dp_duplicates *duplicates; // owned; NULL while nothing is looked for
+	// Copies are looked for among packets with (hash & mask) == sample: of all endpoints, of one
+	// in DP_DUPLICATES_SAMPLE, of none.
+	uint32_t copies_mask, copies_sample;
 	struct dp_stage stage;
 	struct dp_ring *ring;
 	struct input inputs[DP_RECEIVERS_MAX];
