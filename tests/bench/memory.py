@@ -9,6 +9,7 @@ import time
 
 import benchlib
 import lines
+import steps
 
 FLOWS_AT_A_TIME = 16384  # the classifier has state of so many, not of all
 PACKETS = 6  # of a flow: handshake, request, answer
@@ -37,34 +38,41 @@ def resident(line):
     return 1024 * int(text)
 
 
-def resident_with(ctx, n_flows, n_flows_each, capacity):
-    """Bytes of a worker with room for so many flows that knows so many, and its counters."""
+def grown(ctx, n_flows, n_flows_each):
+    """Bytes that a worker had at its start, by how much it grew while it came to know so many flows, and its counters."""
     path = f'{ctx.folder}/memory.fifo'
     os.mkfifo(path)
     feeder = threading.Thread(target=feed, args=(ctx, path, n_flows, n_flows_each), daemon=True)
     feeder.start()
-    line = benchlib.Line(ctx, '--cpus', f'{lines.CONTROL_CPU},{lines.POLLING_CPU}', '--flows', capacity,
+    line = benchlib.Line(ctx, '--cpus', f'{lines.CONTROL_CPU},{lines.POLLING_CPU}', '--flows', n_flows,
                          f'net_pcap0,rx_pcap={path}')
     try:
         deadline = time.monotonic() + benchlib.PATIENCE_S
-        while (s := line.stats())['frames'] < n_flows * PACKETS:
+        s = line.stats()
+        begin = resident(line)
+        while s['frames'] < n_flows * PACKETS:
             if time.monotonic() > deadline:
                 raise benchlib.Failure(f'{s["frames"]} of {n_flows * PACKETS} frames after {benchlib.PATIENCE_S} s')
             time.sleep(0.1)
+            s = line.stats()
         time.sleep(3)  # ticks in which nothing happens
-        s = line.stats()
-        return resident(line), s
+        return begin, resident(line) - begin, line.stats()
     finally:
         line.close()
         os.unlink(path)
 
 
 def memory(ctx):
-    """From a worker that knows few to one that knows 8 M, tables full in both."""
-    few, many = 1 << 16, 1 << (20 if ctx.is_quick else 23)
-    few_bytes, _ = resident_with(ctx, few, 512, few)
-    many_bytes, s = resident_with(ctx, many, 512, many)
-    if s['flows'] != many or s['evicted'] or s['other']:
-        raise benchlib.Failure(f'of {many} flows {s["flows"]} came, {s["evicted"]} were evicted')
-    ctx.add(benchlib.Row('memory-flow', [(many_bytes - few_bytes) / (many - few)], unit='bytes', target=128, is_at_least=False,
-                         note=f'{many_bytes >> 20} MB with {many} flows, {s["classified"] / many:.1f} packets of each classified'))
+    """What a worker takes for each flow and for each entry of endpoint and app; and that feeding it takes nothing more."""
+    n_flows = 1 << (20 if ctx.is_quick else 23)
+    seen = steps.micro(ctx, 'memory', n_flows)
+    few = n_flows // 8
+    _, few_growth, _ = grown(ctx, few, 512)
+    begin, growth, s = grown(ctx, n_flows, 512)
+    if s['flows'] != n_flows or s['evicted'] or s['other']:
+        raise benchlib.Failure(f'of {n_flows} flows {s["flows"]} came, {s["evicted"]} were evicted')
+    more = (growth - few_growth) / (n_flows - few)
+    ctx.add(benchlib.Row('memory-flow', [seen['flow'] + more], unit='bytes', target=128, is_at_least=False,
+                         note=f'{seen["flow"]} from the start; a whole worker of {begin >> 20} MB grew by {growth >> 20} MB '
+                              f'while {n_flows} flows became known, one for {few} by {few_growth >> 20}'))
+    ctx.add(benchlib.Row('memory-entry', [seen['entry']], unit='bytes', note='endpoint x app, with its share of quality'))

@@ -5,8 +5,10 @@
  *   micro walk PAIRS SECONDS CAPTURE     dp_packet_parse() beside rte_net_get_ptype()
  *   micro lookup PAIRS SECONDS FLOWS     bursts in our flow table beside rte_hash_lookup_bulk_data(),
  *                                        and beside an array of lines whose index is known
+ *   micro memory FLOWS                   what a worker holds for each flow and each entry of usage
  *
- * Prints a line of JSON: for each side, nanoseconds of CPU time a packet in each pair. One thread. */
+ * Prints a line of JSON: for each side, nanoseconds of CPU time a packet in each pair; or bytes. One
+ * thread. */
 
 #include "dataplane/eal.h"
 #include "dataplane/flow.h"
@@ -22,6 +24,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 enum {
 	PAIRS_MAX = 100,
@@ -303,32 +306,92 @@ static void bench_lookup(unsigned int n_pairs, double seconds, uint32_t n_flows)
 		give_up("a flow was not found");
 }
 
+/* --- memory ----------------------------------------------------------------------------------- */
+
+static void nothing_to_free(void *)
+{
+}
+
+static uint64_t resident_bytes(void)
+{
+	unsigned long long pages = 0;
+	FILE *f = fopen("/proc/self/statm", "re");
+
+	if (f == NULL || fscanf(f, "%*u %llu", &pages) != 1)
+		give_up("/proc/self/statm does not tell");
+	(void)fclose(f);
+	return pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+/* Of a live worker, which has all of its memory from the start; in the proportions of dataplane/path.c. */
+static uint64_t worker_bytes(uint32_t n_flows, uint32_t n_entries)
+{
+	static const struct dp_stage_ops ops = {.free = nothing_to_free};
+	const struct dp_worker_config config = {.tick_ns = 1000000000,
+		.n_flows = n_flows,
+		.n_said = n_flows / 128 + 1024,
+		.n_entries = n_entries,
+		.n_endpoints = n_entries / 2 + 1,
+		.n_records = 1024};
+	const uint64_t before = resident_bytes();
+	struct dp_worker *w;
+	struct dp_err err;
+	uint64_t bytes;
+
+	if (dp_worker_new(&config, (struct dp_stage){.ops = &ops}, &w, &err) < 0)
+		give_up(err.text);
+	bytes = resident_bytes() - before;
+	dp_worker_free(w);
+	return bytes;
+}
+
+static void bench_memory(uint32_t n_flows)
+{
+	enum { FEW = 1 << 16, ENTRIES = 1 << 20 };
+	const uint64_t least = worker_bytes(FEW, FEW);
+	const uint64_t flows = worker_bytes(n_flows, FEW) - least;
+	const uint64_t entries = worker_bytes(FEW, ENTRIES) - least;
+
+	(void)printf("{\"flow\":%.1f,\"entry\":%.1f}\n", (double)flows / (n_flows - FEW),
+		(double)entries / (ENTRIES - FEW));
+}
+
 /* --- */
+
+static bool is_command(int argc, char **argv, const char *name, int n_args)
+{
+	return argc == n_args && strcmp(argv[1], name) == 0;
+}
 
 int main(int argc, char **argv)
 {
-	const bool is_walk = argc == 5 && strcmp(argv[1], "walk") == 0;
-	const bool is_lookup = argc == 5 && strcmp(argv[1], "lookup") == 0;
-	const long n_pairs = argc == 5 ? atol(argv[2]) : 0, n_flows = is_lookup ? atol(argv[4]) : 0;
-	const double seconds = argc == 5 ? atof(argv[3]) : 0;
+	const bool is_walk = is_command(argc, argv, "walk", 5);
+	const bool is_lookup = is_command(argc, argv, "lookup", 5);
+	const bool is_memory = is_command(argc, argv, "memory", 3);
+	const long n_pairs = is_walk || is_lookup ? atol(argv[2]) : 1;
+	const double seconds = is_walk || is_lookup ? atof(argv[3]) : 1;
+	const long n_flows = is_walk ? 1 << 20 : argc > 2 ? atol(argv[argc - 1]) : 0;
 	struct dp_err err;
 
-	if ((!is_walk && !is_lookup) || n_pairs < 1 || n_pairs > PAIRS_MAX || seconds <= 0 ||
-		(is_lookup && (n_flows < BURST || n_flows > 1 << 28))) {
+	if ((!is_walk && !is_lookup && !is_memory) || n_pairs < 1 || n_pairs > PAIRS_MAX ||
+		seconds <= 0 || n_flows < 1 << 16 || n_flows > 1 << 28) {
 		(void)fputs("usage: micro walk PAIRS SECONDS CAPTURE\n"
-			    "       micro lookup PAIRS SECONDS FLOWS\n",
+			    "       micro lookup PAIRS SECONDS FLOWS\n"
+			    "       micro memory FLOWS\n",
 			stderr);
 		return 2;
 	}
 	// rte_hash: a slot of 16 bytes of key and 8 of data, and a signature and an index twice.
-	if (dp_eal_start(
-		    &(struct dp_eal_config){.pool_bytes = (64 << 20) + 2 * (size_t)n_flows * 64},
-		    &err) < 0)
+	const size_t pool_bytes = (64 << 20) + (is_lookup ? 2 * (size_t)n_flows * 64 : 0);
+
+	if (dp_eal_start(&(struct dp_eal_config){.pool_bytes = pool_bytes}, &err) < 0)
 		give_up(err.text);
 	if (is_walk)
 		bench_walk((unsigned int)n_pairs, seconds, argv[4]);
-	else
+	else if (is_lookup)
 		bench_lookup((unsigned int)n_pairs, seconds, (uint32_t)n_flows);
+	else
+		bench_memory((uint32_t)n_flows);
 	dp_eal_stop();
 	return 0;
 }
