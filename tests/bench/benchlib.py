@@ -108,6 +108,12 @@ class Row:
         parts += [p for p in (self.verdict(), self.note) if p]
         return ' | '.join(parts)
 
+    def markdown(self):
+        r = self.ratios() if self.other else []
+        beside = f'{self.other_name} {self.figure(self.other).strip()}' if r else ''
+        ratio = f'**{statistics.median(r):.3g}** ({min(r):.3g} to {max(r):.3g}, {len(r)} pairs)' if r else ''
+        return f'| `{self.name}` | {self.figure(self.ours).strip()} | {beside} | {ratio} | {self.verdict()} | {self.note} |'
+
     def as_json(self):
         ratios = self.ratios() if self.other else None
         return dataclasses.asdict(self) | {'ratios': ratios, 'value': self.value(),

@@ -161,16 +161,24 @@ static void take_records(void)
 static void print_stats(void)
 {
 	struct dp_path_stats s;
-	uint64_t n_other = 0;
+	uint64_t n_other = 0, n_most = 0;
+	const char *most = "";
 
 	dp_path_stats(line.path, &s);
-	for (int i = 0; i < DP_OUTCOME_COUNT; i++)
-		n_other += i != DP_OUTCOME_ACCOUNTED ? s.outcomes[i] : 0;
+	for (int i = 0; i < DP_OUTCOME_COUNT; i++) {
+		if (i == DP_OUTCOME_ACCOUNTED)
+			continue;
+		n_other += s.outcomes[i];
+		if (s.outcomes[i] > n_most) {
+			n_most = s.outcomes[i];
+			most = dp_outcome_names[i];
+		}
+	}
 	(void)printf(
-		"{\"frames\":%llu,\"accounted\":%llu,\"other\":%llu,\"flows\":%llu,\"evicted\":%llu,"
+		"{\"frames\":%llu,\"accounted\":%llu,\"other\":%llu,\"most\":\"%s\",\"flows\":%llu,\"evicted\":%llu,"
 		"\"classified\":%llu,\"postponed\":%llu,\"records\":%llu,\"usage\":%llu}\n",
 		(unsigned long long)s.frames, (unsigned long long)s.outcomes[DP_OUTCOME_ACCOUNTED],
-		(unsigned long long)n_other, (unsigned long long)s.flows,
+		(unsigned long long)n_other, most, (unsigned long long)s.flows,
 		(unsigned long long)s.flows_evicted, (unsigned long long)s.classified_packets,
 		(unsigned long long)s.postponed, (unsigned long long)line.n_records,
 		(unsigned long long)line.n_usage);

@@ -38,7 +38,7 @@ def known_flows(ctx, name, n_flows, n_frames, target, *options):
     lost = (after['other'] - before['other']) / (after['frames'] - before['frames'])
     note = f'{after["flows"]} flows'
     if lost > 1e-4:
-        note += f', {lost:.1%} of the frames LOST'
+        note += f', {lost:.2%} of the frames not accounted but {after["most"]}'
     ctx.add(benchlib.Row(name, [a for a, _ in pairs], [b for _, b in pairs], 'testpmd rxonly', target=target, note=note))
 
 

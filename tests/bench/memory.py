@@ -64,9 +64,8 @@ def grown(ctx, n_flows, n_flows_each):
 
 def memory(ctx):
     """What a worker takes for each flow and for each entry of endpoint and app; and that feeding it takes nothing more."""
-    n_flows = 1 << (20 if ctx.is_quick else 23)
+    few, n_flows = 1 << 20, 1 << (22 if ctx.is_quick else 23)  # with 1 M the classifier has what it ever takes
     seen = steps.micro(ctx, 'memory', n_flows)
-    few = n_flows // 8
     _, few_growth, _ = grown(ctx, few, 512)
     begin, growth, s = grown(ctx, n_flows, 512)
     if s['flows'] != n_flows or s['evicted'] or s['other']:
