@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "control/collect.h"
 
+#include "control/order.h"
+
 #include <glib.h>
 #include <string.h>
 
@@ -14,17 +16,6 @@ struct end {
 	uint64_t tick, n_ticks;
 };
 
-/* Where a record has its turn. Sorted instead of the records, which are nine times as long. */
-struct turn {
-	uint64_t endpoint[2];
-	uint64_t
-		rest; // kind, app, tag, evidence: usage before moves, for what is moved was reported
-	uint32_t is_ambiguous;
-	uint32_t idx; // of the record
-};
-static_assert(
-	sizeof(struct turn) == 32, "qsort() of the C library moves these itself, not pointers");
-
 struct ctl_collect {
 	struct dp_path *path;
 	uint16_t n_workers;
@@ -33,7 +24,7 @@ struct ctl_collect {
 	void *ctx;
 	GArray *open; // struct dp_record: usage, moves and quality of ticks not complete yet
 	GArray *batch; // the same, of the tick being handed on
-	GArray *turns; // struct turn: its order
+	GArray *turns; // struct ctl_order, twice as many as records: its order, and room to find it
 	GArray **ends; // per worker: struct end, ticks it has closed and others have not
 	uint64_t watermark_ns;
 	struct dp_record taken[TAKE];
@@ -51,7 +42,7 @@ struct ctl_collect *ctl_collect_new(struct dp_path *path, uint16_t n_workers, ui
 	c->ctx = ctx;
 	c->open = g_array_new(FALSE, FALSE, sizeof(struct dp_record));
 	c->batch = g_array_new(FALSE, FALSE, sizeof(struct dp_record));
-	c->turns = g_array_new(FALSE, FALSE, sizeof(struct turn));
+	c->turns = g_array_new(FALSE, FALSE, sizeof(struct ctl_order));
 	c->ends = g_new0(GArray *, n_workers);
 	for (uint16_t i = 0; i < n_workers; i++)
 		c->ends[i] = g_array_new(FALSE, FALSE, sizeof(struct end));
@@ -71,41 +62,25 @@ void ctl_collect_free(struct ctl_collect *c)
 	g_free(c);
 }
 
-static struct turn turn_of(const struct dp_record *r, uint32_t idx)
-{
-	return (struct turn){
-		.endpoint = {dp_addr_half(&r->endpoint, 0), dp_addr_half(&r->endpoint, 1)},
-		.rest = (uint64_t)r->kind << 56 | (uint64_t)r->app << 24 | (uint64_t)r->tag << 8 |
-			r->evidence,
-		.is_ambiguous = r->is_ambiguous,
-		.idx = idx};
-}
+enum { KEY_WORDS = 3 };
 
-static int compare(uint64_t a, uint64_t b)
+/* Where the record open[idx] has its turn: usage before moves, for what is moved was reported. */
+static struct ctl_order turn_of(const struct dp_record *r, uint32_t idx)
 {
-	return a < b ? -1 : a > b;
-}
+	enum { KIND_AT = 57, APP_AT = 25, TAG_AT = 9, EVIDENCE_AT = 1 };
 
-static int compare_turns(const void *a, const void *b)
-{
-	const struct turn *x = a, *y = b;
-
-	if (x->endpoint[0] != y->endpoint[0])
-		return compare(x->endpoint[0], y->endpoint[0]);
-	if (x->endpoint[1] != y->endpoint[1])
-		return compare(x->endpoint[1], y->endpoint[1]);
-	if (x->rest != y->rest)
-		return compare(x->rest, y->rest);
-	if (x->is_ambiguous != y->is_ambiguous)
-		return compare(x->is_ambiguous, y->is_ambiguous);
-	return compare(x->idx, y->idx);
+	return (struct ctl_order){
+		.words = {dp_addr_half(&r->endpoint, 0), dp_addr_half(&r->endpoint, 1),
+			(uint64_t)r->kind << KIND_AT | (uint64_t)r->app << APP_AT |
+				(uint64_t)r->tag << TAG_AT | (uint64_t)r->evidence << EVIDENCE_AT |
+				r->is_ambiguous,
+			idx}};
 }
 
 /* They are to be merged. */
-static bool is_same(const struct turn *x, const struct turn *y)
+static bool is_same(const struct ctl_order *x, const struct ctl_order *y)
 {
-	return x->endpoint[0] == y->endpoint[0] && x->endpoint[1] == y->endpoint[1] &&
-		x->rest == y->rest && x->is_ambiguous == y->is_ambiguous;
+	return memcmp(x->words, y->words, KEY_WORDS * sizeof(x->words[0])) == 0;
 }
 
 static void merge_usage(struct dp_usage *to, const struct dp_usage *from)
@@ -163,18 +138,17 @@ static void merge_into(struct dp_record *to, const struct dp_record *from)
 
 /* records in the order of turns, n of them, to ret_batch, those of one key merged. Returns how many are
  * left. */
-static size_t merge(
-	const struct dp_record *records, struct turn *turns, size_t n, struct dp_record *ret_batch)
+static size_t merge(const struct dp_record *records, const struct ctl_order *turns, size_t n,
+	struct dp_record *ret_batch)
 {
 	size_t kept = 0;
 
-	qsort(turns, n, sizeof(*turns), compare_turns);
 	for (size_t i = 0, end; i < n; i = end) {
 		struct dp_record *to = &ret_batch[kept++];
 
-		*to = records[turns[i].idx];
+		*to = records[turns[i].words[KEY_WORDS]];
 		for (end = i + 1; end < n && is_same(&turns[i], &turns[end]); end++)
-			merge_into(to, &records[turns[end].idx]);
+			merge_into(to, &records[turns[end].words[KEY_WORDS]]);
 		if (end - i > 1)
 			cap_active(to);
 	}
@@ -233,25 +207,34 @@ static bool next_complete(struct ctl_collect *c, struct end *ret_end)
 	return true;
 }
 
+/* Returns how many records of ticks up to `tick` there are; ret_turns: their order, borrowed. */
+static size_t order(struct ctl_collect *c, uint64_t tick, const struct ctl_order **ret_turns)
+{
+	const struct dp_record *open = (const struct dp_record *)(const void *)c->open->data;
+	struct ctl_order *turns;
+	size_t n = 0;
+
+	g_array_set_size(c->turns, 2 * c->open->len);
+	turns = (struct ctl_order *)(void *)c->turns->data;
+	for (guint i = 0; i < c->open->len; i++) {
+		if (open[i].tick <= tick)
+			turns[n++] = turn_of(&open[i], i);
+	}
+	*ret_turns = n > 0 ? ctl_order_sort(turns, turns + n, n, KEY_WORDS) : NULL;
+	return n;
+}
+
 /* The batch of ticks up to `tick`; what is later stays. */
 static size_t close_batch(struct ctl_collect *c, uint64_t tick)
 {
 	struct dp_record *open = (struct dp_record *)(void *)c->open->data;
+	const struct ctl_order *turns;
+	size_t n = order(c, tick, &turns);
 	guint kept = 0;
-	size_t n = 0;
 
-	g_array_set_size(c->turns, 0);
-	for (guint i = 0; i < c->open->len; i++) {
-		if (open[i].tick <= tick) {
-			const struct turn turn = turn_of(&open[i], i);
-
-			g_array_append_val(c->turns, turn);
-		}
-	}
-	g_array_set_size(c->batch, c->turns->len);
-	if (c->turns->len > 0)
-		n = merge(open, (struct turn *)(void *)c->turns->data, c->turns->len,
-			(struct dp_record *)(void *)c->batch->data);
+	g_array_set_size(c->batch, (guint)n);
+	if (n > 0)
+		n = merge(open, turns, n, (struct dp_record *)(void *)c->batch->data);
 	for (guint i = 0; i < c->open->len; i++) {
 		if (open[i].tick > tick)
 			open[kept++] = open[i];

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "control/addr_hash.h"
 #include "control/engine_state.h"
+#include "control/order.h"
 #include "control/subject.h"
 
 #include <errno.h>
-#include <stdlib.h>
+#include <stddef.h>
 
 enum {
 	KEY_MIN = 16,
@@ -219,28 +220,16 @@ static void run_timers(struct ctl_engine *engine, uint64_t t_ns)
 
 /* Order in which records are worked: usage before the moves that take from it, then by time, then
  * as given (endpoint, app, tag, evidence). */
-struct turn {
-	uint64_t first_ns;
-	struct ctl_profile *profile;
-	uint32_t idx;
-	bool is_move;
-};
+enum { TURN_IS_MOVE, TURN_TIME, KEY_WORDS, TURN_PROFILE = KEY_WORDS, TURN_IDX };
 
-static int turn_cmp(const void *pa, const void *pb)
+static struct ctl_profile *profile_of(const struct ctl_order *turn)
 {
-	const struct turn *a = pa;
-	const struct turn *b = pb;
-
-	if (a->is_move != b->is_move)
-		return a->is_move ? 1 : -1;
-	if (a->first_ns != b->first_ns)
-		return a->first_ns < b->first_ns ? -1 : 1;
-	return a->idx < b->idx ? -1 : a->idx > b->idx;
+	return (struct ctl_profile *)(uintptr_t)turn->words[TURN_PROFILE];
 }
 
 /* Endpoint by endpoint, as the records come, while the binding is at hand. */
 static size_t make_turns(struct ctl_engine *engine, const struct dp_record *records,
-	size_t n_records, struct turn *ret_turns)
+	size_t n_records, struct ctl_order *ret_turns)
 {
 	size_t n_turns = 0;
 
@@ -252,12 +241,13 @@ static size_t make_turns(struct ctl_engine *engine, const struct dp_record *reco
 			continue;
 		if (!ctl_account_resolve(engine, r, &profile))
 			continue;
-		ret_turns[n_turns++] = (struct turn){
-			.first_ns = r->usage.first_ns,
-			.profile = profile,
-			.idx = (uint32_t)i,
-			.is_move = r->kind == DP_RECORD_MOVE,
-		};
+		ret_turns[n_turns++] = (struct ctl_order){
+			.words = {
+				[TURN_IS_MOVE] = r->kind == DP_RECORD_MOVE,
+				[TURN_TIME] = r->usage.first_ns,
+				[TURN_PROFILE] = (uintptr_t)profile,
+				[TURN_IDX] = i,
+			}};
 	}
 	return n_turns;
 }
@@ -270,16 +260,19 @@ static void prefetch_block(const void *block, size_t len)
 }
 
 /* In order of time the profiles come at random, so what a record touches is asked for early: the
- * profile itself, then what it points to. */
-static void prefetch(const struct turn *turns, size_t n_turns, size_t i)
+ * record and the profile, then what that points to. */
+static void prefetch(
+	const struct dp_record *records, const struct ctl_order *turns, size_t n_turns, size_t i)
 {
 	const struct ctl_profile *p;
 
 	if (n_turns - i > PREFETCH_PROFILE) {
-		prefetch_block(turns[i + PREFETCH_PROFILE].profile, sizeof(*p));
+		prefetch_block(&records[turns[i + PREFETCH_PROFILE].words[TURN_IDX]],
+			offsetof(struct dp_record, usage) + sizeof(records->usage));
+		prefetch_block(profile_of(&turns[i + PREFETCH_PROFILE]), sizeof(*p));
 	}
-	if (n_turns - i > PREFETCH_INSIDE && turns[i + PREFETCH_INSIDE].profile != NULL) {
-		p = turns[i + PREFETCH_INSIDE].profile;
+	if (n_turns - i > PREFETCH_INSIDE && profile_of(&turns[i + PREFETCH_INSIDE]) != NULL) {
+		p = profile_of(&turns[i + PREFETCH_INSIDE]);
 		__builtin_prefetch(p->apps);
 		__builtin_prefetch(p->states);
 		__builtin_prefetch(p->person);
@@ -290,17 +283,19 @@ static void prefetch(const struct turn *turns, size_t n_turns, size_t i)
 void ctl_engine_tick(struct ctl_engine *engine, uint64_t end_ns, const struct dp_record *records,
 	size_t n_records, double capture_loss)
 {
-	g_autofree struct turn *turns = g_new(struct turn, n_records + 1);
-	const size_t n_turns = make_turns(engine, records, n_records, turns);
+	g_autofree struct ctl_order *memory = g_new(struct ctl_order, 2 * n_records + 1);
+	const size_t n_turns = make_turns(engine, records, n_records, memory);
+	const struct ctl_order *turns = ctl_order_sort(
+		memory, memory + n_turns, n_turns, KEY_WORDS);
 
-	qsort(turns, n_turns, sizeof(*turns), turn_cmp);
 	engine->loss = capture_loss;
 	if (engine->born_ns == 0 && n_turns > 0)
-		engine->born_ns = turns[0].first_ns;
+		engine->born_ns = turns[0].words[TURN_TIME];
 	for (size_t i = 0; i < n_turns; i++) {
-		prefetch(turns, n_turns, i);
-		run_timers(engine, MIN(turns[i].first_ns, end_ns));
-		ctl_account_record(engine, turns[i].profile, &records[turns[i].idx]);
+		prefetch(records, turns, n_turns, i);
+		run_timers(engine, MIN(turns[i].words[TURN_TIME], end_ns));
+		ctl_account_record(
+			engine, profile_of(&turns[i]), &records[turns[i].words[TURN_IDX]]);
 	}
 	ctl_engine_advance(engine, end_ns);
 }
