@@ -336,6 +336,8 @@ static size_t put_packet(struct traffic *t, uint8_t *frame, const struct packet 
 	memcpy(p, pkt->payload, pkt->payload_len);
 	if (pkt->is_bulk && f->kind == KIND_QUIC && pkt->payload_len > 0)
 		*p = 0x40 | (*p & 0x3f); // RFC 9000 17.3, a short header
+	if (pkt->is_bulk && f->kind == KIND_TLS && pkt->payload_len > TLS_RECORD_BYTES)
+		payload_tls_record(p, pkt->payload_len);
 	p += pkt->payload_len;
 	while (p < frame + IMIX_SMALL) // as Ethernet does
 		*p++ = 0;
