@@ -38,6 +38,7 @@ static inline void dp_capture_map_advance(struct dp_capture_map *map, size_t off
 {
 	enum { MARGIN_BYTES = 256 * 1024 }; // a burst of frames of 4 KB, and the prefetch behind it
 
-	if (map->ahead < map->size && map->ahead - off < MARGIN_BYTES)
+	// Records may have been longer than a window.
+	while (map->ahead < map->size && map->ahead < off + MARGIN_BYTES)
 		dp_capture_map_turn(map, off);
 }

@@ -168,6 +168,30 @@ static void memory_is_a_window_and_not_the_file(void **)
 	(void)close(fd);
 }
 
+/* The reader looks once for many records, and those may be longer than a window. */
+static void memory_is_a_window_however_far_a_step_goes(void **)
+{
+	enum { FILE_MB = 160, WINDOW_MB = 80, STEP_MB = 5 };
+	const int fd = new_file((size_t)FILE_MB * MB);
+	struct dp_capture_map map;
+	const long before = resident_bytes();
+	uint64_t sum = 0;
+
+	assert_int_equal(dp_capture_map_open(fd, (size_t)FILE_MB * MB, &map), 0);
+	for (size_t off = 0; off < map.size; off += PAGE) {
+		if (off % (STEP_MB * MB) == 0) {
+			dp_capture_map_advance(&map, off);
+			assert_in_range(map.ahead, off + 1, map.size);
+		}
+		sum += map.bytes[off];
+		if (off % MB == 0)
+			assert_in_range(resident_bytes(), 0, before + (long)WINDOW_MB * MB);
+	}
+	assert_int_equal(sum, 0);
+	dp_capture_map_close(&map);
+	(void)close(fd);
+}
+
 static void what_cannot_be_mapped_is_refused(void **)
 {
 	struct dp_capture_map map;
@@ -222,6 +246,7 @@ int main(void)
 		cmocka_unit_test(faults_elsewhere_end_the_process_as_ever),
 		cmocka_unit_test(faults_elsewhere_go_to_the_handler_before),
 		cmocka_unit_test(memory_is_a_window_and_not_the_file),
+		cmocka_unit_test(memory_is_a_window_however_far_a_step_goes),
 		cmocka_unit_test(what_cannot_be_mapped_is_refused),
 		cmocka_unit_test(a_capture_cut_short_while_it_is_read_breaks_off),
 	};
