@@ -33,26 +33,39 @@ static bool patch(struct dp_capture_map *map, uintptr_t at)
 		       0) != MAP_FAILED;
 }
 
-static void on_bus_error(int signal, siginfo_t *info, void *context)
+/* Whether it was one of ours, and the instruction may run again. */
+static bool is_mended(const siginfo_t *info)
 {
 	const uintptr_t at = (uintptr_t)info->si_addr;
-	const int saved = errno;
+	struct dp_capture_map *m = atomic_load(&mapped);
 
-	for (struct dp_capture_map *m = atomic_load(&mapped); m != NULL;
-		m = atomic_load(&m->next)) {
-		if (at - (uintptr_t)m->bytes < m->room && patch(m, at)) {
-			errno = saved;
-			return;
-		}
+	if (info->si_code <= 0)
+		return false; // somebody's kill(2): there is no address
+	for (; m != NULL; m = atomic_load(&m->next)) {
+		if (at - (uintptr_t)m->bytes < m->room && patch(m, at))
+			return true;
 	}
+	return false;
+}
+
+static void on_bus_error(int signal, siginfo_t *info, void *context)
+{
+	const int saved = errno;
+	const bool is_over = is_mended(info);
+
 	errno = saved;
+	if (is_over)
+		return;
 	if ((before.sa_flags & SA_SIGINFO) != 0) {
 		before.sa_sigaction(signal, info, context);
 	} else if (before.sa_handler != SIG_DFL && before.sa_handler != SIG_IGN) {
 		before.sa_handler(signal);
 	} else {
-		// The instruction runs again, and this time it ends the process.
+		// The instruction runs again, and this time it ends the process; where it was no
+		// instruction, the signal comes again.
 		(void)sigaction(SIGBUS, &(struct sigaction){.sa_handler = SIG_DFL}, NULL);
+		if (info->si_code <= 0)
+			(void)raise(signal);
 	}
 }
 

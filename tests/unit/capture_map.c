@@ -104,6 +104,27 @@ static void faults_elsewhere_end_the_process_as_ever(void **)
 	(void)close(fd);
 }
 
+static void a_signal_that_was_sent_ends_the_process_as_ever(void **)
+{
+	const int fd = new_file(PAGE);
+	const pid_t child = fork();
+	int status;
+
+	if (child == 0) {
+		struct dp_capture_map map;
+
+		(void)signal(SIGBUS, SIG_DFL);
+		if (dp_capture_map_open(fd, PAGE, &map) < 0)
+			_exit(1);
+		(void)kill(getpid(), SIGBUS);
+		_exit(2);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFSIGNALED(status));
+	assert_int_equal(WTERMSIG(status), SIGBUS);
+	(void)close(fd);
+}
+
 static volatile sig_atomic_t n_elsewhere;
 static sigjmp_buf elsewhere;
 
@@ -244,6 +265,7 @@ int main(void)
 		cmocka_unit_test(what_is_cut_off_reads_as_zeros),
 		cmocka_unit_test(the_handler_is_there_only_while_something_is_mapped),
 		cmocka_unit_test(faults_elsewhere_end_the_process_as_ever),
+		cmocka_unit_test(a_signal_that_was_sent_ends_the_process_as_ever),
 		cmocka_unit_test(faults_elsewhere_go_to_the_handler_before),
 		cmocka_unit_test(memory_is_a_window_and_not_the_file),
 		cmocka_unit_test(memory_is_a_window_however_far_a_step_goes),
