@@ -40,9 +40,13 @@ static inline bool dp_tcp_track(struct dp_flow *f, struct dp_flow_rest *rest,
 {
 	// RTT and HOLE have one bit in common that NONE and STAGE lack.
 	const unsigned int awaited = (DP_SCRATCH_RTT & DP_SCRATCH_HOLE) | DP_FLOW_LOOK;
+	// A round trip that is due begins with data: an acknowledgement may pass.
+	const bool is_expected = (f->flags & awaited) == 0 ||
+		(p->payload_bytes == 0 &&
+			(f->flags & (DP_FLOW_SCRATCH | DP_FLOW_LOOK)) == DP_FLOW_LOOK);
 
 	*ret_n_segments = p->payload_bytes != 0;
-	if (p->tcp_seq == f->next_seq[is_reverse] && (f->flags & awaited) == 0 &&
+	if (p->tcp_seq == f->next_seq[is_reverse] && is_expected &&
 		(p->tcp_flags & (DP_TCP_FIN | DP_TCP_SYN | DP_TCP_RST)) == 0 &&
 		p->tcp_window != 0 && (p->time_ns ^ f->last_ns) >> 30 == 0) {
 		f->next_seq[is_reverse] += p->payload_bytes;
