@@ -38,15 +38,19 @@ unsigned int dp_path_lcores(const struct dp_path_config *c)
 	return n;
 }
 
+/* With other inputs beside it, one that stands at the end of a tick fills up until they stand there too,
+ * and its worker can do nothing about it. */
 struct dp_path_shape dp_path_shape(const struct dp_path_config *c, size_t port, uint16_t n_queues)
 {
 	const bool is_pair = n_queues > 1 || !dp_path_port_has_thread(c, port);
+	const unsigned int queue_len = is_pair && n_sources(c) == 1 ? DP_PAIR_QUEUE_LEN
+								    : DP_QUEUE_LEN;
 
 	return (struct dp_path_shape){
 		.is_pair = is_pair,
 		.n_queues = n_queues,
-		.queue_len = is_pair ? DP_PAIR_QUEUE_LEN : DP_QUEUE_LEN,
-		.n_wide = is_pair ? DP_PAIR_QUEUE_LEN / 4 : DP_QUEUE_LEN / 4,
+		.queue_len = queue_len,
+		.n_wide = queue_len / 4,
 	};
 }
 

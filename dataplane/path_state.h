@@ -17,8 +17,8 @@
 
 enum {
 	DP_QUEUE_LEN = 4096, // packets between a receiver and a worker; start value
-	// Between those of one thread: a burst, and what expires with it. Small, so that it stays in
-	// the nearest cache; when it is full the worker empties it.
+	// Between those of one thread, where the worker has no other input: a burst, and what expires
+	// with it. Small, so that it stays in the nearest cache; when it is full the worker empties it.
 	DP_PAIR_QUEUE_LEN = 256, // start value
 	DP_POOL_CACHE = 256, // frames a thread may keep
 	DP_WIDE_CACHE = 32,
