@@ -3,9 +3,9 @@
 
 #include "classifier/arena.h"
 #include "classifier/library.h"
+#include "classifier/plt.h"
 
 #include <assert.h>
-#include <dlfcn.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -40,46 +40,6 @@ static void release(void *block)
 /* nDPI's modules share library globals while they are made and freed. */
 static pthread_mutex_t module_mutex = PTHREAD_MUTEX_INITIALIZER;
 
-static int (*library_dga)(
-	struct ndpi_detection_module_struct *, struct ndpi_flow_struct *, char *, u_int8_t);
-
-/* The test for generated names ends in a risk, which we do not ask for, except where a TLS flow becomes
- * Tor by it: www.NAME.com or .net (tls.c, processClientServerHello). It costs as much as all else
- * that is done with a name. The library's own is found behind ours. */
-int ndpi_check_dga_name(struct ndpi_detection_module_struct *nd, struct ndpi_flow_struct *flow,
-	char *name, u_int8_t is_hostname)
-{
-	const size_t len = name != NULL ? strlen(name) : 0;
-
-	if (len < 4 || strncmp(name, "www.", 4) != 0 ||
-		(strcmp(name + len - 4, ".com") != 0 && strcmp(name + len - 4, ".net") != 0))
-		return 0;
-	return library_dga(nd, flow, name, is_hostname);
-}
-
-/* Cross-flow caches would make a verdict depend on which flows one worker saw before, so on the
- * number of workers. The library calls these two through its PLT; ours come first. */
-u_int8_t ndpi_lru_find_cache(
-	struct ndpi_lru_cache *, u_int32_t, u_int16_t *, u_int8_t /* clean_key_when_found */)
-{
-	return 0;
-}
-
-void ndpi_lru_add_to_cache(struct ndpi_lru_cache *, u_int32_t, u_int16_t)
-{
-}
-
-/* Asked twice for each dissector that is tried, 175 times for a datagram that nobody knows; the
- * library's own goes bit field by bit field. */
-int NDPI_BITMASK_COMPARE(NDPI_PROTOCOL_BITMASK a, NDPI_PROTOCOL_BITMASK b)
-{
-	ndpi_ndpi_mask common = 0;
-
-	for (size_t i = 0; i < NDPI_NUM_FDS_BITS; i++)
-		common |= a.fds_bits[i] & b.fds_bits[i];
-	return common != 0;
-}
-
 /* What the names were read from, until a library takes it: a module costs 10 ms and 5 MB. Under the
  * mutex. */
 static struct ndpi_detection_module_struct *spare_module;
@@ -89,9 +49,7 @@ static struct ndpi_detection_module_struct *module_new(void)
 	NDPI_PROTOCOL_BITMASK all;
 
 	pthread_mutex_lock(&module_mutex);
-	if (library_dga == NULL)
-		*(void **)&library_dga = dlsym(RTLD_NEXT, "ndpi_check_dga_name");
-	assert(library_dga != NULL); // we are linked with it
+	cls_plt_init();
 	set_ndpi_malloc(allocate);
 	set_ndpi_free(release);
 

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+/* The library's modules with their inside, as it sees its own headers. The layout is that of version 4.2 as
+ * Debian builds it, without any of the options that change it. */
+#define NDPI_LIB_COMPILATION
+#define _NDPI_CONFIG_H_ // is not installed, and decides about nothing here
+#include <ndpi_api.h>
+
+#include "classifier/hello.h"
+#include "classifier/plt.h"
+
+#include <assert.h>
+#include <dlfcn.h>
+#include <stdbool.h>
+#include <string.h>
+
+static int (*library_dga)(
+	struct ndpi_detection_module_struct *, struct ndpi_flow_struct *, char *, u_int8_t);
+
+/* The test for generated names ends in a risk, which we do not ask for, except where a TLS flow becomes
+ * Tor by it: www.NAME.com or .net (tls.c, processClientServerHello). It costs as much as all else
+ * that is done with a name. The library's own is found behind ours. */
+int ndpi_check_dga_name(struct ndpi_detection_module_struct *nd, struct ndpi_flow_struct *flow,
+	char *name, u_int8_t is_hostname)
+{
+	const size_t len = name != NULL ? strlen(name) : 0;
+
+	if (len < 4 || strncmp(name, "www.", 4) != 0 ||
+		(strcmp(name + len - 4, ".com") != 0 && strcmp(name + len - 4, ".net") != 0))
+		return 0;
+	return library_dga(nd, flow, name, is_hostname);
+}
+
+/* Cross-flow caches would make a verdict depend on which flows one worker saw before, so on the
+ * number of workers. The library calls these two through its PLT; ours come first. */
+u_int8_t ndpi_lru_find_cache(
+	struct ndpi_lru_cache *, u_int32_t, u_int16_t *, u_int8_t /* clean_key_when_found */)
+{
+	return 0;
+}
+
+void ndpi_lru_add_to_cache(struct ndpi_lru_cache *, u_int32_t, u_int16_t)
+{
+}
+
+/* Asked twice for each dissector that is tried, 175 times for a datagram that nobody knows; the
+ * library's own goes bit field by bit field. */
+int NDPI_BITMASK_COMPARE(NDPI_PROTOCOL_BITMASK a, NDPI_PROTOCOL_BITMASK b)
+{
+	ndpi_ndpi_mask common = 0;
+
+	for (size_t i = 0; i < NDPI_NUM_FDS_BITS; i++)
+		common |= a.fds_bits[i] & b.fds_bits[i];
+	return common != 0;
+}
+
+static int (*library_hello)(
+	struct ndpi_detection_module_struct *, struct ndpi_flow_struct *, uint32_t);
+
+int processClientServerHello(struct ndpi_detection_module_struct *nd, struct ndpi_flow_struct *flow,
+	uint32_t quic_version);
+int is_version_with_var_int_transport_params(uint32_t version); // the library's own
+
+/* Called for each hello of TLS, DTLS (whose header is another) and QUIC. */
+int processClientServerHello(struct ndpi_detection_module_struct *nd, struct ndpi_flow_struct *flow,
+	uint32_t quic_version)
+{
+	struct ndpi_packet_struct *packet = &nd->packet;
+	const uint8_t *hello = packet->payload;
+	const uint16_t len = packet->payload_packet_len;
+	const bool has_long_params = quic_version == 0 ||
+		is_version_with_var_int_transport_params(quic_version) == 0;
+	uint8_t buf[CLS_HELLO_MAX + CLS_HELLO_EXTRA];
+	size_t n = 0;
+
+	if (packet->udp == NULL || quic_version != 0)
+		n = cls_hello_rewrite(hello, len, has_long_params, buf);
+	if (n == 0)
+		return library_hello(nd, flow, quic_version);
+	packet->payload = buf;
+	packet->payload_packet_len = (uint16_t)n;
+
+	const int answer = library_hello(nd, flow, quic_version);
+
+	packet->payload = hello;
+	packet->payload_packet_len = len;
+	return answer;
+}
+
+void cls_plt_init(void)
+{
+	*(void **)&library_dga = dlsym(RTLD_NEXT, "ndpi_check_dga_name");
+	*(void **)&library_hello = dlsym(RTLD_NEXT, "processClientServerHello");
+	assert(library_dga != NULL && library_hello != NULL); // we are linked with it
+}
