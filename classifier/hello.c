@@ -5,6 +5,12 @@
 
 enum {
 	CLIENT_HELLO = 1, // RFC 8446 4
+	SERVER_HELLO = 2,
+	SESSION_MAX = 32,
+	TLS_1_2 = 0x0303, // what 1.3 calls itself there
+	TLS_1_3 = 0x0304,
+	CIPHER_FIRST = 0x1301, // RFC 8446 B.4
+	CIPHER_LAST = 0x1305,
 	FIXED_BYTES = 38, // type, length, version, random
 	HEADER_BYTES = 4, // of an extension, and of a message
 	POINT_FORMATS = CLS_HELLO_EXTRA - HEADER_BYTES - 1, // one more than nDPI 4.2 has room for
@@ -17,6 +23,7 @@ enum extension {
 	ALPN = 16,
 	EXTENDED_MASTER_SECRET = 23, // the library does nothing with it
 	SUPPORTED_VERSIONS = 43,
+	KEY_SHARE = 51,
 	QUIC_PARAMETERS = 57,
 	QUIC_PARAMETERS_DRAFT = 65445,
 	ENCRYPTED_NAME_DRAFT = 65486,
@@ -108,4 +115,33 @@ size_t cls_hello_rewrite(const uint8_t *hello, size_t len, bool has_long_params,
 	put_16(formats + 2, POINT_FORMATS + 1);
 	memset(formats + HEADER_BYTES, 0, POINT_FORMATS + 1);
 	return len + CLS_HELLO_EXTRA;
+}
+
+bool cls_hello_is_server_13(const uint8_t *hello, size_t len, uint16_t *ret_cipher)
+{
+	bool is_13 = false;
+	size_t at = FIXED_BYTES;
+
+	if (len <= at || hello[0] != SERVER_HELLO || hello[1] != 0 ||
+		get_16(hello + 2) != len - HEADER_BYTES || get_16(hello + 4) != TLS_1_2 ||
+		hello[at] > SESSION_MAX)
+		return false;
+	at += 1 + (size_t)hello[at];
+	if (at + 5 > len || get_16(hello + at + 3) != len - at - 5)
+		return false;
+	*ret_cipher = (uint16_t)get_16(hello + at);
+	if (*ret_cipher < CIPHER_FIRST || *ret_cipher > CIPHER_LAST)
+		return false;
+	for (at += 5; at < len; at += HEADER_BYTES + get_16(hello + at + 2)) {
+		const size_t left = len - at;
+
+		if (left < HEADER_BYTES || get_16(hello + at + 2) > left - HEADER_BYTES)
+			return false;
+		if (get_16(hello + at) == SUPPORTED_VERSIONS)
+			is_13 = get_16(hello + at + 2) == 2 &&
+				get_16(hello + at + HEADER_BYTES) == TLS_1_3;
+		else if (get_16(hello + at) != KEY_SHARE)
+			return false;
+	}
+	return is_13;
 }

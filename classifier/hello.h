@@ -24,3 +24,7 @@ enum {
  * of 16 bits (drafts before 27). */
 size_t cls_hello_rewrite(const uint8_t *hello, size_t len, bool has_long_params,
 	uint8_t buf[CLS_HELLO_MAX + CLS_HELLO_EXTRA]);
+
+/* Whether hello[0..len) is a ServerHello of TLS 1.3 as nearly all are, with a version, a key and a cipher of that
+ * version: then these two are all that the library takes from it, but for the fingerprint JA3S. */
+bool cls_hello_is_server_13(const uint8_t *hello, size_t len, uint16_t *ret_cipher);

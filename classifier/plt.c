@@ -61,6 +61,14 @@ int processClientServerHello(struct ndpi_detection_module_struct *nd, struct ndp
 	uint32_t quic_version);
 int is_version_with_var_int_transport_params(uint32_t version); // the library's own
 
+/* As the library does it, which would go on to print it. */
+static void take_server_13(struct ndpi_flow_struct *flow, uint16_t cipher)
+{
+	flow->protos.tls_quic.server_unsafe_cipher = 0;
+	flow->protos.tls_quic.server_cipher = cipher;
+	flow->protos.tls_quic.ssl_version = 0x0304;
+}
+
 /* Called for each hello of TLS, DTLS (whose header is another) and QUIC. */
 int processClientServerHello(struct ndpi_detection_module_struct *nd, struct ndpi_flow_struct *flow,
 	uint32_t quic_version)
@@ -71,8 +79,13 @@ int processClientServerHello(struct ndpi_detection_module_struct *nd, struct ndp
 	const bool has_long_params = quic_version == 0 ||
 		is_version_with_var_int_transport_params(quic_version) == 0;
 	uint8_t buf[CLS_HELLO_MAX + CLS_HELLO_EXTRA];
+	uint16_t cipher;
 	size_t n = 0;
 
+	if (packet->udp == NULL && cls_hello_is_server_13(hello, len, &cipher)) {
+		take_server_13(flow, cipher);
+		return 0;
+	}
 	if (packet->udp == NULL || quic_version != 0)
 		n = cls_hello_rewrite(hello, len, has_long_params, buf);
 	if (n == 0)
@@ -85,6 +98,12 @@ int processClientServerHello(struct ndpi_detection_module_struct *nd, struct ndp
 	packet->payload = hello;
 	packet->payload_packet_len = len;
 	return answer;
+}
+
+/* Whether a site is of a category that users may define ends in a category, which we do not ask for. */
+void ndpi_fill_protocol_category(
+	struct ndpi_detection_module_struct *, struct ndpi_flow_struct *, ndpi_protocol *)
+{
 }
 
 void cls_plt_init(void)

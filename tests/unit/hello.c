@@ -103,6 +103,60 @@ static bool compare(const uint8_t *bytes, size_t len, uint32_t version)
 	return n > 0;
 }
 
+/* Whether it is one of which we know what the library makes of it. */
+static bool compare_server(const uint8_t *hello, size_t len)
+{
+	struct ndpi_flow_struct flow;
+	uint16_t cipher;
+
+	if (!cls_hello_is_server_13(hello, len, &cipher))
+		return false;
+	assert_int_equal(show(hello, len, 0, &flow), 0);
+	assert_int_equal(flow.protos.tls_quic.server_unsafe_cipher, 0);
+	assert_int_equal(flow.protos.tls_quic.server_cipher, cipher);
+	assert_int_equal(flow.protos.tls_quic.ssl_version, 0x0304);
+	// And these two and the fingerprint are all.
+	memset(flow.protos.tls_quic.ja3_server, 0, sizeof(flow.protos.tls_quic.ja3_server));
+	flow.protos.tls_quic.server_cipher = 0;
+	flow.protos.tls_quic.ssl_version = 0;
+	for (size_t i = 0; i < sizeof(flow); i++)
+		assert_int_equal(((const uint8_t *)&flow)[i], 0);
+	return true;
+}
+
+static size_t server_hello(uint8_t *hello)
+{
+	struct payload request = {.len = 0}, answer = {.len = 0};
+	struct wire_random random;
+	const uint8_t *record = answer.bytes;
+
+	wire_random_init(&random, 1);
+	payload_tls(&request, &answer, &random);
+	memcpy(hello, record + RECORD_BYTES, PAYLOAD_MAX - RECORD_BYTES);
+	return (size_t)record[3] << 8 | record[4];
+}
+
+static void servers_of_tls_13(void **)
+{
+	uint8_t hello[PAYLOAD_MAX];
+	const size_t len = server_hello(hello);
+	unsigned int n_known = 0;
+
+	assert_true(compare_server(hello, len));
+	for (size_t n = 0; n < len; n++)
+		assert_false(compare_server(hello, n));
+	for (size_t i = 0; i < len; i++) {
+		const uint8_t before = hello[i];
+
+		for (int k = 0; k <= UINT8_MAX; k++) {
+			hello[i] = (uint8_t)k;
+			n_known += compare_server(hello, len);
+		}
+		hello[i] = before;
+	}
+	assert_true(n_known > 1000 && n_known < len * (UINT8_MAX + 1));
+}
+
 static size_t client_hello(uint8_t *hello)
 {
 	struct payload request = {.len = 0}, answer = {.len = 0};
@@ -207,6 +261,7 @@ int main(void)
 		cmocka_unit_test(nothing_else_is_said_of_a_broken_one),
 		cmocka_unit_test(random_ones),
 		cmocka_unit_test(a_long_one_is_left),
+		cmocka_unit_test(servers_of_tls_13),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
