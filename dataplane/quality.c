@@ -128,16 +128,17 @@ static bool post(struct dp_quality_table *t, uint32_t id)
 {
 	struct dp_quality_entry *e = &t->entries[id];
 	const uint8_t list = e->dirty - 1;
-	const struct dp_record r = {
-		.tick = t->dirty.lists[list].tick,
-		.endpoint = e->endpoint,
-		.kind = DP_RECORD_QUALITY,
-		.is_ambiguous = e->is_ambiguous,
-		.worker = t->worker,
-		.quality = e->counts,
-	};
-	const bool is_posted = dp_ring_post(t->ring, &r);
+	struct dp_record r;
+	bool is_posted;
 
+	memset(&r, 0, sizeof(r)); // as in dataplane/usage.c
+	r.tick = t->dirty.lists[list].tick;
+	r.endpoint = e->endpoint;
+	r.kind = DP_RECORD_QUALITY;
+	r.is_ambiguous = e->is_ambiguous;
+	r.worker = t->worker;
+	r.quality = e->counts;
+	is_posted = dp_ring_post(t->ring, &r);
 	dp_dirty_remove(&t->dirty, list, id);
 	e->dirty = 0;
 	if (is_posted)

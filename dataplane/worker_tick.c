@@ -31,11 +31,13 @@ void dp_worker_tick_begin_close(struct dp_worker *w)
 
 void dp_worker_tick_post_end(struct dp_worker *w)
 {
-	const struct dp_record end = {.kind = DP_RECORD_TICK_END,
-		.tick = w->ended_tick,
-		.worker = w->cfg.id,
-		.end = {.n_ticks = w->n_ticks}};
+	struct dp_record end;
 
+	memset(&end, 0, sizeof(end)); // as in dataplane/usage.c
+	end.kind = DP_RECORD_TICK_END;
+	end.tick = w->ended_tick;
+	end.worker = w->cfg.id;
+	end.end.n_ticks = w->n_ticks;
 	w->owes_end = !dp_ring_post(w->ring, &end);
 }
 
