@@ -74,8 +74,8 @@ static void fill_bytes(const struct range *ranges, unsigned int n, number base,
 {
 	for (unsigned int byte = 0; byte < 256; byte++) {
 		for (unsigned int i = 0; i < n; i++) {
-			const uint8_t s =
-				share(&ranges[i], base | (number)byte << first_bit, first_bit);
+			const uint8_t s = share(
+				&ranges[i], base | (number)byte << first_bit, first_bit);
 
 			if (s == DP_NETS_NONE)
 				continue;
@@ -88,8 +88,7 @@ static void fill_bytes(const struct range *ranges, unsigned int n, number base,
 }
 
 /* Of the first bytes that do not tell, the second one; as far as there is room. */
-static void fill_seconds(
-	const struct range *ranges, unsigned int n, struct dp_endpoint_nets *nets)
+static void fill_seconds(const struct range *ranges, unsigned int n, struct dp_endpoint_nets *nets)
 {
 	unsigned int n_seconds = 0;
 
