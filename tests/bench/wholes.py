@@ -76,7 +76,7 @@ def compare_protocols(ctx, *options):
 def run(ctx):
     fresh = ('--subscribers', 2000, '--flows', 4, '--flow-packets', 20, '--quic', ctx.top / QUIC)
     n = 1000000 if ctx.is_quick else 4500000
-    with ctx.capture('replay-known', '--flow-packets', 0, '--subscribers', 16384, '--flows', 4, '--frames', n) as path:
+    with ctx.capture('replay-known', '--rate', '1M', '--flow-packets', 0, '--subscribers', 16384, '--flows', 4, '--frames', n) as path:
         in_turns(ctx, 'replay-known', path, n, 10, f'{n / 65536:.0f} packets a flow')
     same = compare_protocols(ctx, *fresh, '--frames', 200000)
     n = 300000 if ctx.is_quick else 1500000
