@@ -7,6 +7,7 @@ import benchlib
 ROOM = 256  # bytes of a frame that one mbuf holds, here and in testpmd
 POLLING_CPU, CONTROL_CPU = 0, 1
 SPARE_MBUFS = 16384
+FLOWS_EACH = 16  # of a subscriber at a time: a telephone with some apps awake
 
 
 def looped(path):
@@ -14,8 +15,9 @@ def looped(path):
 
 
 def begun(n_flows, n_frames):
-    """Flows that began before the capture: four of a subscriber, IMIX, both directions, cut as a snapshot of 96 bytes."""
-    return ('--begun', '--flow-packets', 0, '--subscribers', n_flows // 4, '--flows', 4, '--frames', n_frames, '--snaplen', 96)
+    """Flows that began before the capture: IMIX, both directions, cut as a snapshot of 96 bytes."""
+    return ('--begun', '--flow-packets', 0, '--subscribers', n_flows // FLOWS_EACH, '--flows', FLOWS_EACH, '--frames', n_frames,
+            '--snaplen', 96)
 
 
 def open_line(ctx, path, n_frames, *args):

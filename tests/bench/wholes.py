@@ -7,6 +7,7 @@ import os
 import subprocess
 
 import benchlib
+import lines
 
 QUIC = 'pcaps/quic.pcap'
 
@@ -48,16 +49,16 @@ def key(l4, a, a_port, b, b_port):
 def our_protocols(ctx, path):
     flows = f'{ctx.folder}/flows'
     subprocess.run([*replay(ctx, path)[:-1], '--flows', flows, path], stdout=subprocess.DEVNULL, check=True)
-    with open(flows, encoding='utf-8') as lines:
-        for flow in map(json.loads, lines):
+    with open(flows, encoding='utf-8') as text:
+        for flow in map(json.loads, text):
             yield key(flow['l4'], flow['src'], flow['sport'], flow['dst'], flow['dport']), flow['proto']
 
 
 def reader_protocols(ctx, path):
     table = f'{ctx.folder}/flows.csv'
     subprocess.run([*reader(path), '-C', table], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
-    with open(table, encoding='utf-8') as lines:
-        for flow in csv.DictReader(lines):
+    with open(table, encoding='utf-8') as text:
+        for flow in csv.DictReader(text):
             l4 = {'6': 'tcp', '17': 'udp'}.get(flow['protocol'], flow['protocol'])
             yield (key(l4, flow['src_ip'], flow['src_port'], flow['dst_ip'], flow['dst_port']), flow['ndpi_proto'])
 
@@ -76,7 +77,8 @@ def compare_protocols(ctx, *options):
 def run(ctx):
     fresh = ('--subscribers', 2000, '--flows', 4, '--flow-packets', 20, '--quic', ctx.top / QUIC)
     n = 1000000 if ctx.is_quick else 4500000
-    with ctx.capture('replay-known', '--rate', '1M', '--flow-packets', 0, '--subscribers', 16384, '--flows', 4, '--frames', n) as path:
+    known = ('--flow-packets', 0, '--subscribers', 65536 // lines.FLOWS_EACH, '--flows', lines.FLOWS_EACH, '--rate', '1M')
+    with ctx.capture('replay-known', *known, '--frames', n) as path:
         in_turns(ctx, 'replay-known', path, n, 10, f'{n / 65536:.0f} packets a flow')
     same = compare_protocols(ctx, *fresh, '--frames', 200000)
     n = 300000 if ctx.is_quick else 1500000
