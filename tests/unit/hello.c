@@ -78,6 +78,13 @@ static void same_flow(const struct ndpi_flow_struct *a, const struct ndpi_flow_s
 	same_text(a->protos.tls_quic.server_names, b->protos.tls_quic.server_names);
 }
 
+/* The library frees what hangs on flows that a dissector gave its name to; here none has. */
+static void drop(struct ndpi_flow_struct *flow)
+{
+	flow->detected_protocol_stack[0] = NDPI_PROTOCOL_TLS;
+	ndpi_free_flow_data(flow);
+}
+
 /* A copy of just its size, so that a sanitizer sees what is read behind it. Whether it was rewritten. */
 static bool compare(const uint8_t *bytes, size_t len, uint32_t version)
 {
@@ -94,8 +101,8 @@ static bool compare(const uint8_t *bytes, size_t len, uint32_t version)
 		assert_int_equal(show(hello, len, version, a), show(buf, n, version, b));
 		same_flow(a, b);
 		assert_string_equal(b->protos.tls_quic.ja3_client, ""); // what it is for
-		ndpi_free_flow_data(a);
-		ndpi_free_flow_data(b);
+		drop(a);
+		drop(b);
 	}
 	free(hello);
 	free(a);
