@@ -146,7 +146,7 @@ static size_t merge(const struct dp_record *records, const struct ctl_order *tur
 	for (size_t i = 0, end; i < n; i = end) {
 		struct dp_record *to = &ret_batch[kept++];
 
-		*to = records[turns[i].words[KEY_WORDS]];
+		dp_record_copy(to, &records[turns[i].words[KEY_WORDS]]);
 		for (end = i + 1; end < n && is_same(&turns[i], &turns[end]); end++)
 			merge_into(to, &records[turns[end].words[KEY_WORDS]]);
 		if (end - i > 1)
@@ -168,7 +168,8 @@ static void sort_in(struct ctl_collect *c, uint16_t worker, const struct dp_reco
 			c->ops->note(c->ctx, r);
 		break;
 	default:
-		g_array_append_val(c->open, *r);
+		g_array_set_size(c->open, c->open->len + 1);
+		dp_record_copy(&g_array_index(c->open, struct dp_record, c->open->len - 1), r);
 		break;
 	}
 }

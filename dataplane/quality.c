@@ -128,24 +128,28 @@ static bool post(struct dp_quality_table *t, uint32_t id)
 {
 	struct dp_quality_entry *e = &t->entries[id];
 	const uint8_t list = e->dirty - 1;
-	struct dp_record r;
-	bool is_posted;
+	const uint64_t tick = t->dirty.lists[list].tick;
+	struct dp_record *r = dp_ring_claim(t->ring);
 
-	memset(&r, 0, sizeof(r)); // as in dataplane/usage.c
-	r.tick = t->dirty.lists[list].tick;
-	r.endpoint = e->endpoint;
-	r.kind = DP_RECORD_QUALITY;
-	r.is_ambiguous = e->is_ambiguous;
-	r.worker = t->worker;
-	r.quality = e->counts;
-	is_posted = dp_ring_post(t->ring, &r);
 	dp_dirty_remove(&t->dirty, list, id);
 	e->dirty = 0;
-	if (is_posted)
-		e->counts = NOTHING;
-	else
+	if (r == NULL) {
 		t->n_postponed++;
-	return is_posted;
+		return false;
+	}
+	r->tick = tick;
+	r->endpoint = e->endpoint;
+	r->app = DP_APP_UNDECIDED;
+	r->tag = DP_TAG_NONE;
+	r->kind = DP_RECORD_QUALITY;
+	r->evidence = DP_EVIDENCE_NONE;
+	r->is_ambiguous = e->is_ambiguous;
+	r->worker = t->worker;
+	memset(r->pad, 0, sizeof(r->pad));
+	r->quality = e->counts;
+	dp_ring_publish(t->ring);
+	e->counts = NOTHING;
+	return true;
 }
 
 /* Make the entry ready for counts of tick, within the span. As with usage, older counts that find no

@@ -9,7 +9,9 @@
 
 #include "dataplane/addr.h"
 
+#include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 enum dp_record_kind {
 	DP_RECORD_USAGE, // endpoint x app x tag x evidence: what was counted in a tick
@@ -120,3 +122,26 @@ struct dp_record {
 	};
 };
 static_assert(sizeof(struct dp_record) == 272, "ring element: a multiple of 4, no hidden padding");
+
+/* How many bytes of a record say something: all that copies of it need. */
+static inline size_t dp_record_size(const struct dp_record *record)
+{
+	const size_t head = offsetof(struct dp_record, usage);
+
+	switch (record->kind) {
+	case DP_RECORD_USAGE:
+	case DP_RECORD_MOVE:
+		return head + sizeof(record->usage);
+	case DP_RECORD_QUALITY:
+		return head + sizeof(record->quality);
+	case DP_RECORD_TICK_END:
+		return head + sizeof(record->end);
+	default:
+		return sizeof(*record);
+	}
+}
+
+static inline void dp_record_copy(struct dp_record *to, const struct dp_record *from)
+{
+	memcpy(to, from, dp_record_size(from));
+}

@@ -5,6 +5,7 @@
 
 #include <rte_ring.h>
 #include <rte_ring_elem.h>
+#include <rte_ring_peek_zc.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
@@ -41,17 +42,33 @@ void dp_ring_free(struct dp_ring *ring)
 	free(ring);
 }
 
-bool dp_ring_post(struct dp_ring *ring, const struct dp_record *record)
+struct dp_record *dp_ring_claim(struct dp_ring *ring)
 {
-	void *const element = (void *)(uintptr_t)record; // rte_ring takes no pointer to const
-
+	struct rte_ring_zc_data place;
 	struct dp_idle idle = {0};
 
-	while (rte_ring_sp_enqueue_elem(ring->r, element, sizeof(*record)) != 0) {
+	while (rte_ring_enqueue_zc_bulk_elem_start(
+		       ring->r, sizeof(struct dp_record), 1, &place, NULL) == 0) {
 		if (!atomic_load_explicit(&ring->waits, memory_order_relaxed))
-			return false;
+			return NULL;
 		dp_idle_wait(&idle, true);
 	}
+	return place.ptr1;
+}
+
+void dp_ring_publish(struct dp_ring *ring)
+{
+	rte_ring_enqueue_zc_elem_finish(ring->r, 1);
+}
+
+bool dp_ring_post(struct dp_ring *ring, const struct dp_record *record)
+{
+	struct dp_record *place = dp_ring_claim(ring);
+
+	if (place == NULL)
+		return false;
+	dp_record_copy(place, record);
+	dp_ring_publish(ring);
 	return true;
 }
 
@@ -62,7 +79,17 @@ void dp_ring_abandon(struct dp_ring *ring)
 
 uint32_t dp_ring_take(struct dp_ring *ring, struct dp_record *records, uint32_t max)
 {
-	return rte_ring_sc_dequeue_burst_elem(ring->r, records, sizeof(*records), max, NULL);
+	struct rte_ring_zc_data places;
+	const uint32_t n = rte_ring_dequeue_zc_burst_elem_start(
+		ring->r, sizeof(*records), max, &places, NULL);
+	const struct dp_record *first = places.ptr1, *second = places.ptr2;
+
+	if (n == 0)
+		return 0;
+	for (uint32_t i = 0; i < n; i++)
+		dp_record_copy(&records[i], i < places.n1 ? &first[i] : &second[i - places.n1]);
+	rte_ring_dequeue_zc_elem_finish(ring->r, n);
+	return n;
 }
 
 uint32_t dp_ring_count(const struct dp_ring *ring)

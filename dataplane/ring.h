@@ -14,10 +14,17 @@ struct dp_ring;
 struct dp_ring *dp_ring_new(uint32_t n_records, bool waits);
 void dp_ring_free(struct dp_ring *ring);
 
-/* Owning worker only. Returns false when the ring is full and does not wait; nothing was written. */
+/* Owning worker only. The place of the next record, to be filled in (its bytes are those of an older
+ * one) and published; NULL when the ring is full and does not wait. A place that is not published is
+ * the next one again. */
+struct dp_record *dp_ring_claim(struct dp_ring *ring);
+void dp_ring_publish(struct dp_ring *ring);
+
+/* Owning worker only: all of that with a copy. Returns false when the ring is full and does not wait. */
 [[nodiscard]] bool dp_ring_post(struct dp_ring *ring, const struct dp_record *record);
 
-/* Control only. Returns how many were copied to records[0..max). */
+/* Control only. Returns how many were copied to records[0..max), of each as much as dp_record_size()
+ * says. */
 uint32_t dp_ring_take(struct dp_ring *ring, struct dp_record *records, uint32_t max);
 
 /* From now on a full ring fails even if it was made to wait: control has stopped taking. */

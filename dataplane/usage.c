@@ -158,22 +158,24 @@ static bool post_record(struct dp_usage_table *t, uint32_t id, enum dp_record_ki
 	const struct dp_usage *counts)
 {
 	const struct dp_usage_key *key = &t->rest[id].key;
-	struct dp_record r;
+	struct dp_record *r = dp_ring_claim(t->ring);
 
-	memset(&r, 0, sizeof(r)); // an initializer may leave the rest of the union as it was
-	r.tick = t->dirty.lists[list_of(&t->hot[id])].tick;
-	r.endpoint = key->endpoint;
-	r.app = key->app;
-	r.tag = key->tag;
-	r.kind = (uint8_t)kind;
-	r.evidence = key->evidence;
-	r.is_ambiguous = key->is_ambiguous;
-	r.worker = t->worker;
-	r.usage = *counts;
-	if (dp_ring_post(t->ring, &r))
-		return true;
-	t->n_postponed++;
-	return false;
+	if (r == NULL) {
+		t->n_postponed++;
+		return false;
+	}
+	r->tick = t->dirty.lists[list_of(&t->hot[id])].tick;
+	r->endpoint = key->endpoint;
+	r->app = key->app;
+	r->tag = key->tag;
+	r->kind = (uint8_t)kind;
+	r->evidence = key->evidence;
+	r->is_ambiguous = key->is_ambiguous;
+	r->worker = t->worker;
+	memset(r->pad, 0, sizeof(r->pad));
+	r->usage = *counts;
+	dp_ring_publish(t->ring);
+	return true;
 }
 
 static bool post_usage(struct dp_usage_table *t, uint32_t id)

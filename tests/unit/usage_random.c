@@ -81,9 +81,10 @@ static bool is_same(const struct dp_record *a, const struct dp_record *b)
 
 static void take_all(struct run *r)
 {
-	struct dp_record x;
+	struct dp_record x = {0};
 
-	while (dp_ring_take(r->ring, &x, 1) == 1) {
+	// What a record does not say is not taken: it stays 0, as sums are compared whole.
+	for (; dp_ring_take(r->ring, &x, 1) == 1; x = (struct dp_record){0}) {
 		size_t i = 0;
 
 		x.tick = r->keeps_ticks ? x.tick : 0;

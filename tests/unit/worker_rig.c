@@ -273,7 +273,7 @@ void rig_poll(struct rig *r)
 
 void rig_take(struct rig *r)
 {
-	struct dp_record taken[64];
+	struct dp_record taken[64] = {0}; // records are compared whole, and not all of one is taken
 	uint32_t n;
 
 	while ((n = dp_ring_take(dp_worker_ring(r->worker), taken, 64)) > 0) {
@@ -284,6 +284,7 @@ void rig_take(struct rig *r)
 		}
 		memcpy(r->records + r->n_records, taken, n * sizeof(*taken));
 		r->n_records += n;
+		memset(taken, 0, sizeof(taken));
 	}
 }
 
