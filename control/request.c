@@ -98,6 +98,10 @@ static void run(const struct ctl_show *table, void *ctx, const json_t *request, 
 	for (; table->name != NULL; table++) {
 		if (table->acts != acts || strcmp(table->name, what) != 0)
 			continue;
+		if (table->args[0] == '\0' && ctl_args_text(args, "arg") != NULL) {
+			ctl_reply_fail(reply, true, "%s: expected no word behind it", what);
+			return;
+		}
 		if (args == NULL)
 			args = none = json_object();
 		table->run(ctx, args, reply);

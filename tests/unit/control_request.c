@@ -153,6 +153,7 @@ static void a_wrong_question_gets_one_sentence(void **)
 		"{\"cmd\":\"show\",\"what\":17}",
 		"{\"cmd\":\"show\",\"what\":\"nothing\"}",
 		"{\"cmd\":\"show\",\"what\":\"echo\",\"args\":[]}",
+		"{\"cmd\":\"show\",\"what\":\"many\",\"args\":{\"arg\":\"w\"}}",
 		"{\"cmd\":\"show\",\"cmd\":\"show\",\"what\":\"echo\"}",
 		"{\"cmd\":\"show\",\"what\":\"echo\"} {}",
 		"{\"cmd\":\"show\",\"what\":\"echo\\u0000\"}",
