@@ -66,10 +66,15 @@ void ctl_quality_node_tick(
 	}
 }
 
+static json_t *mean_us(const struct ctl_rtts *rtts)
+{
+	return rtts->n > 0 ? json_integer((json_int_t)ctl_rtts_mean_us(rtts)) : json_null();
+}
+
 /* side: 0 is the endpoints', 1 the network's. */
 static json_t *row(const char *span, const struct ctl_quality *q, int side)
 {
-	return json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:o, s:I, s:I, s:I, s:I}", "span",
+	return json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:o, s:I, s:o, s:I, s:o}", "span",
 		span, "side", side == 0 ? "endpoints" : "network", "segments",
 		(json_int_t)q->segments[side], "retransmitted", (json_int_t)q->retransmitted[side],
 		"out_of_order", (json_int_t)q->out_of_order[side], "zero_windows",
@@ -77,9 +82,8 @@ static json_t *row(const char *span, const struct ctl_quality *q, int side)
 		"handshakes_failed",
 		side == 0 ? json_integer((json_int_t)q->handshakes_failed) : json_null(),
 		"handshakes", (json_int_t)q->handshake_rtt[side].n, "handshake_rtt_us",
-		(json_int_t)ctl_rtts_mean_us(&q->handshake_rtt[side]), "round_trips",
-		(json_int_t)q->data_rtt[side].n, "data_rtt_us",
-		(json_int_t)ctl_rtts_mean_us(&q->data_rtt[side]));
+		mean_us(&q->handshake_rtt[side]), "round_trips", (json_int_t)q->data_rtt[side].n,
+		"data_rtt_us", mean_us(&q->data_rtt[side]));
 }
 
 static struct ctl_quality last_minute(const struct ctl_quality_node *node)

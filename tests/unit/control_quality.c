@@ -187,6 +187,23 @@ static void the_node_has_two_rows_a_span(void **)
 	assert_json(ctl_quality_node_json(&node), "[" ROW("start") "," ROW("minute") "]");
 }
 
+/* A mean of nothing is none: 0 is a round trip within one burst. */
+static void what_was_not_measured_has_no_mean(void **)
+{
+	struct ctl_quality_node node = {0};
+	struct dp_record r = record(99, S, S);
+	json_t *rows, *row;
+
+	r.quality.n_handshake_rtt[0] = 1;
+	ctl_quality_node_tick(&node, 1000 * S, &r, 1);
+	rows = ctl_quality_node_json(&node);
+	row = json_array_get(rows, 0);
+	assert_true(json_is_integer(json_object_get(row, "handshake_rtt_us")));
+	assert_true(json_is_null(json_object_get(row, "data_rtt_us")));
+	assert_true(json_is_null(json_object_get(json_array_get(rows, 1), "handshake_rtt_us")));
+	json_decref(rows);
+}
+
 /* Resets up of the last minute and since the start. */
 static void assert_resets(const struct ctl_quality_node *node, int minute, int all)
 {
@@ -240,6 +257,7 @@ int main(void)
 		cmocka_unit_test(endpoints_beyond_the_bound_are_summed_up),
 		cmocka_unit_test(the_engine_counts_no_bytes_of_it),
 		cmocka_unit_test(the_node_has_two_rows_a_span),
+		cmocka_unit_test(what_was_not_measured_has_no_mean),
 		cmocka_unit_test(the_last_minute_forgets_what_is_older),
 		cmocka_unit_test(a_tick_longer_than_a_minute_is_the_last_minute),
 	};
