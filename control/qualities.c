@@ -74,8 +74,15 @@ void ctl_qualities_add(struct ctl_qualities *q, const struct dp_record *records,
 	}
 }
 
-static json_t *pair_json(const uint64_t n[2])
+/* What most rows have of most: under a scan there is a row for each address, so they share it. */
+struct zeros {
+	json_t *pair, *sides;
+};
+
+static json_t *pair_json(const uint64_t n[2], const struct zeros *zeros)
 {
+	if ((n[0] | n[1]) == 0)
+		return json_incref(zeros->pair);
 	return json_pack("[I, I]", (json_int_t)n[0], (json_int_t)n[1]);
 }
 
@@ -85,23 +92,30 @@ static json_t *rtts_json(const struct ctl_rtts *r)
 		"{s:I, s:I}", "n", (json_int_t)r->n, "mean_us", (json_int_t)ctl_rtts_mean_us(r));
 }
 
-static json_t *sides_json(const struct ctl_rtts rtts[2])
+static json_t *new_sides(const struct ctl_rtts rtts[2])
 {
 	return json_pack(
 		"{s:o, s:o}", "endpoint", rtts_json(&rtts[0]), "network", rtts_json(&rtts[1]));
 }
 
-static void append(json_t *rows, const char *subscriber, const struct ctl_quality *q)
+static json_t *sides_json(const struct ctl_rtts rtts[2], const struct zeros *zeros)
+{
+	return (rtts[0].n | rtts[1].n) == 0 ? json_incref(zeros->sides) : new_sides(rtts);
+}
+
+static void append(
+	json_t *rows, const char *subscriber, const struct ctl_quality *q, const struct zeros *z)
 {
 	if (ctl_quality_is_nothing(q))
 		return;
 	(void)json_array_append_new(rows,
 		json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:o}", "subscriber", subscriber,
-			"segments", pair_json(q->segments), "retransmitted",
-			pair_json(q->retransmitted), "out_of_order", pair_json(q->out_of_order),
-			"zero_windows", pair_json(q->zero_windows), "resets", pair_json(q->resets),
+			"segments", pair_json(q->segments, z), "retransmitted",
+			pair_json(q->retransmitted, z), "out_of_order",
+			pair_json(q->out_of_order, z), "zero_windows",
+			pair_json(q->zero_windows, z), "resets", pair_json(q->resets, z),
 			"handshakes_failed", (json_int_t)q->handshakes_failed, "handshake_rtt",
-			sides_json(q->handshake_rtt), "data_rtt", sides_json(q->data_rtt)));
+			sides_json(q->handshake_rtt, z), "data_rtt", sides_json(q->data_rtt, z)));
 }
 
 /* Of one name. */
@@ -136,6 +150,8 @@ json_t *ctl_qualities_json(const struct ctl_qualities *q)
 {
 	g_autoptr(GArray) lines = g_array_new(FALSE, FALSE, sizeof(struct line));
 	struct line other = {.who = "endpoint:other", .sum = (struct ctl_quality *)&q->other};
+	const struct ctl_rtts none[2] = {0};
+	const struct zeros zeros = {.pair = json_pack("[i, i]", 0, 0), .sides = new_sides(none)};
 	json_t *rows = json_array();
 	GHashTableIter iter;
 	gpointer endpoint, sum;
@@ -153,7 +169,9 @@ json_t *ctl_qualities_json(const struct ctl_qualities *q)
 	for (guint i = 0; i < lines->len; i++) {
 		const struct line *line = &g_array_index(lines, struct line, i);
 
-		append(rows, line->who, line->sum);
+		append(rows, line->who, line->sum, &zeros);
 	}
+	json_decref(zeros.pair);
+	json_decref(zeros.sides);
 	return rows;
 }
