@@ -449,13 +449,23 @@ static void finish(struct dp_receiver *r, enum dp_poll poll, uint64_t at_tick,
 	atomic_store_explicit(&r->is_done, true, memory_order_release);
 }
 
+/* Live, what this thread's worker has no room for is better left to the device. */
+static bool may_poll(const struct dp_receiver *r)
+{
+	return r->cfg.waits || r->wait.fn == NULL || r->source->has_time ||
+		rte_ring_free_count(r->queues[0]) > DP_BURST;
+}
+
 enum dp_step dp_receiver_step(struct dp_receiver *r, const struct dp_receiver_end *end)
 {
+	const uint64_t n_marks = r->n_marks;
 	struct rte_mbuf *mbufs[DP_BURST];
 	enum dp_poll poll = DP_POLL_MORE;
 	uint64_t at_tick = 0;
 	uint16_t n = 0;
 
+	if (!is_aborted(end) && !may_poll(r))
+		return DP_STEP_IDLE;
 	if (!is_aborted(end)) {
 		poll = r->source->ops->poll(r->source, mbufs, DP_BURST, &n);
 		take_burst(r, mbufs, n, end);
@@ -463,6 +473,10 @@ enum dp_step dp_receiver_step(struct dp_receiver *r, const struct dp_receiver_en
 	}
 	if (poll == DP_POLL_MORE && at_tick == 0 && !is_aborted(end))
 		return n > 0 ? DP_STEP_BUSY : DP_STEP_IDLE;
+	// Behind a mark the worker may hold this input until the others have marked: what the end
+	// hands on had no room then, and who waits for it may keep them from it.
+	if (r->n_marks != n_marks && !is_aborted(end))
+		return DP_STEP_BUSY;
 	finish(r, poll, at_tick, end);
 	return DP_STEP_ENDED;
 }

@@ -36,8 +36,7 @@ static void make_room(struct dp_worker *w)
 		dp_worker_flow_end(w, owed, w->closing_tick);
 		return;
 	}
-	dp_worker_flow_end(w, dp_flow_oldest(&w->flows), w->tick);
-	dp_count(&w->counters.flows_evicted, 1);
+	dp_worker_flow_give_up(w);
 }
 
 /* The entry for what nobody has decided yet. Where there is none left, those of the flows idle longest go,
@@ -49,8 +48,7 @@ static uint32_t undecided_entry(struct dp_worker *w, const struct dp_pkt *p)
 	uint32_t id = dp_usage_get(&w->usage, &key);
 
 	for (int i = 0; i < ROOM_TRIES && id == DP_USAGE_NONE && w->flows.n_used > 0; i++) {
-		dp_worker_flow_end(w, dp_flow_oldest(&w->flows), w->tick);
-		dp_count(&w->counters.flows_evicted, 1);
+		dp_worker_flow_give_up(w);
 		id = dp_usage_get(&w->usage, &key);
 	}
 	return id;
@@ -290,7 +288,8 @@ static void take_last_word(struct dp_worker *w, uint32_t i, uint64_t tick)
 	take_verdict(w, i, &item.verdict, tick, f->last_ns);
 }
 
-void dp_worker_flow_end(struct dp_worker *w, uint32_t i, uint64_t tick)
+/* is_over: nothing of it comes any more, so that what did not come is missing. */
+static void end(struct dp_worker *w, uint32_t i, uint64_t tick, bool is_over)
 {
 	struct dp_flow *f = dp_worker_flow(w, i);
 	struct dp_tcp_event event;
@@ -302,7 +301,7 @@ void dp_worker_flow_end(struct dp_worker *w, uint32_t i, uint64_t tick)
 
 		take_verdict(w, i, &unknown, tick, f->last_ns);
 	}
-	if (f->l4_proto == IPPROTO_TCP && dp_tcp_end(f, &event))
+	if (is_over && f->l4_proto == IPPROTO_TCP && dp_tcp_end(f, &event))
 		dp_usage_tcp(&w->usage, f->usage, tick, f->last_ns, &event);
 	count_ways(w, f);
 	if (w->cfg.wants_notes)
@@ -310,6 +309,17 @@ void dp_worker_flow_end(struct dp_worker *w, uint32_t i, uint64_t tick)
 	dp_said_put(&w->said, dp_worker_rest(w, i)->said);
 	dp_usage_put(&w->usage, f->usage);
 	dp_flow_remove(&w->flows, i);
+}
+
+void dp_worker_flow_end(struct dp_worker *w, uint32_t i, uint64_t tick)
+{
+	end(w, i, tick, true);
+}
+
+void dp_worker_flow_give_up(struct dp_worker *w)
+{
+	end(w, dp_flow_oldest(&w->flows), w->tick, false);
+	dp_count(&w->counters.flows_evicted, 1);
 }
 
 void dp_worker_flow_end_stale(struct dp_worker *w, uint32_t i)

@@ -97,7 +97,10 @@ void dp_worker_flow_look(struct dp_worker *w, uint32_t flow, struct rte_mbuf *m)
  * closed. */
 void dp_worker_flow_end(struct dp_worker *w, uint32_t flow, uint64_t tick);
 
-/* The same for a flow that a packet finds over. What the tick being closed owes is still that tick's. */
+/* End the flow idle longest, of which more may come: there is no room. Not on an empty table. */
+void dp_worker_flow_give_up(struct dp_worker *w);
+
+/* As dp_worker_flow_end() for a flow that a packet finds over. What the tick being closed owes is still that tick's. */
 void dp_worker_flow_end_stale(struct dp_worker *w, uint32_t flow);
 
 /* Close the open tick once every input stands at a mark. */
