@@ -27,8 +27,15 @@ struct cls_library {
  * they allocate later, while they dissect, is freed with the same arena in place. */
 static _Thread_local struct cls_arena *arena_in_use;
 
+/* Where the size of the next block is to be told; NULL: nobody asks. */
+static _Thread_local size_t *ret_next_size;
+
 static void *allocate(size_t size)
 {
+	if (ret_next_size != NULL) {
+		*ret_next_size = size;
+		ret_next_size = NULL;
+	}
 	return cls_arena_alloc(arena_in_use, size);
 }
 
@@ -47,14 +54,16 @@ static struct ndpi_detection_module_struct *spare_module;
 static struct ndpi_detection_module_struct *module_new(void)
 {
 	NDPI_PROTOCOL_BITMASK all;
+	size_t module_size = 0;
 
 	pthread_mutex_lock(&module_mutex);
-	cls_plt_init();
 	set_ndpi_malloc(allocate);
 	set_ndpi_free(release);
+	ret_next_size = &module_size; // the first that it takes is itself
 
 	struct ndpi_detection_module_struct *nd = ndpi_init_detection_module(ndpi_no_prefs);
 
+	cls_plt_init(module_size);
 	if (nd != NULL) {
 		NDPI_BITMASK_SET_ALL(all);
 		ndpi_set_protocol_detection_bitmask2(nd, &all);

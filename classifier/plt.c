@@ -57,6 +57,8 @@ int NDPI_BITMASK_COMPARE(NDPI_PROTOCOL_BITMASK a, NDPI_PROTOCOL_BITMASK b)
 static int (*library_hello)(
 	struct ndpi_detection_module_struct *, struct ndpi_flow_struct *, uint32_t);
 
+static bool has_layout; // the module is laid out as our headers have it
+
 int processClientServerHello(struct ndpi_detection_module_struct *nd, struct ndpi_flow_struct *flow,
 	uint32_t quic_version);
 int is_version_with_var_int_transport_params(uint32_t version); // the library's own
@@ -69,8 +71,8 @@ static void take_server_13(struct ndpi_flow_struct *flow, uint16_t cipher)
 	flow->protos.tls_quic.ssl_version = 0x0304;
 }
 
-/* Called for each hello of TLS, DTLS (whose header is another) and QUIC. */
-int processClientServerHello(struct ndpi_detection_module_struct *nd, struct ndpi_flow_struct *flow,
+/* As processClientServerHello(), with less to print. */
+static int look(struct ndpi_detection_module_struct *nd, struct ndpi_flow_struct *flow,
 	uint32_t quic_version)
 {
 	struct ndpi_packet_struct *packet = &nd->packet;
@@ -100,14 +102,22 @@ int processClientServerHello(struct ndpi_detection_module_struct *nd, struct ndp
 	return answer;
 }
 
+/* Called for each hello of TLS, DTLS (whose header is another) and QUIC. */
+int processClientServerHello(struct ndpi_detection_module_struct *nd, struct ndpi_flow_struct *flow,
+	uint32_t quic_version)
+{
+	return has_layout ? look(nd, flow, quic_version) : library_hello(nd, flow, quic_version);
+}
+
 /* Whether a site is of a category that users may define ends in a category, which we do not ask for. */
 void ndpi_fill_protocol_category(
 	struct ndpi_detection_module_struct *, struct ndpi_flow_struct *, ndpi_protocol *)
 {
 }
 
-void cls_plt_init(void)
+void cls_plt_init(size_t module_size)
 {
+	has_layout = module_size == sizeof(struct ndpi_detection_module_struct);
 	*(void **)&library_dga = dlsym(RTLD_NEXT, "ndpi_check_dga_name");
 	*(void **)&library_hello = dlsym(RTLD_NEXT, "processClientServerHello");
 	assert(library_dga != NULL && library_hello != NULL); // we are linked with it

@@ -3,5 +3,10 @@
 
 /* Functions of nDPI's that it calls through its PLT, where ours of the same names come first. */
 
-/* Find the library's own behind ours. Before the first module is made, one thread at a time. */
-void cls_plt_init(void);
+#include <stddef.h>
+
+/* Find the library's own behind ours. Before the first packet is looked at, one thread at a time.
+ *
+ * module_size: bytes of the library's module. Where they are not those of the headers we were built with, it
+ * is another build of the library than Debian's, and hellos are left to it as they are. */
+void cls_plt_init(size_t module_size);
