@@ -35,16 +35,16 @@ static void add_lines(const struct ctl_engine *engine, struct ctl_profile *profi
 	ctl_engine_wake((struct ctl_engine *)engine, profile); // it says what it said
 	for (uint32_t i = 0; i < profile->n_slots; i++) {
 		const struct ctl_app_use *use = &profile->apps[i];
-		const struct line line = {
-			.who = g_strdup(who),
-			.app = ctl_dict_app_name(engine->config->catalogue, use->app),
-			.bytes = {use->bytes[0], use->bytes[1]},
-		};
+		const bool is_used = use->app != UINT32_MAX &&
+			(use->bytes[0] > 0 || use->bytes[1] > 0);
 
-		if (use->app != UINT32_MAX && (use->bytes[0] > 0 || use->bytes[1] > 0))
-			g_array_append_val(lines, line);
-		else
-			g_free(line.who);
+		if (is_used)
+			g_array_append_vals(lines,
+				&(struct line){.who = g_strdup(who),
+					.app = ctl_dict_app_name(
+						engine->config->catalogue, use->app),
+					.bytes = {use->bytes[0], use->bytes[1]}},
+				1);
 	}
 }
 
@@ -87,7 +87,7 @@ json_t *ctl_engine_usage_json(const struct ctl_engine *engine)
 		struct ctl_profile *profile = value;
 		char who[CTL_SUBJECT_MAX];
 
-		ctl_subject_of_endpoint(&engine->config->privacy, &profile->endpoint, who);
+		ctl_namer_endpoint(engine->namer, &profile->endpoint, who);
 		add_lines(engine, profile, who, lines);
 	}
 	if (engine->other_bytes[0] > 0 || engine->other_bytes[1] > 0) {

@@ -129,9 +129,8 @@ static gint line_cmp(gconstpointer a, gconstpointer b)
 	return strcmp(((const struct line *)a)->who, ((const struct line *)b)->who);
 }
 
-static void add_persons(const struct ctl_qualities *q, GArray *lines)
+static void add_persons(const struct ctl_qualities *q, struct ctl_namer *namer, GArray *lines)
 {
-	struct ctl_namer *namer = ctl_namer_new(&q->config->privacy);
 	GHashTableIter iter;
 	gpointer person, sum;
 
@@ -143,7 +142,6 @@ static void add_persons(const struct ctl_qualities *q, GArray *lines)
 			ctl_subject_by_place(person, line.who);
 		g_array_append_val(lines, line);
 	}
-	ctl_namer_free(namer);
 }
 
 json_t *ctl_qualities_json(const struct ctl_qualities *q)
@@ -152,18 +150,20 @@ json_t *ctl_qualities_json(const struct ctl_qualities *q)
 	struct line other = {.who = "endpoint:other", .sum = (struct ctl_quality *)&q->other};
 	const struct ctl_rtts none[2] = {0};
 	const struct zeros zeros = {.pair = json_pack("[i, i]", 0, 0), .sides = new_sides(none)};
+	struct ctl_namer *namer = ctl_namer_new(&q->config->privacy);
 	json_t *rows = json_array();
 	GHashTableIter iter;
 	gpointer endpoint, sum;
 
-	add_persons(q, lines);
+	add_persons(q, namer, lines);
 	g_hash_table_iter_init(&iter, q->by_endpoint);
 	while (g_hash_table_iter_next(&iter, &endpoint, &sum)) {
 		struct line line = {.sum = sum};
 
-		ctl_subject_of_endpoint(&q->config->privacy, endpoint, line.who);
+		ctl_namer_endpoint(namer, endpoint, line.who);
 		g_array_append_val(lines, line);
 	}
+	ctl_namer_free(namer);
 	g_array_append_val(lines, other);
 	g_array_sort(lines, line_cmp);
 	for (guint i = 0; i < lines->len; i++) {

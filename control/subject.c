@@ -231,26 +231,32 @@ void ctl_namer_free(struct ctl_namer *namer)
 	g_free(namer);
 }
 
+static void name(struct ctl_namer *namer, const char *canonical, char ret_subject[CTL_SUBJECT_MAX])
+{
+	uint8_t mac[EVP_MAX_MD_SIZE];
+	size_t mac_len = 0;
+
+	if (namer->privacy->subject == CTL_SUBJECT_PLAIN) {
+		(void)g_strlcpy(ret_subject, canonical, CTL_SUBJECT_MAX);
+		return;
+	}
+	must(EVP_MAC_init(namer->mac, NULL, 0, NULL) == 1 && // the key stays
+		EVP_MAC_update(namer->mac, (const uint8_t *)canonical, strlen(canonical)) == 1 &&
+		EVP_MAC_final(namer->mac, mac, &mac_len, sizeof(mac)) == 1);
+	base32(mac, mac_len, ret_subject);
+}
+
 int ctl_namer_person(struct ctl_namer *namer, const struct ctl_person *person,
 	char ret_subject[CTL_SUBJECT_MAX], struct dp_err *reterr)
 {
 	char identifier[CTL_SUBJECT_MAX], canonical[CTL_SUBJECT_MAX];
-	uint8_t mac[EVP_MAX_MD_SIZE];
-	size_t mac_len = 0;
 	int r = identifier_of(namer->privacy, person, identifier, reterr);
 
 	if (r == 0)
 		r = ctl_subject_canonical(namer->privacy, identifier, canonical, reterr);
 	if (r < 0)
 		return r;
-	if (namer->privacy->subject == CTL_SUBJECT_PLAIN) {
-		(void)g_strlcpy(ret_subject, canonical, CTL_SUBJECT_MAX);
-		return 0;
-	}
-	must(EVP_MAC_init(namer->mac, NULL, 0, NULL) == 1 && // the key stays
-		EVP_MAC_update(namer->mac, (const uint8_t *)canonical, strlen(canonical)) == 1 &&
-		EVP_MAC_final(namer->mac, mac, &mac_len, sizeof(mac)) == 1);
-	base32(mac, mac_len, ret_subject);
+	name(namer, canonical, ret_subject);
 	return 0;
 }
 
@@ -259,18 +265,17 @@ void ctl_subject_by_place(const struct ctl_person *person, char ret_subject[CTL_
 	(void)g_snprintf(ret_subject, CTL_SUBJECT_MAX, "subscriber:%" G_GUINT64_FORMAT, person->id);
 }
 
-void ctl_subject_of_endpoint(const struct ctl_privacy *privacy, const struct dp_addr *endpoint,
-	char ret_name[CTL_SUBJECT_MAX])
+void ctl_namer_endpoint(
+	struct ctl_namer *namer, const struct dp_addr *endpoint, char ret_name[CTL_SUBJECT_MAX])
 {
-	char text[DP_ADDR_STRLEN];
-	char canonical[CTL_SUBJECT_MAX];
-	char subject[CTL_SUBJECT_MAX];
+	char text[DP_ADDR_STRLEN], canonical[CTL_SUBJECT_MAX], subject[CTL_SUBJECT_MAX];
 
-	(void)g_snprintf(canonical, sizeof(canonical), "ip:%s", dp_addr_format(endpoint, text));
-	pseudonym(privacy, canonical, subject);
-	if (privacy->subject == CTL_SUBJECT_PLAIN)
+	(void)dp_addr_format(endpoint, text);
+	if (namer->privacy->subject == CTL_SUBJECT_PLAIN) {
 		(void)g_snprintf(ret_name, CTL_SUBJECT_MAX, "endpoint:%s", text);
-	else
-		(void)g_snprintf(
-			ret_name, CTL_SUBJECT_MAX, "endpoint:%.*s", ENDPOINT_CHARS, subject);
+		return;
+	}
+	(void)g_snprintf(canonical, sizeof(canonical), "ip:%s", text);
+	name(namer, canonical, subject);
+	(void)g_snprintf(ret_name, CTL_SUBJECT_MAX, "endpoint:%.*s", ENDPOINT_CHARS, subject);
 }

@@ -31,9 +31,9 @@ void ctl_namer_free(struct ctl_namer *namer); // wipes the key
 [[nodiscard]] int ctl_namer_person(struct ctl_namer *namer, const struct ctl_person *person,
 	char ret_subject[CTL_SUBJECT_MAX], struct dp_err *reterr);
 
+/* Name under which an endpoint nobody is bound to stands in reports. */
+void ctl_namer_endpoint(
+	struct ctl_namer *namer, const struct dp_addr *endpoint, char ret_name[CTL_SUBJECT_MAX]);
+
 /* Of a person none of whose identifiers is valid: the place in the facts. */
 void ctl_subject_by_place(const struct ctl_person *person, char ret_subject[CTL_SUBJECT_MAX]);
-
-/* Name under which an endpoint nobody is bound to stands in reports. */
-void ctl_subject_of_endpoint(const struct ctl_privacy *privacy, const struct dp_addr *endpoint,
-	char ret_name[CTL_SUBJECT_MAX]);
