@@ -15,8 +15,7 @@ struct dp_ring *dp_ring_new(uint32_t n_records, bool waits);
 void dp_ring_free(struct dp_ring *ring);
 
 /* Owning worker only. The place of the next record, to be filled in (its bytes are those of an older
- * one) and published; NULL when the ring is full and does not wait. A place that is not published is
- * the next one again. */
+ * one) and published before the next claim; NULL when the ring is full and does not wait. */
 struct dp_record *dp_ring_claim(struct dp_ring *ring);
 void dp_ring_publish(struct dp_ring *ring);
 
