@@ -3,7 +3,7 @@
 
 /* The seam between the packet path and the classifier.
  *
- * A worker hands payload packets of undecided flows to its stage, one call a burst, and gets
+ * A worker hands payload packets of undecided flows to its stage, each before it is counted, and gets
  * verdicts back. The stage belongs to one worker and is called from its thread only. It borrows
  * the packets for the call; to keep bytes it copies them. */
 

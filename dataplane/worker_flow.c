@@ -223,28 +223,40 @@ static void keep_state(struct dp_flow *f, struct dp_flow_rest *rest, void *state
 		f->flags = (uint16_t)others;
 }
 
-void dp_worker_flow_look(struct dp_worker *w, uint32_t i, struct rte_mbuf *m)
+/* Ask the classifier about a packet or, is_last, for its last word, and do what it says. *item has what the
+ * two differ in. */
+static void ask(
+	struct dp_worker *w, uint32_t i, struct dp_stage_item *item, bool is_last, uint64_t tick)
 {
-	const struct dp_pkt *p = dp_worker_pkt(m);
 	struct dp_flow *f = dp_worker_flow(w, i);
 	struct dp_flow_rest *rest = dp_worker_rest(w, i);
 	void *state = lend_state(f, rest);
 	struct dp_five_tuple tuple;
-	struct dp_stage_item item = {
-		.state = &state,
-		.tuple = &tuple,
-		.l3 = rte_pktmbuf_mtod_offset(m, const uint8_t *, p->l3_off),
-		.l3_len = p->l3_len,
-		.n_packets = (uint32_t)(dp_flow_packets(f, 0) + dp_flow_packets(f, 1)) +
-			p->n_packets,
-		.time_ns = p->time_ns,
-		.server_is_src = (f->flags & DP_FLOW_ENDPOINT_IS_SRC) == 0,
-	};
 
 	dp_flow_tuple(&w->flows, i, &tuple);
-	w->stage.ops->burst(w->stage.self, &item, 1);
+	item->state = &state;
+	item->tuple = &tuple;
+	item->n_packets += (uint32_t)(dp_flow_packets(f, 0) + dp_flow_packets(f, 1));
+	item->server_is_src = (f->flags & DP_FLOW_ENDPOINT_IS_SRC) == 0;
+	if (is_last)
+		w->stage.ops->finish(w->stage.self, item);
+	else
+		w->stage.ops->burst(w->stage.self, item, 1);
 	keep_state(f, rest, state);
-	take_verdict(w, i, &item.verdict, w->tick, p->time_ns);
+	take_verdict(w, i, &item->verdict, tick, item->time_ns);
+}
+
+void dp_worker_flow_look(struct dp_worker *w, uint32_t i, struct rte_mbuf *m)
+{
+	const struct dp_pkt *p = dp_worker_pkt(m);
+	struct dp_stage_item item = {
+		.l3 = rte_pktmbuf_mtod_offset(m, const uint8_t *, p->l3_off),
+		.l3_len = p->l3_len,
+		.n_packets = p->n_packets,
+		.time_ns = p->time_ns,
+	};
+
+	ask(w, i, &item, false, w->tick);
 	w->round.n_classified++;
 }
 
@@ -270,22 +282,9 @@ static void count_ways(struct dp_worker *w, const struct dp_flow *f)
 /* The classifier's last word, by what is known. */
 static void take_last_word(struct dp_worker *w, uint32_t i, uint64_t tick)
 {
-	struct dp_flow *f = dp_worker_flow(w, i);
-	struct dp_flow_rest *rest = dp_worker_rest(w, i);
-	void *state = lend_state(f, rest);
-	struct dp_five_tuple tuple;
-	struct dp_stage_item item = {
-		.state = &state,
-		.tuple = &tuple,
-		.n_packets = (uint32_t)(dp_flow_packets(f, 0) + dp_flow_packets(f, 1)),
-		.time_ns = f->last_ns,
-		.server_is_src = (f->flags & DP_FLOW_ENDPOINT_IS_SRC) == 0,
-	};
+	struct dp_stage_item item = {.time_ns = dp_worker_flow(w, i)->last_ns};
 
-	dp_flow_tuple(&w->flows, i, &tuple);
-	w->stage.ops->finish(w->stage.self, &item);
-	keep_state(f, rest, state);
-	take_verdict(w, i, &item.verdict, tick, f->last_ns);
+	ask(w, i, &item, true, tick);
 }
 
 /* is_over: nothing of it comes any more, so that what did not come is missing. */
