@@ -116,6 +116,20 @@ bool gaps_watch(void)
 	return true;
 }
 
+bool gaps_still(unsigned int seconds)
+{
+	const uint64_t end = rte_rdtsc() + seconds * rte_get_tsc_hz();
+	struct gaps *g = &gaps[0][0];
+
+	ns_per_tsc = 1e9 / (double)rte_get_tsc_hz();
+	g->stat_fd = open("/proc/stat", O_RDONLY | O_CLOEXEC);
+	if (g->stat_fd < 0)
+		return false;
+	while (rte_rdtsc() < end)
+		(void)received(0, 0, NULL, 0, 0, NULL);
+	return close(g->stat_fd) == 0;
+}
+
 static uint64_t sum_of(size_t counter_off)
 {
 	uint64_t sum = 0;

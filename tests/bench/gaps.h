@@ -11,6 +11,9 @@
 /* Watch all queues of all ports there are. Before they are polled. False: DPDK did not take it. */
 bool gaps_watch(void);
 
+/* The same of a thread that does nothing for so many seconds: what the machine takes. Not while ports are watched. */
+bool gaps_still(unsigned int seconds);
+
 /* What was seen since the last time, as a line of JSON: microseconds → how often, the longest, and what
  * was put aside. Any thread. */
 void gaps_print(void);
