@@ -1,38 +1,19 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "classifier/hello.h"
 
+#include "classifier/hello_walk.h"
+
 #include <string.h>
 
 enum {
-	CLIENT_HELLO = 1, // RFC 8446 4
-	SERVER_HELLO = 2,
-	SESSION_MAX = 32,
 	TLS_1_2 = 0x0303, // what 1.3 calls itself there
 	TLS_1_3 = 0x0304,
 	CIPHER_FIRST = 0x1301, // RFC 8446 B.4
 	CIPHER_LAST = 0x1305,
-	FIXED_BYTES = 38, // type, length, version, random
-	HEADER_BYTES = 4, // of an extension, and of a message
-	POINT_FORMATS = CLS_HELLO_EXTRA - HEADER_BYTES - 1, // one more than nDPI 4.2 has room for
+	FIXED_BYTES = CLS_HELLO_HEADER + CLS_HELLO_FIXED,
+	POINT_FORMATS = CLS_HELLO_EXTRA - CLS_EXTENSION_HEADER -
+		1, // one more than nDPI 4.2 has room for
 };
-
-enum extension {
-	SERVER_NAME = 0,
-	EC_POINT_FORMATS = 11,
-	SIGNATURE_ALGORITHMS = 13,
-	ALPN = 16,
-	EXTENDED_MASTER_SECRET = 23, // the library does nothing with it
-	SUPPORTED_VERSIONS = 43,
-	KEY_SHARE = 51,
-	QUIC_PARAMETERS = 57,
-	QUIC_PARAMETERS_DRAFT = 65445,
-	ENCRYPTED_NAME_DRAFT = 65486,
-};
-
-static size_t get_16(const uint8_t *p)
-{
-	return (size_t)p[0] << 8 | p[1];
-}
 
 static void put_16(uint8_t *p, size_t v)
 {
@@ -43,35 +24,27 @@ static void put_16(uint8_t *p, size_t v)
 /* Where the length of the extensions stands, 0 when they do not reach just to the end. */
 static size_t extensions_of(const uint8_t *hello, size_t len)
 {
-	size_t at = FIXED_BYTES;
+	size_t at;
 
-	if (len <= at || hello[0] != CLIENT_HELLO || hello[1] != 0 ||
-		get_16(hello + 2) != len - HEADER_BYTES)
+	if (len <= FIXED_BYTES || hello[0] != CLS_CLIENT_HELLO || hello[1] != 0 ||
+		cls_get_16(hello + 2) != len - CLS_HELLO_HEADER)
 		return 0;
-	at += 1 + (size_t)hello[at]; // session
-	if (at + 2 > len)
-		return 0;
-	at += 2 + get_16(hello + at); // ciphers
-	if (at + 1 > len)
-		return 0;
-	at += 1 + (size_t)hello[at]; // compression
-	if (at + 2 > len || get_16(hello + at) != len - at - 2)
-		return 0;
-	return at;
+	at = cls_hello_extensions(hello, len, FIXED_BYTES, false);
+	return at != 0 && cls_get_16(hello + at) == len - at - 2 ? at : 0;
 }
 
 /* Whether the library stays within the extension while it reads it. */
 static bool is_closed(size_t id, const uint8_t *data, size_t len, bool has_long_params)
 {
 	switch (id) {
-	case SERVER_NAME:
-		return len >= 5 && 5 + get_16(data + 3) <= len;
-	case ALPN:
-		return len >= 2 && 2 + get_16(data) <= len;
-	case QUIC_PARAMETERS:
-	case QUIC_PARAMETERS_DRAFT:
-		return !has_long_params || (len >= 2 && 2 + get_16(data) <= len);
-	case ENCRYPTED_NAME_DRAFT:
+	case CLS_EXTENSION_SERVER_NAME:
+		return len >= 5 && 5 + cls_get_16(data + 3) <= len;
+	case CLS_EXTENSION_ALPN:
+		return len >= 2 && 2 + cls_get_16(data) <= len;
+	case CLS_EXTENSION_QUIC_PARAMETERS:
+	case CLS_EXTENSION_QUIC_PARAMETERS_DRAFT:
+		return !has_long_params || (len >= 2 && 2 + cls_get_16(data) <= len);
+	case CLS_EXTENSION_ENCRYPTED_NAME_DRAFT:
 		return false;
 	default:
 		return true;
@@ -84,16 +57,17 @@ static bool quieten(uint8_t *p, const uint8_t *end, bool has_long_params)
 	while (p < end) {
 		const size_t left = (size_t)(end - p);
 
-		if (left < HEADER_BYTES || get_16(p + 2) > left - HEADER_BYTES)
+		if (left < CLS_EXTENSION_HEADER || cls_get_16(p + 2) > left - CLS_EXTENSION_HEADER)
 			return false;
 
-		const size_t id = get_16(p), len = get_16(p + 2);
+		const size_t id = cls_get_16(p), len = cls_get_16(p + 2);
 
-		if (!is_closed(id, p + HEADER_BYTES, len, has_long_params))
+		if (!is_closed(id, p + CLS_EXTENSION_HEADER, len, has_long_params))
 			return false;
-		if (id == SIGNATURE_ALGORITHMS || id == SUPPORTED_VERSIONS)
-			put_16(p, EXTENDED_MASTER_SECRET);
-		p += HEADER_BYTES + len;
+		if (id == CLS_EXTENSION_SIGNATURE_ALGORITHMS ||
+			id == CLS_EXTENSION_SUPPORTED_VERSIONS)
+			put_16(p, CLS_EXTENSION_EXTENDED_MASTER_SECRET);
+		p += CLS_EXTENSION_HEADER + len;
 	}
 	return true;
 }
@@ -109,11 +83,11 @@ size_t cls_hello_rewrite(const uint8_t *hello, size_t len, bool has_long_params,
 	memcpy(buf, hello, len);
 	if (!quieten(buf + at + 2, buf + len, has_long_params))
 		return 0;
-	put_16(buf + 2, len - HEADER_BYTES + CLS_HELLO_EXTRA);
-	put_16(buf + at, get_16(buf + at) + CLS_HELLO_EXTRA);
-	put_16(formats, EC_POINT_FORMATS);
+	put_16(buf + 2, len - CLS_HELLO_HEADER + CLS_HELLO_EXTRA);
+	put_16(buf + at, cls_get_16(buf + at) + CLS_HELLO_EXTRA);
+	put_16(formats, CLS_EXTENSION_POINT_FORMATS);
 	put_16(formats + 2, POINT_FORMATS + 1);
-	memset(formats + HEADER_BYTES, 0, POINT_FORMATS + 1);
+	memset(formats + CLS_EXTENSION_HEADER, 0, POINT_FORMATS + 1);
 	return len + CLS_HELLO_EXTRA;
 }
 
@@ -122,25 +96,26 @@ bool cls_hello_is_server_13(const uint8_t *hello, size_t len, uint16_t *ret_ciph
 	bool is_13 = false;
 	size_t at = FIXED_BYTES;
 
-	if (len <= at || hello[0] != SERVER_HELLO || hello[1] != 0 ||
-		get_16(hello + 2) != len - HEADER_BYTES || get_16(hello + 4) != TLS_1_2 ||
-		hello[at] > SESSION_MAX)
+	if (len <= at || hello[0] != CLS_SERVER_HELLO || hello[1] != 0 ||
+		cls_get_16(hello + 2) != len - CLS_HELLO_HEADER ||
+		cls_get_16(hello + 4) != TLS_1_2 || hello[at] > CLS_SESSION_MAX)
 		return false;
 	at += 1 + (size_t)hello[at];
-	if (at + 5 > len || get_16(hello + at + 3) != len - at - 5)
+	if (at + 5 > len || cls_get_16(hello + at + 3) != len - at - 5)
 		return false;
-	*ret_cipher = (uint16_t)get_16(hello + at);
+	*ret_cipher = (uint16_t)cls_get_16(hello + at);
 	if (*ret_cipher < CIPHER_FIRST || *ret_cipher > CIPHER_LAST)
 		return false;
-	for (at += 5; at < len; at += HEADER_BYTES + get_16(hello + at + 2)) {
+	for (at += 5; at < len; at += CLS_EXTENSION_HEADER + cls_get_16(hello + at + 2)) {
 		const size_t left = len - at;
 
-		if (left < HEADER_BYTES || get_16(hello + at + 2) > left - HEADER_BYTES)
+		if (left < CLS_EXTENSION_HEADER ||
+			cls_get_16(hello + at + 2) > left - CLS_EXTENSION_HEADER)
 			return false;
-		if (get_16(hello + at) == SUPPORTED_VERSIONS)
-			is_13 = get_16(hello + at + 2) == 2 &&
-				get_16(hello + at + HEADER_BYTES) == TLS_1_3;
-		else if (get_16(hello + at) != KEY_SHARE)
+		if (cls_get_16(hello + at) == CLS_EXTENSION_SUPPORTED_VERSIONS)
+			is_13 = cls_get_16(hello + at + 2) == 2 &&
+				cls_get_16(hello + at + CLS_EXTENSION_HEADER) == TLS_1_3;
+		else if (cls_get_16(hello + at) != CLS_EXTENSION_KEY_SHARE)
 			return false;
 	}
 	return is_13;
