@@ -91,7 +91,7 @@ static bool has_enough(const struct dp_stage_item *item)
 }
 
 /* The library looks at a packet of the flow. */
-static ndpi_protocol look(struct stage *s, struct pooled_flow *pf, const struct dp_stage_item *item)
+static ndpi_protocol show(struct stage *s, struct pooled_flow *pf, const struct dp_stage_item *item)
 {
 	if (pf->verdict.effort < UINT8_MAX)
 		pf->verdict.effort++;
@@ -114,7 +114,7 @@ static void judge(struct stage *s, struct dp_stage_item *item, struct pooled_flo
 static void dissect(struct stage *s, struct dp_stage_item *item)
 {
 	struct pooled_flow *pf = *item->state != NULL ? *item->state : s->scratch;
-	const ndpi_protocol p = look(s, pf, item);
+	const ndpi_protocol p = show(s, pf, item);
 
 	cls_verdict_update(&pf->verdict, s->catalogue, &pf->flow, &p);
 	if (has_enough(item) ||
@@ -145,11 +145,10 @@ void cls_stage_set_catalogue(struct dp_stage *stage, const struct cls_catalogue 
 	atomic_store_explicit(&s->next_catalogue, catalogue, memory_order_release);
 }
 
-static void stage_burst(void *stage, struct dp_stage_item *items, uint16_t n)
+static void stage_look(void *stage, struct dp_stage_item *item)
 {
 	adopt_catalogue(stage);
-	for (uint16_t i = 0; i < n; i++)
-		dissect(stage, &items[i]);
+	dissect(stage, item);
 }
 
 /* Headers as the flow's first packet had them: enough for the library to guess by address and port
@@ -199,7 +198,7 @@ static void stage_finish(void *stage, struct dp_stage_item *item)
 	ndpi_protocol p = {
 		.app_protocol = pf->verdict.ndpi_app, .master_protocol = pf->verdict.ndpi_master};
 
-	adopt_catalogue(s); // a round may end flows without a burst before
+	adopt_catalogue(s); // a round may end flows without a look before
 	if (!pf->flow.protocol_id_already_guessed) {
 		uint8_t buf[64];
 		const uint16_t len = headers_of(item->tuple, buf);
@@ -231,7 +230,7 @@ int cls_stage_new(
 	const struct cls_catalogue *catalogue, struct dp_stage *ret_stage, struct dp_err *reterr)
 {
 	static const struct dp_stage_ops ops = {
-		.burst = stage_burst, .finish = stage_finish, .free = stage_free};
+		.look = stage_look, .finish = stage_finish, .free = stage_free};
 	struct stage *s = calloc(1, sizeof(*s));
 
 	if (s == NULL)

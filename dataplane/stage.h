@@ -48,8 +48,8 @@ struct dp_stage_item {
 };
 
 struct dp_stage_ops {
-	/* Look at n items in order (the same flow may occur several times). Never fails. */
-	void (*burst)(void *stage, struct dp_stage_item *items, uint16_t n);
+	/* Look at a packet of a flow without a final verdict. Never fails. */
+	void (*look)(void *stage, struct dp_stage_item *item);
 	/* The flow ends or asks for a last word: decide now by what is known (address, port), free
 	 * the state, set *state to NULL. Called at most once per flow, not after a final verdict. */
 	void (*finish)(void *stage, struct dp_stage_item *item);

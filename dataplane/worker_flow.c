@@ -241,7 +241,7 @@ static void ask(
 	if (is_last)
 		w->stage.ops->finish(w->stage.self, item);
 	else
-		w->stage.ops->burst(w->stage.self, item, 1);
+		w->stage.ops->look(w->stage.self, item);
 	keep_state(f, rest, state);
 	take_verdict(w, i, &item->verdict, tick, item->time_ns);
 }

@@ -145,28 +145,25 @@ static uint32_t sum_of(const struct dp_stage_item *item)
 	return sum;
 }
 
-static void stage_burst(void *self, struct dp_stage_item *items, uint16_t n)
+static void stage_look(void *self, struct dp_stage_item *item)
 {
 	unsigned int *n_states = self;
+	const uint32_t sum = sum_of(item);
+	const bool is_known = sum % 4 == 0;
 
-	for (uint16_t i = 0; i < n; i++) {
-		const uint32_t sum = sum_of(&items[i]);
-		const bool is_known = sum % 4 == 0;
-
-		if (*items[i].state == NULL) {
-			*items[i].state = malloc(1);
-			check(*items[i].state != NULL);
-			++*n_states;
-		}
-		items[i].verdict = (struct dp_verdict){
-			.app = is_known ? DP_APP_FIRST + sum / 4 % 4 : DP_APP_UNDECIDED,
-			.is_final = is_known && sum / 16 % 2 == 0,
-		};
-		if (items[i].verdict.is_final) {
-			free(*items[i].state);
-			*items[i].state = NULL;
-			--*n_states;
-		}
+	if (*item->state == NULL) {
+		*item->state = malloc(1);
+		check(*item->state != NULL);
+		++*n_states;
+	}
+	item->verdict = (struct dp_verdict){
+		.app = is_known ? DP_APP_FIRST + sum / 4 % 4 : DP_APP_UNDECIDED,
+		.is_final = is_known && sum / 16 % 2 == 0,
+	};
+	if (item->verdict.is_final) {
+		free(*item->state);
+		*item->state = NULL;
+		--*n_states;
 	}
 }
 
@@ -236,7 +233,7 @@ static enum dp_poll poll_after_work(
 static void open_worker(struct run *run, uint8_t setup)
 {
 	static const struct dp_stage_ops ops = {
-		.burst = stage_burst, .finish = stage_finish, .free = stage_free};
+		.look = stage_look, .finish = stage_finish, .free = stage_free};
 	const uint16_t i = run->n_workers++;
 	const struct dp_worker_config cfg = {
 		.id = (uint8_t)i,

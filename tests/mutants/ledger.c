@@ -50,16 +50,13 @@ static void stop_with(const char *what, const struct dp_err *err)
 
 /* --- the classifier -------------------------------------------------------------------------- */
 
-static void stage_burst(void *self, struct dp_stage_item *items, uint16_t n)
+static void stage_look(void *self, struct dp_stage_item *item)
 {
 	struct kept_stage *s = self;
+	const bool had = *item->state != NULL;
 
-	for (uint16_t i = 0; i < n; i++) {
-		const bool had = *items[i].state != NULL;
-
-		s->real.ops->burst(s->real.self, &items[i], 1);
-		s->n_states += (*items[i].state != NULL) - (uint64_t)had;
-	}
+	s->real.ops->look(s->real.self, item);
+	s->n_states += (*item->state != NULL) - (uint64_t)had;
 }
 
 static void stage_finish(void *self, struct dp_stage_item *item)
@@ -78,7 +75,7 @@ static void stage_keep(void *)
 static struct dp_stage stage_of(uint16_t worker)
 {
 	static const struct dp_stage_ops ops = {
-		.burst = stage_burst, .finish = stage_finish, .free = stage_keep};
+		.look = stage_look, .finish = stage_finish, .free = stage_keep};
 
 	return (struct dp_stage){.ops = &ops, .self = &rig.stages[worker]};
 }

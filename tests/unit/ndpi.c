@@ -113,7 +113,7 @@ static struct dp_verdict give(struct flow *f, const void *payload, uint32_t len)
 
 	item.l3 = frame_bytes(&frame);
 	item.l3_len = frame_len(&frame);
-	stage.ops->burst(stage.self, &item, 1);
+	stage.ops->look(stage.self, &item);
 	return item.verdict;
 }
 
@@ -171,7 +171,7 @@ static void a_flow_without_payload_is_known_by_address_and_port_only(void **)
 	struct flow vpn = flow_of(IPPROTO_UDP, CLIENT, 50000, SERVER, 40000);
 	struct flow none = flow_of(IPPROTO_TCP, CLIENT, 50000, SERVER, 50001);
 	struct flow icmp = flow_of(IPPROTO_ICMP, CLIENT, 0, SERVER, 0);
-	struct dp_verdict v = finish(&rival); // the very first call: no burst came before
+	struct dp_verdict v = finish(&rival); // the very first call: no look came before
 
 	assert_int_equal(v.app, RIVAL);
 	assert_int_equal(v.evidence, DP_EVIDENCE_ADDRESS);
@@ -345,7 +345,7 @@ static void every_truncation_of_a_client_hello_is_survived(void **)
 		item.l3 = block;
 		item.l3_len = len;
 		item.n_packets = 1;
-		stage.ops->burst(stage.self, &item, 1);
+		stage.ops->look(stage.self, &item);
 		end(&f, &item.verdict);
 		free(block);
 	}
@@ -410,7 +410,8 @@ static void interleaved_flows_do_not_disturb_each_other(void **)
 		items[i].l3 = frame_bytes(&frames[i]);
 		items[i].l3_len = frame_len(&frames[i]);
 	}
-	stage.ops->burst(stage.self, items, N);
+	for (int i = 0; i < N; i++)
+		stage.ops->look(stage.self, &items[i]);
 	for (int i = 0; i < N; i++) {
 		assert_int_equal(items[i].verdict.app, FILMS);
 		assert_int_equal(

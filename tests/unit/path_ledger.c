@@ -48,10 +48,9 @@ static int stop(void **)
 
 /* --- a stage that knows everything at once ---------------------------------------------------- */
 
-static void stage_burst(void *, struct dp_stage_item *items, uint16_t n)
+static void stage_look(void *, struct dp_stage_item *item)
 {
-	for (uint16_t i = 0; i < n; i++)
-		items[i].verdict = (struct dp_verdict){.app = DP_APP_UNKNOWN, .is_final = true};
+	item->verdict = (struct dp_verdict){.app = DP_APP_UNKNOWN, .is_final = true};
 }
 
 static void stage_finish(void *, struct dp_stage_item *item)
@@ -121,7 +120,7 @@ static void put_round(const char *ring, unsigned int round)
 static struct dp_path *open_path(void)
 {
 	static const struct dp_stage_ops ops = {
-		.burst = stage_burst, .finish = stage_finish, .free = stage_free};
+		.look = stage_look, .finish = stage_finish, .free = stage_free};
 	static const struct dp_path_port ports[N_PORTS] = {
 		{.device = "net_ring0"}, {.device = "net_gone0"}, {.device = "net_ring1"}};
 	struct dp_stage stages[N_WORKERS] = {{.ops = &ops}, {.ops = &ops}};

@@ -142,10 +142,9 @@ static int stop(void **)
 
 /* --- a stage that knows everything at once ---------------------------------------------------- */
 
-static void stage_burst(void *, struct dp_stage_item *items, uint16_t n)
+static void stage_look(void *, struct dp_stage_item *item)
 {
-	for (uint16_t i = 0; i < n; i++)
-		items[i].verdict = (struct dp_verdict){.app = DP_APP_UNKNOWN, .is_final = true};
+	item->verdict = (struct dp_verdict){.app = DP_APP_UNKNOWN, .is_final = true};
 }
 
 static void stage_finish(void *, struct dp_stage_item *item)
@@ -162,7 +161,7 @@ static void stage_free(void *)
 static struct dp_path *open_config(struct dp_path_config config)
 {
 	static const struct dp_stage_ops ops = {
-		.burst = stage_burst, .finish = stage_finish, .free = stage_free};
+		.look = stage_look, .finish = stage_finish, .free = stage_free};
 	struct dp_stage stages[N_WORKERS_MAX] = {{.ops = &ops}, {.ops = &ops}, {.ops = &ops}};
 	struct dp_path *path;
 	struct dp_err err = {0};

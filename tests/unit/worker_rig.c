@@ -92,30 +92,25 @@ static void drop_state(struct rig *r, struct dp_stage_item *item)
 	r->n_states--;
 }
 
-static void stage_burst(void *self, struct dp_stage_item *items, uint16_t n)
+static void stage_look(void *self, struct dp_stage_item *item)
 {
 	struct rig *r = self;
+	struct flow_state *s = *item->state;
 
-	assert_in_range(n, 1, DP_BURST);
-	for (uint16_t i = 0; i < n; i++) {
-		struct dp_stage_item *item = &items[i];
-		struct flow_state *s = *item->state;
-
-		assert_non_null(item->l3);
-		if (s == NULL) {
-			s = calloc(1, sizeof(*s));
-			assert_non_null(s);
-			*item->state = s;
-			r->n_states++;
-		}
-		assert_true(item->n_packets > s->n_packets);
-		s->n_packets = item->n_packets;
-		s->n_given++;
-		r->n_given++;
-		item->verdict = verdict_after(server_port(item), s->n_given, false);
-		if (item->verdict.is_final)
-			drop_state(r, item);
+	assert_non_null(item->l3);
+	if (s == NULL) {
+		s = calloc(1, sizeof(*s));
+		assert_non_null(s);
+		*item->state = s;
+		r->n_states++;
 	}
+	assert_true(item->n_packets > s->n_packets);
+	s->n_packets = item->n_packets;
+	s->n_given++;
+	r->n_given++;
+	item->verdict = verdict_after(server_port(item), s->n_given, false);
+	if (item->verdict.is_final)
+		drop_state(r, item);
 }
 
 static void stage_finish(void *self, struct dp_stage_item *item)
@@ -134,7 +129,7 @@ static void stage_free(void *)
 struct rig *rig_new(struct dp_worker_config config, unsigned int n_inputs, unsigned int burst)
 {
 	static const struct dp_stage_ops ops = {
-		.burst = stage_burst, .finish = stage_finish, .free = stage_free};
+		.look = stage_look, .finish = stage_finish, .free = stage_free};
 	struct rig *r = calloc(1, sizeof(*r));
 	struct dp_err err = {0};
 
