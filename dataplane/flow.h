@@ -36,7 +36,6 @@ enum dp_flow_flag {
 	DP_FLOW_FIN_SRC = 1 << 2, // FIN seen from src, from dst
 	DP_FLOW_FIN_DST = 1 << 3,
 	DP_FLOW_RST = 1 << 4,
-	DP_FLOW_ECH = 1 << 5,
 	DP_FLOW_ENDPOINT_IS_SRC = 1 << 6,
 	DP_FLOW_AMBIGUOUS = 1 << 7,
 	DP_FLOW_FRAGMENTS = 1 << 8, // fragments without ports: nothing to classify
@@ -100,7 +99,7 @@ struct dp_flow_rest {
 		} hole;
 	} scratch;
 	uint32_t syn_seq;
-	uint32_t said; // dataplane/said.h: name, protocols and risks that the verdict brought
+	uint32_t said; // dataplane/said.h: name, protocols, risks and ECH that the verdict brought
 	struct dp_flow_link wheel;
 };
 static_assert(

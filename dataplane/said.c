@@ -16,7 +16,8 @@ struct dp_said_slot {
 
 static uint64_t hash_of(const struct dp_said *s, size_t len)
 {
-	const uint64_t protos = (uint64_t)s->ndpi_master << 16 | s->ndpi_app;
+	const uint64_t protos = (uint64_t)s->has_ech << 32 | (uint64_t)s->ndpi_master << 16 |
+		s->ndpi_app;
 	uint64_t h = dp_hash_mix(dp_hash_mix(s->risk_bits, protos), len);
 
 	for (size_t i = 0; i < len; i += sizeof(uint64_t)) {
@@ -31,7 +32,8 @@ static uint64_t hash_of(const struct dp_said *s, size_t len)
 static bool is_same(const struct dp_said *a, const struct dp_said *b)
 {
 	return a->risk_bits == b->risk_bits && a->ndpi_master == b->ndpi_master &&
-		a->ndpi_app == b->ndpi_app && strcmp(a->host, b->host) == 0;
+		a->ndpi_app == b->ndpi_app && a->has_ech == b->has_ech &&
+		strcmp(a->host, b->host) == 0;
 }
 
 int dp_said_init(struct dp_said_table *t, uint32_t n)

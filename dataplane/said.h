@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
-/* What the classifier said of flows besides their app: name, protocols of the library, risks. Each
- * combination is stored once and counted: millions of flows share thousands of them.
+/* What the classifier said of flows besides their app: name, protocols of the library, risks, whether
+ * the hello was encrypted. Each combination is stored once and counted: millions of flows share
+ * thousands of them.
  *
  * One table per worker, its thread only. Sized at start; when full a flow stays without, which is
  * counted. */
@@ -16,6 +17,7 @@ enum { DP_SAID_NONE = 0 };
 struct dp_said {
 	uint64_t risk_bits;
 	uint16_t ndpi_master, ndpi_app;
+	bool has_ech; // the name is the outer one of an encrypted hello
 	char host[DP_HOST_MAX]; // NUL-terminated, bytes behind are 0
 };
 
@@ -36,7 +38,7 @@ void dp_said_fini(struct dp_said_table *t);
 void dp_said_make_resident(struct dp_said_table *t);
 
 /* A reference to the same; what stands behind the NUL of host does not matter here. DP_SAID_NONE when
- * all of it is 0 and "", or the table is full. */
+ * all of it is 0, false and "", or the table is full. */
 uint32_t dp_said_get(struct dp_said_table *t, const struct dp_said *said);
 
 /* Give a reference back; DP_SAID_NONE is fine. */

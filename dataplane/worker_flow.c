@@ -124,7 +124,7 @@ static void post_note(struct dp_worker *w, uint32_t i, uint64_t tick, enum dp_no
 			.l4_proto = f->l4_proto,
 			.why = (uint8_t)why,
 			.is_syn_start = (f->flags & DP_FLOW_SYN_START) != 0,
-			.has_ech = (f->flags & DP_FLOW_ECH) != 0,
+			.has_ech = said->has_ech,
 			.effort = f->effort},
 	};
 
@@ -173,11 +173,14 @@ static void remember(struct dp_worker *w, struct dp_flow_rest *rest, const struc
 {
 	const struct dp_said *before = dp_said_of(&w->said, rest->said);
 	const uint32_t id = rest->said;
-	struct dp_said said = {
-		.risk_bits = v->risk_bits, .ndpi_master = v->ndpi_master, .ndpi_app = v->ndpi_app};
+	struct dp_said said = {.risk_bits = v->risk_bits,
+		.ndpi_master = v->ndpi_master,
+		.ndpi_app = v->ndpi_app,
+		.has_ech = v->has_ech};
 
 	if (before->risk_bits == v->risk_bits && before->ndpi_master == v->ndpi_master &&
-		before->ndpi_app == v->ndpi_app && strcmp(before->host, v->host) == 0)
+		before->ndpi_app == v->ndpi_app && before->has_ech == v->has_ech &&
+		strcmp(before->host, v->host) == 0)
 		return;
 	memcpy(said.host, v->host, strnlen(v->host, sizeof(said.host) - 1));
 	rest->said = dp_said_get(&w->said, &said);
@@ -193,8 +196,6 @@ static void take_verdict(struct dp_worker *w, uint32_t i, const struct dp_verdic
 	f->effort = v->effort;
 	if (v->is_cut)
 		dp_count(&w->counters.verdicts_cut, 1);
-	if (v->has_ech)
-		f->flags |= DP_FLOW_ECH;
 	if (v->is_final)
 		f->flags |= DP_FLOW_FINAL;
 	remember(w, dp_worker_rest(w, i), v);

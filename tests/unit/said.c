@@ -52,8 +52,8 @@ static void what_is_the_same_is_stored_once_and_counted(void **)
 static void what_differs_in_one_field_is_stored_apart(void **)
 {
 	const struct dp_said first = said("a.example", 7);
-	struct dp_said rows[6] = {first, first, first, first, first, first};
-	uint32_t ids[6];
+	struct dp_said rows[7] = {first, first, first, first, first, first, first};
+	uint32_t ids[7];
 	struct dp_said_table t;
 
 	rows[1].risk_bits ^= 1ULL << 63;
@@ -61,19 +61,21 @@ static void what_differs_in_one_field_is_stored_apart(void **)
 	rows[3].ndpi_app++;
 	rows[4].host[0] = '\0';
 	rows[5].host[strlen("a.exampl")] = '\0';
-	assert_int_equal(dp_said_init(&t, 6), 0);
-	for (int i = 0; i < 6; i++) {
+	rows[6].has_ech = true;
+	assert_int_equal(dp_said_init(&t, 7), 0);
+	for (int i = 0; i < 7; i++) {
 		ids[i] = dp_said_get(&t, &rows[i]);
 		assert_true(ids[i] != DP_SAID_NONE);
 		for (int j = 0; j < i; j++)
 			assert_true(ids[i] != ids[j]);
 	}
-	for (int i = 0; i < 6; i++) {
+	for (int i = 0; i < 7; i++) {
 		const struct dp_said *s = dp_said_of(&t, ids[i]);
 
 		assert_int_equal(s->risk_bits, rows[i].risk_bits);
 		assert_int_equal(s->ndpi_master, rows[i].ndpi_master);
 		assert_int_equal(s->ndpi_app, rows[i].ndpi_app);
+		assert_int_equal(s->has_ech, rows[i].has_ech);
 		assert_string_equal(s->host, rows[i].host);
 		assert_int_equal(dp_said_get(&t, &rows[i]), ids[i]);
 	}
