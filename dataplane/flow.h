@@ -36,6 +36,7 @@ enum dp_flow_flag {
 	DP_FLOW_FIN_SRC = 1 << 2, // FIN seen from src, from dst
 	DP_FLOW_FIN_DST = 1 << 3,
 	DP_FLOW_RST = 1 << 4,
+	DP_FLOW_WATCHED = 1 << 5, // instead of FINAL: decided, and yet the classifier hears it
 	DP_FLOW_ENDPOINT_IS_SRC = 1 << 6,
 	DP_FLOW_AMBIGUOUS = 1 << 7,
 	DP_FLOW_FRAGMENTS = 1 << 8, // fragments without ports: nothing to classify

@@ -4,8 +4,10 @@
 /* The seam between the packet path and the classifier.
  *
  * A worker hands payload packets of undecided flows to its stage, each before it is counted, and gets
- * verdicts back. The stage belongs to one worker and is called from its thread only. It borrows
- * the packets for the call; to keep bytes it copies them. */
+ * verdicts back. With the final one a stage may ask to hear the flow's later payload packets, too, of
+ * which it says nothing: what one flow carries may name others (answers to look-ups). The stage belongs to
+ * one worker and is called from its thread only. It borrows the packets for the call; to keep bytes it
+ * copies them. */
 
 #include "dataplane/record.h"
 
@@ -21,6 +23,7 @@ struct dp_verdict {
 	uint16_t ndpi_app;
 	uint8_t evidence; // enum dp_evidence
 	bool is_final;
+	bool is_watched; // with is_final: payload packets to come go to overhear
 	bool has_ech;
 	uint8_t effort; // packets of the flow that the library looked at so far, 255: that or more
 	bool is_cut; // judged early: the stage had no room to look at more packets of this flow
@@ -39,19 +42,35 @@ struct dp_five_tuple {
 struct dp_stage_item {
 	void **state; // the flow's slot for the stage's state; NULL inside = none yet; the stage writes
 	const struct dp_five_tuple *tuple; // borrowed
+	const struct dp_addr *endpoint; // whose flow it is, borrowed; IPv6: the prefix
 	const uint8_t *l3; // innermost IP header, l3_len contiguous bytes, borrowed; NULL in finish
 	uint32_t l3_len; // captured bytes from l3 on, trailing padding cut
 	uint32_t n_packets; // of the flow so far, this one included, with and without payload
 	uint64_t time_ns;
+	uint32_t tcp_seq; // of TCP, else 0
+	uint32_t
+		syn_seq; // valid with has_syn: of the SYN from tuple->src, so its bytes begin at + 1
+	bool has_syn; // the flow began with one
+	bool is_from_dst; // the packet was sent by tuple->dst
 	bool server_is_src; // the side that is not the endpoint sent the flow's first packet
+	bool is_watched; // overhear: true, and false out when enough was heard; finish: see there
 	struct dp_verdict verdict; // out, whole: what is known after this packet
 };
 
 struct dp_stage_ops {
 	/* Look at a packet of a flow without a final verdict. Never fails. */
 	void (*look)(void *stage, struct dp_stage_item *item);
+	/* A packet of a flow whose final verdict said is_watched; it is not counted as effort, and there
+	 * is no verdict: item->verdict is not read. *state may be kept from the look that brought the
+	 * verdict or taken here; while it is not NULL a TCP flow's round trips and holes are not
+	 * followed (dataplane/tcp.h shares the slot), so it is to be held only as long as bytes are
+	 * missing. Who sets is_watched to false, with *state NULL, hears no more. Never fails.
+	 * NULL where no verdict says is_watched. */
+	void (*overhear)(void *stage, struct dp_stage_item *item);
 	/* The flow ends or asks for a last word: decide now by what is known (address, port), free
-	 * the state, set *state to NULL. Called at most once per flow, not after a final verdict. */
+	 * the state, set *state to NULL. Called at most once per flow, not after a final verdict; but
+	 * at the end of a watched flow that holds state: then is_watched is true, the state is to be
+	 * freed, and item->verdict is not read. */
 	void (*finish)(void *stage, struct dp_stage_item *item);
 	void (*free)(void *stage); // owned by the worker, freed after it stopped
 };

@@ -9,7 +9,7 @@
  *
  *   next_seq[d]    behind the highest sequence number seen from d. 0 is not known yet: the next packet
  *                  sets it. A stream that really stands at 0 loses the judgement of one packet in 2^32.
- *   rest.scratch   one thing at a time. The classifier's until its verdict: not touched meanwhile.
+ *   rest.scratch   one thing at a time. The classifier's as long as it has state: not touched meanwhile.
  *                  RTT: a segment from ..._DIR, until acknowledged. HOLE: what is missing from ..._DIR.
  *   ..._LOOK       a round trip is due (two in a period of 2^30 ns at most); while the classifier has the
  *                  scratch: something is missing. With NONE, ..._DIR: one of the two is done.

@@ -64,11 +64,14 @@ int dp_worker_new(const struct dp_worker_config *cfg, struct dp_stage stage,
 static void drop_states(struct dp_worker *w)
 {
 	for (uint32_t i = 1; i <= w->flows.n_touched; i++) {
+		const uint16_t flags = dp_worker_flow(w, i)->flags;
 		struct dp_five_tuple tuple = {0};
-		struct dp_stage_item item = {
-			.state = &dp_worker_rest(w, i)->scratch.stage_state, .tuple = &tuple};
+		struct dp_stage_item item = {.state = &dp_worker_rest(w, i)->scratch.stage_state,
+			.tuple = &tuple,
+			.endpoint = &tuple.src,
+			.is_watched = (flags & DP_FLOW_WATCHED) != 0};
 
-		if ((dp_worker_flow(w, i)->flags & DP_FLOW_SCRATCH) == DP_SCRATCH_STAGE)
+		if ((flags & DP_FLOW_SCRATCH) == DP_SCRATCH_STAGE)
 			w->stage.ops->finish(w->stage.self, &item);
 	}
 }

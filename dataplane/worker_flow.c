@@ -197,7 +197,7 @@ static void take_verdict(struct dp_worker *w, uint32_t i, const struct dp_verdic
 	if (v->is_cut)
 		dp_count(&w->counters.verdicts_cut, 1);
 	if (v->is_final)
-		f->flags |= DP_FLOW_FINAL;
+		f->flags |= v->is_watched ? DP_FLOW_WATCHED : DP_FLOW_FINAL;
 	remember(w, dp_worker_rest(w, i), v);
 	if (v->app != DP_APP_UNDECIDED &&
 		dp_usage_key(&w->usage, f->usage)->app == DP_APP_UNDECIDED)
@@ -224,10 +224,9 @@ static void keep_state(struct dp_flow *f, struct dp_flow_rest *rest, void *state
 		f->flags = (uint16_t)others;
 }
 
-/* Ask the classifier about a packet or, is_last, for its last word, and do what it says. *item has what the
- * two differ in. */
-static void ask(
-	struct dp_worker *w, uint32_t i, struct dp_stage_item *item, bool is_last, uint64_t tick)
+/* Call the classifier, one of its operations. *item has what they differ in. */
+static void ask(struct dp_worker *w, uint32_t i, struct dp_stage_item *item,
+	void (*operation)(void *stage, struct dp_stage_item *item))
 {
 	struct dp_flow *f = dp_worker_flow(w, i);
 	struct dp_flow_rest *rest = dp_worker_rest(w, i);
@@ -237,28 +236,38 @@ static void ask(
 	dp_flow_tuple(&w->flows, i, &tuple);
 	item->state = &state;
 	item->tuple = &tuple;
+	item->endpoint = &dp_usage_key(&w->usage, f->usage)->endpoint;
 	item->n_packets += (uint32_t)(dp_flow_packets(f, 0) + dp_flow_packets(f, 1));
+	item->has_syn = (f->flags & DP_FLOW_SYN_START) != 0;
+	item->syn_seq = rest->syn_seq;
 	item->server_is_src = (f->flags & DP_FLOW_ENDPOINT_IS_SRC) == 0;
-	if (is_last)
-		w->stage.ops->finish(w->stage.self, item);
-	else
-		w->stage.ops->look(w->stage.self, item);
+	item->is_watched = (f->flags & DP_FLOW_WATCHED) != 0;
+	operation(w->stage.self, item);
 	keep_state(f, rest, state);
-	take_verdict(w, i, &item->verdict, tick, item->time_ns);
 }
 
-void dp_worker_flow_look(struct dp_worker *w, uint32_t i, struct rte_mbuf *m)
+void dp_worker_flow_look(struct dp_worker *w, uint32_t i, struct rte_mbuf *m, bool is_from_dst)
 {
 	const struct dp_pkt *p = dp_worker_pkt(m);
+	struct dp_flow *f = dp_worker_flow(w, i);
 	struct dp_stage_item item = {
 		.l3 = rte_pktmbuf_mtod_offset(m, const uint8_t *, p->l3_off),
 		.l3_len = p->l3_len,
 		.n_packets = p->n_packets,
 		.time_ns = p->time_ns,
+		.tcp_seq = p->tcp_seq,
+		.is_from_dst = is_from_dst,
 	};
 
-	ask(w, i, &item, false, w->tick);
-	w->round.n_classified++;
+	if ((f->flags & DP_FLOW_WATCHED) == 0) {
+		ask(w, i, &item, w->stage.ops->look);
+		take_verdict(w, i, &item.verdict, w->tick, p->time_ns);
+		w->round.n_classified++;
+		return;
+	}
+	ask(w, i, &item, w->stage.ops->overhear);
+	if (!item.is_watched)
+		f->flags = (uint16_t)((f->flags & ~(unsigned int)DP_FLOW_WATCHED) | DP_FLOW_FINAL);
 }
 
 /* --- end ------------------------------------------------------------------------------------- */
@@ -285,7 +294,18 @@ static void take_last_word(struct dp_worker *w, uint32_t i, uint64_t tick)
 {
 	struct dp_stage_item item = {.time_ns = dp_worker_flow(w, i)->last_ns};
 
-	ask(w, i, &item, true, tick);
+	ask(w, i, &item, w->stage.ops->finish);
+	take_verdict(w, i, &item.verdict, tick, item.time_ns);
+}
+
+/* A watched flow said its last word; what the classifier holds of it goes. */
+static void stop_watching(struct dp_worker *w, uint32_t i)
+{
+	const struct dp_flow *f = dp_worker_flow(w, i);
+	struct dp_stage_item item = {.time_ns = f->last_ns};
+
+	if (lend_state(f, dp_worker_rest(w, i)) != NULL)
+		ask(w, i, &item, w->stage.ops->finish);
 }
 
 /* is_over: nothing of it comes any more, so that what did not come is missing. */
@@ -294,7 +314,9 @@ static void end(struct dp_worker *w, uint32_t i, uint64_t tick, bool is_over)
 	struct dp_flow *f = dp_worker_flow(w, i);
 	struct dp_tcp_event event;
 
-	if ((f->flags & (DP_FLOW_FINAL | DP_FLOW_FRAGMENTS)) == 0) {
+	if ((f->flags & DP_FLOW_WATCHED) != 0)
+		stop_watching(w, i);
+	if ((f->flags & (DP_FLOW_FINAL | DP_FLOW_WATCHED | DP_FLOW_FRAGMENTS)) == 0) {
 		take_last_word(w, i, tick);
 	} else if (dp_usage_key(&w->usage, f->usage)->app == DP_APP_UNDECIDED) {
 		const struct dp_verdict unknown = {.app = DP_APP_UNKNOWN, .effort = f->effort};

@@ -100,7 +100,7 @@ static void account(struct dp_worker *w, struct rte_mbuf *m, const struct dp_flo
 		follow(w, i, p, is_reverse);
 	}
 	if (wants_classifier(f, p))
-		dp_worker_flow_look(w, i, m);
+		dp_worker_flow_look(w, i, m, is_reverse);
 	dp_flow_count(f, is_reverse, p->n_packets, p->ip_bytes);
 	f->last_ns = p->time_ns;
 	dp_usage_add(&w->usage, f->usage, w->tick, p->time_ns, is_down, p->n_packets, p->ip_bytes,

@@ -90,8 +90,8 @@ void dp_worker_take(struct dp_worker *w, struct rte_mbuf **mbufs, unsigned int n
 uint32_t dp_worker_flow_begin(
 	struct dp_worker *w, const struct dp_pkt *p, const struct dp_flow_seek *seek);
 
-/* Show the classifier a packet of the flow, m's, and do what it says. */
-void dp_worker_flow_look(struct dp_worker *w, uint32_t flow, struct rte_mbuf *m);
+/* Show the classifier a packet of the flow, m's, and do what it says; of a watched flow let it listen. */
+void dp_worker_flow_look(struct dp_worker *w, uint32_t flow, struct rte_mbuf *m, bool is_from_dst);
 
 /* The flow is over: its last word, its note, its place in the table. tick: the open one or the one being
  * closed. */

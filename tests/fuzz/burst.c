@@ -145,37 +145,56 @@ static uint32_t sum_of(const struct dp_stage_item *item)
 	return sum;
 }
 
+static void hold_state(unsigned int *n_states, struct dp_stage_item *item)
+{
+	if (*item->state != NULL)
+		return;
+	*item->state = malloc(1);
+	check(*item->state != NULL);
+	++*n_states;
+}
+
+static void drop_state(unsigned int *n_states, struct dp_stage_item *item)
+{
+	if (*item->state == NULL)
+		return;
+	free(*item->state);
+	*item->state = NULL;
+	--*n_states;
+}
+
 static void stage_look(void *self, struct dp_stage_item *item)
 {
-	unsigned int *n_states = self;
 	const uint32_t sum = sum_of(item);
 	const bool is_known = sum % 4 == 0;
 
-	if (*item->state == NULL) {
-		*item->state = malloc(1);
-		check(*item->state != NULL);
-		++*n_states;
-	}
+	check(!item->is_watched);
+	hold_state(self, item);
 	item->verdict = (struct dp_verdict){
 		.app = is_known ? DP_APP_FIRST + sum / 4 % 4 : DP_APP_UNDECIDED,
 		.is_final = is_known && sum / 16 % 2 == 0,
+		.is_watched = sum / 32 % 2 == 0,
 	};
-	if (item->verdict.is_final) {
-		free(*item->state);
-		*item->state = NULL;
-		--*n_states;
-	}
+	if (item->verdict.is_final && (!item->verdict.is_watched || sum / 64 % 2 == 0))
+		drop_state(self, item);
+}
+
+static void stage_overhear(void *self, struct dp_stage_item *item)
+{
+	const uint32_t sum = sum_of(item);
+
+	check(item->is_watched);
+	if (sum % 4 != 0)
+		hold_state(self, item);
+	else
+		drop_state(self, item);
+	item->is_watched = sum % 8 != 0;
 }
 
 static void stage_finish(void *self, struct dp_stage_item *item)
 {
-	unsigned int *n_states = self;
-
-	if (*item->state != NULL) {
-		free(*item->state);
-		*item->state = NULL;
-		--*n_states;
-	}
+	check(!item->is_watched || *item->state != NULL);
+	drop_state(self, item);
 	item->verdict = (struct dp_verdict){.app = DP_APP_UNKNOWN, .is_final = true};
 }
 
@@ -232,8 +251,10 @@ static enum dp_poll poll_after_work(
 
 static void open_worker(struct run *run, uint8_t setup)
 {
-	static const struct dp_stage_ops ops = {
-		.look = stage_look, .finish = stage_finish, .free = stage_free};
+	static const struct dp_stage_ops ops = {.look = stage_look,
+		.overhear = stage_overhear,
+		.finish = stage_finish,
+		.free = stage_free};
 	const uint16_t i = run->n_workers++;
 	const struct dp_worker_config cfg = {
 		.id = (uint8_t)i,

@@ -59,6 +59,15 @@ static void stage_look(void *self, struct dp_stage_item *item)
 	s->n_states += (*item->state != NULL) - (uint64_t)had;
 }
 
+static void stage_overhear(void *self, struct dp_stage_item *item)
+{
+	struct kept_stage *s = self;
+	const bool had = *item->state != NULL;
+
+	s->real.ops->overhear(s->real.self, item);
+	s->n_states += (*item->state != NULL) - (uint64_t)had;
+}
+
 static void stage_finish(void *self, struct dp_stage_item *item)
 {
 	struct kept_stage *s = self;
@@ -74,8 +83,10 @@ static void stage_keep(void *)
 
 static struct dp_stage stage_of(uint16_t worker)
 {
-	static const struct dp_stage_ops ops = {
-		.look = stage_look, .finish = stage_finish, .free = stage_keep};
+	static const struct dp_stage_ops ops = {.look = stage_look,
+		.overhear = stage_overhear,
+		.finish = stage_finish,
+		.free = stage_keep};
 
 	return (struct dp_stage){.ops = &ops, .self = &rig.stages[worker]};
 }

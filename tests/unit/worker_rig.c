@@ -71,6 +71,13 @@ static struct dp_verdict verdict_after(uint16_t port, uint32_t n_given, bool is_
 		v.is_final |= n_given >= 3;
 		(void)snprintf(v.host, sizeof(v.host), "%s.example", n_given >= 3 ? "b" : "a");
 		break;
+	case RIG_WATCHED:
+	case RIG_WATCHED_STATE:
+	case RIG_WATCHED_TWICE:
+		v.app = 14;
+		v.is_final = true;
+		v.is_watched = true;
+		break;
 	case RIG_NEVER:
 		v.app = is_last_word ? 13 : DP_APP_UNDECIDED;
 		break;
@@ -92,31 +99,78 @@ static void drop_state(struct rig *r, struct dp_stage_item *item)
 	r->n_states--;
 }
 
+/* The flow's state, taken if need be. */
+static struct flow_state *hold_state(struct rig *r, struct dp_stage_item *item)
+{
+	if (*item->state == NULL) {
+		*item->state = calloc(1, sizeof(struct flow_state));
+		assert_non_null(*item->state);
+		r->n_states++;
+	}
+	return *item->state;
+}
+
+static void remember(struct rig *r, const struct dp_stage_item *item)
+{
+	assert_non_null(item->l3);
+	r->last = *item;
+	r->last_endpoint = *item->endpoint;
+}
+
 static void stage_look(void *self, struct dp_stage_item *item)
 {
 	struct rig *r = self;
-	struct flow_state *s = *item->state;
+	struct flow_state *s = hold_state(r, item);
 
-	assert_non_null(item->l3);
-	if (s == NULL) {
-		s = calloc(1, sizeof(*s));
-		assert_non_null(s);
-		*item->state = s;
-		r->n_states++;
-	}
+	remember(r, item);
+	assert_false(item->is_watched);
 	assert_true(item->n_packets > s->n_packets);
 	s->n_packets = item->n_packets;
 	s->n_given++;
 	r->n_given++;
 	item->verdict = verdict_after(server_port(item), s->n_given, false);
-	if (item->verdict.is_final)
+	if (item->verdict.is_final && server_port(item) != RIG_WATCHED_STATE)
 		drop_state(r, item);
+}
+
+/* What an overhearing or the end of a watched flow says is nothing. */
+static const struct dp_verdict nonsense = {
+	.app = 99, .is_final = true, .effort = 77, .is_cut = true, .host = "nonsense.example"};
+
+static void stage_overhear(void *self, struct dp_stage_item *item)
+{
+	struct rig *r = self;
+
+	remember(r, item);
+	assert_true(item->is_watched);
+	r->n_overheard++;
+	item->verdict = nonsense;
+	switch (server_port(item)) {
+	case RIG_WATCHED:
+		assert_null(*item->state);
+		break;
+	case RIG_WATCHED_STATE:
+		assert_non_null(*item->state);
+		break;
+	case RIG_WATCHED_TWICE:
+		item->is_watched = *item->state == NULL;
+		if (item->is_watched)
+			(void)hold_state(r, item);
+		else
+			drop_state(r, item);
+		break;
+	default:
+		fail_msg("nobody watches %u", server_port(item));
+	}
 }
 
 static void stage_finish(void *self, struct dp_stage_item *item)
 {
 	assert_null(item->l3);
-	item->verdict = verdict_after(server_port(item), 0, true);
+	assert_non_null(item->endpoint);
+	if (item->is_watched)
+		assert_non_null(*item->state);
+	item->verdict = item->is_watched ? nonsense : verdict_after(server_port(item), 0, true);
 	drop_state(self, item);
 }
 
@@ -128,8 +182,10 @@ static void stage_free(void *)
 
 struct rig *rig_new(struct dp_worker_config config, unsigned int n_inputs, unsigned int burst)
 {
-	static const struct dp_stage_ops ops = {
-		.look = stage_look, .finish = stage_finish, .free = stage_free};
+	static const struct dp_stage_ops ops = {.look = stage_look,
+		.overhear = stage_overhear,
+		.finish = stage_finish,
+		.free = stage_free};
 	struct rig *r = calloc(1, sizeof(*r));
 	struct dp_err err = {0};
 

@@ -19,6 +19,9 @@ enum rig_port {
 	RIG_REFINED, // app 12 with the first, final with the third, then with another host
 	RIG_NEVER, // no verdict before the last word, which is app 13
 	RIG_UNKNOWN, // the last word is unknown
+	RIG_WATCHED, // app 14 and final with the first packet, all others overheard
+	RIG_WATCHED_STATE, // the same; the state is kept until the end
+	RIG_WATCHED_TWICE, // the same without state; the first overheard takes one, the second is enough
 };
 
 /* One packet of the wire; time in ms, endpoint 10.0.0.`client`, server 203.0.113.`server`. */
@@ -51,6 +54,9 @@ struct rig {
 	uint64_t bytes_in;
 	unsigned int n_states; // the stage's, alive
 	unsigned int n_given; // packets the stage saw
+	unsigned int n_overheard; // of flows that it watches
+	struct dp_stage_item last; // packet shown or overheard; what it borrowed is gone
+	struct dp_addr last_endpoint; // its endpoint
 	unsigned int n_mbufs; // free when it began
 };
 
