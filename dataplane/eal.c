@@ -28,6 +28,7 @@ static struct {
 	FILE *log_stream;
 	bool is_up;
 	bool shares_cpus;
+	bool devices_copy;
 } eal;
 
 [[gnu::format(printf, 2, 3)]] static void add(struct args *a, const char *fmt, ...)
@@ -153,6 +154,27 @@ static bool is_pci(const char *device)
 		return true;
 	end = 0;
 	return sscanf(device, "%x:%x.%x%n", &bus, &dev, &function, &end) == 3 && end > 0;
+}
+
+static bool copies(const char *device)
+{
+	static const char *const drivers[] = {"net_pcap", "net_af_packet", "net_tap", "net_null"};
+
+	for (size_t i = 0; i < RTE_DIM(drivers); i++) {
+		if (strncmp(device, drivers[i], strlen(drivers[i])) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool devices_copy(const struct dp_eal_config *config)
+{
+	size_t i = 0;
+
+	while (config->devices != NULL && config->devices[i] != NULL && copies(config->devices[i]))
+		i++;
+	return (config->devices == NULL || config->devices[i] == NULL) &&
+		(config->extra == NULL || config->extra[0] == NULL); // which may name others
 }
 
 static void build(struct args *a, const struct dp_eal_config *config)
@@ -367,12 +389,18 @@ int dp_eal_start(const struct dp_eal_config *config, struct dp_err *reterr)
 	}
 	eal.is_up = true;
 	eal.shares_cpus = cpus_are_shared();
+	eal.devices_copy = devices_copy(config);
 	return 0;
 }
 
 bool dp_eal_shares_cpus(void)
 {
 	return eal.shares_cpus;
+}
+
+bool dp_eal_devices_copy(void)
+{
+	return eal.devices_copy;
 }
 
 void dp_eal_stop(void)

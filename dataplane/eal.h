@@ -41,3 +41,7 @@ void dp_eal_said_since(size_t mark, char *ret_text, size_t size);
 
 /* Whether lcores share CPUs, so that they must give them away when idle. After start. */
 bool dp_eal_shares_cpus(void);
+
+/* Whether all devices are virtual ones whose drivers copy frames, into whatever memory: none fetches it by
+ * itself, or shows the EAL's to somebody else. After start. */
+bool dp_eal_devices_copy(void);

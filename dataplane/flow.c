@@ -2,10 +2,10 @@
 #include "dataplane/flow.h"
 
 #include "dataplane/flow_wheel.h"
+#include "dataplane/resident.h"
 
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 
 #ifdef __SSE2__
 #include <emmintrin.h>
@@ -13,7 +13,6 @@
 
 enum {
 	LINE = 64,
-	HUGE_PAGE = 2 << 20,
 	FLOWS_PER_BUCKET =
 		11, // of 15 links: when the table is full 2 % of the flows stand elsewhere
 };
@@ -53,21 +52,11 @@ void dp_flow_table_fini(struct dp_flow_table *t)
 	*t = (struct dp_flow_table){0};
 }
 
-static void touch(void *p, size_t len)
-{
-	const uintptr_t begin = ((uintptr_t)p + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
-	const uintptr_t end = ((uintptr_t)p + len) / HUGE_PAGE * HUGE_PAGE;
-
-	if (begin < end) // a kernel without them has none to give, and small ones do
-		(void)madvise((void *)begin, end - begin, MADV_HUGEPAGE);
-	memset(p, 0, len);
-}
-
 void dp_flow_table_make_resident(struct dp_flow_table *t)
 {
-	touch(t->flows, ((size_t)t->n_flows + 1) * sizeof(*t->flows));
-	touch(t->rest, ((size_t)t->n_flows + 1) * sizeof(*t->rest));
-	touch(t->buckets, t->n_buckets * sizeof(*t->buckets));
+	dp_make_resident(t->flows, ((size_t)t->n_flows + 1) * sizeof(*t->flows));
+	dp_make_resident(t->rest, ((size_t)t->n_flows + 1) * sizeof(*t->rest));
+	dp_make_resident(t->buckets, t->n_buckets * sizeof(*t->buckets));
 	t->flows[DP_FLOW_NONE].id = DP_FLOW_FREE_ID;
 }
 

@@ -3,6 +3,7 @@
 
 #include "dataplane/eal.h"
 #include "dataplane/hash.h"
+#include "dataplane/pool.h"
 
 #include <errno.h>
 #include <rte_errno.h>
@@ -216,10 +217,9 @@ static int build(struct dp_path *path, const struct dp_path_config *c, struct dp
 	path->offset_ns = dp_event_offset_ns(c->not_before_ns);
 	// A replay often waits for control, and has all day.
 	path->yields = c->captures != NULL || dp_eal_shares_cpus();
-	path->pool = rte_pktmbuf_pool_create("frames", dp_path_n_mbufs(c), DP_POOL_CACHE,
-		DP_PRIV_BYTES, dp_path_frame_room(c), SOCKET_ID_ANY);
-	path->wide = rte_pktmbuf_pool_create("wide", dp_path_n_wide(c), DP_WIDE_CACHE,
-		DP_PRIV_BYTES, DP_WIDE_ROOM, SOCKET_ID_ANY);
+	path->pool = dp_pool_new(
+		"frames", dp_path_n_mbufs(c), DP_POOL_CACHE, dp_path_frame_room(c));
+	path->wide = dp_pool_new("wide", dp_path_n_wide(c), DP_WIDE_CACHE, DP_WIDE_ROOM);
 	if (path->pool == NULL || path->wide == NULL)
 		return dp_fail(reterr, ENOMEM, "cannot get %zu MB for frames: %m",
 			dp_path_pool_bytes(c) / 1000000);
