@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "classifier/arena.h"
 
+#include "dataplane/pages.h"
+
 #include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -63,6 +65,7 @@ struct cls_arena *cls_arena_new(size_t max_bytes)
 		errno = ENOMEM;
 		return NULL;
 	}
+	dp_pages_want_large(a->base, max_slabs << SLAB_BITS);
 	return a;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "dataplane/datagram_state.h"
 #include "dataplane/hash.h"
+#include "dataplane/pages.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -168,8 +169,10 @@ static void *new_array(uint32_t n, size_t size)
 {
 	void *array = malloc(((size_t)n + 1) * size);
 
-	if (array != NULL)
-		memset(array, 0, ((size_t)n + 1) * size);
+	if (array == NULL)
+		return NULL;
+	dp_pages_want_large(array, ((size_t)n + 1) * size);
+	memset(array, 0, ((size_t)n + 1) * size);
 	return array;
 }
 

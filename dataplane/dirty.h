@@ -4,6 +4,8 @@
 /* Which entries of a table have something to say: two lists, of the open tick and of the tick being
  * closed. The table knows which of them an entry is in, if any. One worker's thread only. */
 
+#include "dataplane/pages.h"
+
 #include <errno.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -27,7 +29,10 @@ struct dp_dirty {
 [[nodiscard]] static inline int dp_dirty_init(struct dp_dirty *d, uint32_t n)
 {
 	*d = (struct dp_dirty){.links = calloc((size_t)n + 1, sizeof(*d->links))};
-	return d->links == NULL ? -ENOMEM : 0;
+	if (d->links == NULL)
+		return -ENOMEM;
+	dp_pages_want_large(d->links, ((size_t)n + 1) * sizeof(*d->links));
+	return 0;
 }
 
 static inline void dp_dirty_fini(struct dp_dirty *d)

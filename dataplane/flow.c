@@ -2,7 +2,7 @@
 #include "dataplane/flow.h"
 
 #include "dataplane/flow_wheel.h"
-#include "dataplane/resident.h"
+#include "dataplane/pages.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -21,6 +21,8 @@ enum {
 static void *lines_new(size_t bytes, void **ret_block)
 {
 	*ret_block = calloc(1, bytes + LINE);
+	if (*ret_block != NULL)
+		dp_pages_want_large(*ret_block, bytes + LINE);
 	return (void *)(((uintptr_t)*ret_block + LINE - 1) / LINE * LINE);
 }
 
@@ -39,6 +41,7 @@ int dp_flow_table_init(struct dp_flow_table *t, uint32_t n_flows)
 		dp_flow_table_fini(t);
 		return -ENOMEM;
 	}
+	dp_pages_want_large(t->rest, ((size_t)n_flows + 1) * sizeof(*t->rest));
 	t->flows[DP_FLOW_NONE].id = DP_FLOW_FREE_ID;
 	return 0;
 }
@@ -54,9 +57,9 @@ void dp_flow_table_fini(struct dp_flow_table *t)
 
 void dp_flow_table_make_resident(struct dp_flow_table *t)
 {
-	dp_make_resident(t->flows, ((size_t)t->n_flows + 1) * sizeof(*t->flows));
-	dp_make_resident(t->rest, ((size_t)t->n_flows + 1) * sizeof(*t->rest));
-	dp_make_resident(t->buckets, t->n_buckets * sizeof(*t->buckets));
+	memset(t->flows, 0, ((size_t)t->n_flows + 1) * sizeof(*t->flows));
+	memset(t->rest, 0, ((size_t)t->n_flows + 1) * sizeof(*t->rest));
+	memset(t->buckets, 0, t->n_buckets * sizeof(*t->buckets));
 	t->flows[DP_FLOW_NONE].id = DP_FLOW_FREE_ID;
 }
 

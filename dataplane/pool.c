@@ -2,8 +2,8 @@
 #include "dataplane/pool.h"
 
 #include "dataplane/eal.h"
+#include "dataplane/pages.h"
 #include "dataplane/path_state.h"
-#include "dataplane/resident.h"
 
 #include <rte_eal.h>
 #include <rte_errno.h>
@@ -17,9 +17,9 @@ static void unmap(struct rte_mempool_memhdr *chunk, void *)
 /* Addresses for len bytes, beginning where a huge page does: what stands before is given back. */
 static void *map_aligned(size_t len)
 {
-	const uintptr_t size = DP_HUGE_PAGE_BYTES;
-	char *block = mmap(NULL, len + size, PROT_READ | PROT_WRITE,
-		MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	const uintptr_t size = DP_LARGE_PAGE_BYTES;
+	char *block = mmap(
+		NULL, len + size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (block == MAP_FAILED)
 		return NULL;
@@ -35,14 +35,14 @@ static void *map_aligned(size_t len)
 /* All elements of mp in one piece. Returns whether there was memory for them. */
 static bool populate(struct rte_mempool *mp)
 {
-	const uintptr_t size = DP_HUGE_PAGE_BYTES;
+	const uintptr_t size = DP_LARGE_PAGE_BYTES;
 	const size_t element = mp->header_size + mp->elt_size + mp->trailer_size;
 	const size_t len = (mp->size * element + size - 1) / size * size;
 	void *p = map_aligned(len);
 
 	if (p == NULL)
 		return false;
-	dp_advise_huge(p, len);
+	dp_pages_want_large(p, len);
 	// Addresses of IO are virtual ones (eal.c), so the mapping is one piece to devices, too.
 	if (rte_mempool_populate_iova(mp, p, (rte_iova_t)(uintptr_t)p, len, unmap, NULL) ==
 		(int)mp->size)

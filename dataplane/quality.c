@@ -2,6 +2,7 @@
 #include "dataplane/quality.h"
 
 #include "dataplane/hash.h"
+#include "dataplane/pages.h"
 
 static const struct dp_quality NOTHING = {.first_ns = UINT64_MAX};
 
@@ -22,6 +23,8 @@ int dp_quality_init(
 		dp_quality_fini(t);
 		return -ENOMEM;
 	}
+	dp_pages_want_large(t->entries, ((size_t)n_entries + 1) * sizeof(*t->entries));
+	dp_pages_want_large(t->buckets, (size_t)n_buckets * sizeof(*t->buckets));
 	return 0;
 }
 

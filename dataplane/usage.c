@@ -2,7 +2,7 @@
 #include "dataplane/usage.h"
 
 #include "dataplane/hash.h"
-#include "dataplane/resident.h"
+#include "dataplane/pages.h"
 
 enum { SLOT_MS = DP_USAGE_SLOT_NS / 1000000 };
 
@@ -28,6 +28,9 @@ int dp_usage_init(struct dp_usage_table *t, uint32_t n_entries, uint32_t n_endpo
 		dp_usage_fini(t);
 		return -ENOMEM;
 	}
+	dp_pages_want_large(t->hot, ((size_t)n_entries + 1) * sizeof(*t->hot));
+	dp_pages_want_large(t->rest, ((size_t)n_entries + 1) * sizeof(*t->rest));
+	dp_pages_want_large(t->buckets, (size_t)n_buckets * sizeof(*t->buckets));
 	return 0;
 }
 
@@ -43,10 +46,10 @@ void dp_usage_fini(struct dp_usage_table *t)
 
 void dp_usage_make_resident(struct dp_usage_table *t)
 {
-	dp_make_resident(t->hot, ((size_t)t->n_entries + 1) * sizeof(*t->hot));
-	dp_make_resident(t->rest, ((size_t)t->n_entries + 1) * sizeof(*t->rest));
-	dp_make_resident(t->buckets, ((size_t)t->bucket_mask + 1) * sizeof(*t->buckets));
-	dp_make_resident(t->dirty.links, ((size_t)t->n_entries + 1) * sizeof(*t->dirty.links));
+	memset(t->hot, 0, ((size_t)t->n_entries + 1) * sizeof(*t->hot));
+	memset(t->rest, 0, ((size_t)t->n_entries + 1) * sizeof(*t->rest));
+	memset(t->buckets, 0, ((size_t)t->bucket_mask + 1) * sizeof(*t->buckets));
+	memset(t->dirty.links, 0, ((size_t)t->n_entries + 1) * sizeof(*t->dirty.links));
 	dp_quality_make_resident(&t->quality);
 }
 
