@@ -3,31 +3,22 @@
 
 #include <stddef.h>
 
-static const uint8_t salt_v1[CLS_QUIC_SALT_BYTES] = {0x38, 0x76, 0x2c, 0xf7, 0xf5, 0x59, 0x34, 0xb3,
-	0x4d, 0x17, //
-	0x9a, 0xe6, 0xa4, 0xc8, 0x0c, 0xad, 0xcc, 0xbb, 0x7f, 0x0a}; // RFC 9001 5.2
-static const uint8_t salt_v2[CLS_QUIC_SALT_BYTES] = {0x0d, 0xed, 0xe3, 0xde, 0xf7, 0x00, 0xa6, 0xdb,
-	0x81, 0x93, //
-	0x81, 0xbe, 0x6e, 0x26, 0x9d, 0xcb, 0xf9, 0xbd, 0x2e, 0xd9}; // RFC 9369 3.3.1
-static const uint8_t salt_29[CLS_QUIC_SALT_BYTES] = {0xaf, 0xbf, 0xec, 0x28, 0x99, 0x93, 0xd2, 0x4c,
-	0x9e, 0x97, //
-	0x86, 0xf1, 0x9c, 0x61, 0x11, 0xe0, 0x43, 0x90, 0xa8, 0x99}; // draft-ietf-quic-tls-29 5.2
-static const uint8_t salt_23[CLS_QUIC_SALT_BYTES] = {0xc3, 0xee, 0xf7, 0x12, 0xc7, 0x2e, 0xbb, 0x5a,
-	0x11, 0xa7, //
-	0xd2, 0x43, 0x2b, 0xb4, 0x63, 0x65, 0xbe, 0xf9, 0xf5, 0x02}; // draft-ietf-quic-tls-23 5.2
-static const uint8_t salt_22[CLS_QUIC_SALT_BYTES] = {0x7f, 0xbc, 0xdb, 0x0e, 0x7c, 0x66, 0xbb, 0xe9,
-	0x19, 0x3a, //
-	0x96, 0xcd, 0x21, 0x51, 0x9e, 0xbd, 0x7a, 0x02, 0x64, 0x4a}; // draft-ietf-quic-tls-22 5.2
-// Google's, as its QUIC library and Wireshark have them.
-static const uint8_t salt_q050[CLS_QUIC_SALT_BYTES] = {0x50, 0x45, 0x74, 0xef, 0xd0, 0x66, 0xfe,
-	0x2f, 0x9d, 0x94, //
-	0x5c, 0xfc, 0xdb, 0xd3, 0xa7, 0xf0, 0xd3, 0xb5, 0x6b, 0x45};
-static const uint8_t salt_t050[CLS_QUIC_SALT_BYTES] = {0x7f, 0xf5, 0x79, 0xe5, 0xac, 0xd0, 0x72,
-	0x91, 0x55, 0x80, //
-	0x30, 0x4c, 0x43, 0xa2, 0x36, 0x7c, 0x60, 0x48, 0x83, 0x10};
-static const uint8_t salt_t051[CLS_QUIC_SALT_BYTES] = {0x7a, 0x4e, 0xde, 0xf4, 0xe7, 0xcc, 0xee,
-	0x5f, 0xa4, 0x50, //
-	0x6c, 0x19, 0x12, 0x4f, 0xc8, 0xcc, 0xda, 0x6e, 0x03, 0x3d};
+static const uint8_t salt_v1[] = // RFC 9001 5.2
+	"\x38\x76\x2c\xf7\xf5\x59\x34\xb3\x4d\x17\x9a\xe6\xa4\xc8\x0c\xad\xcc\xbb\x7f\x0a";
+static const uint8_t salt_v2[] = // RFC 9369 3.3.1
+	"\x0d\xed\xe3\xde\xf7\x00\xa6\xdb\x81\x93\x81\xbe\x6e\x26\x9d\xcb\xf9\xbd\x2e\xd9";
+static const uint8_t salt_29[] = // draft-ietf-quic-tls-29 5.2
+	"\xaf\xbf\xec\x28\x99\x93\xd2\x4c\x9e\x97\x86\xf1\x9c\x61\x11\xe0\x43\x90\xa8\x99";
+static const uint8_t salt_23[] = // draft-ietf-quic-tls-23 5.2
+	"\xc3\xee\xf7\x12\xc7\x2e\xbb\x5a\x11\xa7\xd2\x43\x2b\xb4\x63\x65\xbe\xf9\xf5\x02";
+static const uint8_t salt_22[] = // draft-ietf-quic-tls-22 5.2
+	"\x7f\xbc\xdb\x0e\x7c\x66\xbb\xe9\x19\x3a\x96\xcd\x21\x51\x9e\xbd\x7a\x02\x64\x4a";
+static const uint8_t salt_q050[] = // Google's, as its library and Wireshark have them
+	"\x50\x45\x74\xef\xd0\x66\xfe\x2f\x9d\x94\x5c\xfc\xdb\xd3\xa7\xf0\xd3\xb5\x6b\x45";
+static const uint8_t salt_t050[] =
+	"\x7f\xf5\x79\xe5\xac\xd0\x72\x91\x55\x80\x30\x4c\x43\xa2\x36\x7c\x60\x48\x83\x10";
+static const uint8_t salt_t051[] =
+	"\x7a\x4e\xde\xf4\xe7\xcc\xee\x5f\xa4\x50\x6c\x19\x12\x4f\xc8\xcc\xda\x6e\x03\x3d";
 
 static const struct cls_quic_version versions[] = {
 	{CLS_QUIC_V1, CLS_QUIC_V1, salt_v1},
@@ -43,8 +34,7 @@ static const struct cls_quic_version versions[] = {
 	{0x54303530, 0x54303530, salt_t050, CLS_QUIC_TLS_GOOGLE}, // "T050"
 	{0x54303531, 0x54303531, salt_t051, CLS_QUIC_TLS_GOOGLE},
 	{CLS_QUIC_Q050, CLS_QUIC_Q050, salt_q050, CLS_QUIC_CHLO},
-	{0x51303234, 0x51303239, NULL,
-		CLS_QUIC_CHLO_CLEAR}, // "Q024", the first of which captures are known
+	{0x51303234, 0x51303239, NULL, CLS_QUIC_CHLO_CLEAR}, // "Q024", the oldest that was seen
 	{0x51303330, 0x51303339, NULL, CLS_QUIC_CHLO_CLEAR},
 	{0x51303430, 0x51303436, NULL, CLS_QUIC_CHLO_CLEAR},
 };
@@ -64,10 +54,5 @@ const struct cls_quic_version *cls_quic_version_of(uint32_t version)
 
 uint32_t cls_quic_google_number(uint32_t version)
 {
-	const uint32_t tens = version >> 8 & 0xff, ones = version & 0xff;
-
-	if (version >> 16 != ('Q' << 8 | '0') || tens < '0' || tens > '9' || ones < '0' ||
-		ones > '9')
-		return 0;
-	return (tens - '0') * 10 + (ones - '0');
+	return ((version >> 8 & 0xff) - '0') * 10 + ((version & 0xff) - '0');
 }

@@ -10,8 +10,7 @@ enum {
 	CLS_QUIC_SALT_BYTES = 20,
 	CLS_QUIC_V1 = 0x00000001, // RFC 9000
 	CLS_QUIC_V2 = 0x6b3343cf, // RFC 9369
-	CLS_QUIC_Q043 = 0x51303433, // "Q043"
-	CLS_QUIC_Q050 = 0x51303530,
+	CLS_QUIC_Q050 = 0x51303530, // "Q050"
 };
 
 /* What an Initial carries. */
@@ -33,5 +32,5 @@ struct cls_quic_version {
 /* NULL: no version known here, among them 0, which is Version Negotiation. */
 const struct cls_quic_version *cls_quic_version_of(uint32_t version);
 
-/* 43 of Q043; 0: it is none of Google's own. */
+/* 43 of Q043: of those with a hello in clear. */
 uint32_t cls_quic_google_number(uint32_t version);
