@@ -149,19 +149,18 @@ void dp_flow_prepare(const struct dp_flow_table *t, struct dp_flow_seek *seeks, 
 	const struct dp_flow_table table = *t; // in registers: the hints written do not alias it
 	const uint32_t mask = index_mask(&table);
 
-	for (unsigned int i = 0; i < n; i++)
-		__builtin_prefetch(&table.buckets[bucket_of(&table, seeks[i].hash)]);
 	for (unsigned int i = 0; i < n; i++) {
 		struct dp_flow_seek *s = &seeks[i];
-		const struct dp_flow_bucket *bucket = &table.buckets[bucket_of(&table, s->hash)];
+		const struct dp_flow_bucket *bucket = dp_flow_bucket_of(&table, s->hash);
 		const unsigned int set = matches(bucket, tag_of(&table, s->hash), ~mask);
+		const uint32_t flow = set == 0 ? DP_FLOW_NONE
+					       : bucket->links[__builtin_ctz(set)] & mask;
+		const uint64_t *addr6 = table.rest[flow & dp_flow_if_ipv6(s)].addr6;
 
-		s->flow = set == 0 ? DP_FLOW_NONE : bucket->links[__builtin_ctz(set)] & mask;
-		__builtin_prefetch(&table.flows[s->flow], 1);
-		if ((s->ports & DP_FLOW_PORTS_IPV6) != 0) {
-			__builtin_prefetch(&table.rest[s->flow].addr6[0]);
-			__builtin_prefetch(&table.rest[s->flow].addr6[2]);
-		}
+		s->flow = flow;
+		__builtin_prefetch(&table.flows[flow], 1);
+		__builtin_prefetch(&addr6[0]);
+		__builtin_prefetch(&addr6[2]);
 	}
 }
 

@@ -161,8 +161,8 @@ void dp_flow_table_fini(struct dp_flow_table *t);
  * has them. */
 void dp_flow_table_make_resident(struct dp_flow_table *t);
 
-/* The same for a burst of packets, n <= DP_FLOW_BURST_MAX: starts to fetch what they will touch, bucket
- * by bucket, then flow by flow, and writes the hints. Changes nothing in the table. */
+/* For a burst of packets, n <= DP_FLOW_BURST_MAX, each behind dp_flow_fetch(): writes the hints and starts to
+ * fetch the flows. Changes nothing in the table. */
 enum { DP_FLOW_BURST_MAX = 64 };
 void dp_flow_prepare(const struct dp_flow_table *t, struct dp_flow_seek *seeks, unsigned int n);
 
@@ -211,8 +211,11 @@ static_assert(
 	__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the word of ports is put together by shifts");
 
 #define DP_FLOW_PORTS_PROTO_SHIFT 32
-#define DP_FLOW_PORTS_IPV6 ((uint64_t)DP_FLOW_IPV6 << 48)
+#define DP_FLOW_PORTS_IPV6_BIT 58
+#define DP_FLOW_PORTS_IPV6 ((uint64_t)1 << DP_FLOW_PORTS_IPV6_BIT)
 #define DP_FLOW_PORTS_MASK (0xffffffffffULL | DP_FLOW_PORTS_IPV6)
+
+static_assert(DP_FLOW_PORTS_IPV6 == (uint64_t)DP_FLOW_IPV6 << 48);
 
 static inline uint32_t dp_flow_hash_ipv4(uint64_t id, uint64_t ports)
 {
@@ -252,6 +255,17 @@ static inline void dp_flow_seek(const struct dp_five_tuple *tuple, struct dp_flo
 	ret_seek->is_swapped = is_swapped;
 }
 
+static inline struct dp_flow_bucket *dp_flow_bucket_of(const struct dp_flow_table *t, uint32_t hash)
+{
+	return &t->buckets[(uint64_t)hash * t->n_buckets >> 32];
+}
+
+/* Start to fetch the line that says where the flow is. */
+static inline void dp_flow_fetch(const struct dp_flow_table *t, const struct dp_flow_seek *seek)
+{
+	__builtin_prefetch(dp_flow_bucket_of(t, seek->hash));
+}
+
 static inline uint64_t dp_flow_ports(const struct dp_flow *f)
 {
 	uint64_t word;
@@ -260,20 +274,23 @@ static inline uint64_t dp_flow_ports(const struct dp_flow *f)
 	return word & DP_FLOW_PORTS_MASK;
 }
 
-/* Whether the index holds what is looked for. A free one holds nothing that can be. */
+/* All bits of it where the tuple is of IPv6, else none. */
+static inline uint64_t dp_flow_if_ipv6(const struct dp_flow_seek *seek)
+{
+	return -(seek->ports >> DP_FLOW_PORTS_IPV6_BIT & 1);
+}
+
+/* Whether the index holds what is looked for. A free one holds nothing that can be. No jump asks for the
+ * family: the next packet's is as good as random. */
 static inline bool dp_flow_is(
 	const struct dp_flow_table *t, uint32_t flow, const struct dp_flow_seek *seek)
 {
 	const struct dp_flow *f = &t->flows[flow];
+	const uint64_t if_ipv6 = dp_flow_if_ipv6(seek);
+	const uint64_t *r = t->rest[flow & if_ipv6].addr6, *s = seek->addr6;
+	const uint64_t apart6 = (r[0] ^ s[0]) | (r[1] ^ s[1]) | (r[2] ^ s[2]);
 
-	if (f->id != seek->id || dp_flow_ports(f) != seek->ports)
-		return false;
-	if ((seek->ports & DP_FLOW_PORTS_IPV6) == 0)
-		return true;
-
-	const uint64_t *r = t->rest[flow].addr6, *s = seek->addr6;
-
-	return ((r[0] ^ s[0]) | (r[1] ^ s[1]) | (r[2] ^ s[2])) == 0;
+	return ((f->id ^ seek->id) | (dp_flow_ports(f) ^ seek->ports) | (apart6 & if_ipv6)) == 0;
 }
 
 /* Index of the flow, or DP_FLOW_NONE. Looks at the hint first. */

@@ -23,7 +23,32 @@
 #include "dataplane/packet.h"
 #include "dataplane/quality.h"
 
-/* The rest of dp_tcp_track(). */
+/* Whether a packet of a TCP flow, before it is counted, changes nothing but the number that is expected next:
+ * dp_tcp_go_on() is enough for it.
+ *
+ * No jumps: each of these questions alone is hard to foresee when packets of many flows come one after the
+ * other, and all together hardly ever are answered with no. */
+static inline bool dp_tcp_is_expected(
+	const struct dp_flow *f, const struct dp_pkt *p, bool is_reverse)
+{
+	// RTT and HOLE have one bit in common that NONE and STAGE lack.
+	const unsigned int awaited = (DP_SCRATCH_RTT & DP_SCRATCH_HOLE) | DP_FLOW_LOOK;
+	// A round trip that is due begins with data: an acknowledgement may pass.
+	const bool may_pass = ((f->flags & (DP_FLOW_SCRATCH | DP_FLOW_LOOK)) == DP_FLOW_LOOK) &
+		(p->payload_bytes == 0);
+
+	return (((f->flags & awaited) == 0) | may_pass) & (p->tcp_seq == f->next_seq[is_reverse]) &
+		((p->tcp_flags & (DP_TCP_FIN | DP_TCP_SYN | DP_TCP_RST)) == 0) &
+		(p->tcp_window != 0) & ((p->time_ns ^ f->last_ns) >> 30 == 0);
+}
+
+/* n_bytes of the stream, as expected. */
+static inline void dp_tcp_go_on(struct dp_flow *f, uint32_t n_bytes, bool is_reverse)
+{
+	f->next_seq[is_reverse] += n_bytes;
+}
+
+/* As dp_tcp_track(), of a packet that is not expected. */
 bool dp_tcp_odd(struct dp_flow *f, struct dp_flow_rest *rest, const struct dp_pkt *p,
 	bool is_reverse, uint32_t *ret_n_segments, struct dp_tcp_event *ret_event);
 
@@ -38,18 +63,9 @@ static inline bool dp_tcp_track(struct dp_flow *f, struct dp_flow_rest *rest,
 	const struct dp_pkt *p, bool is_reverse, uint32_t *ret_n_segments,
 	struct dp_tcp_event *ret_event)
 {
-	// RTT and HOLE have one bit in common that NONE and STAGE lack.
-	const unsigned int awaited = (DP_SCRATCH_RTT & DP_SCRATCH_HOLE) | DP_FLOW_LOOK;
-	// A round trip that is due begins with data: an acknowledgement may pass.
-	const bool is_expected = (f->flags & awaited) == 0 ||
-		(p->payload_bytes == 0 &&
-			(f->flags & (DP_FLOW_SCRATCH | DP_FLOW_LOOK)) == DP_FLOW_LOOK);
-
 	*ret_n_segments = p->payload_bytes != 0;
-	if (p->tcp_seq == f->next_seq[is_reverse] && is_expected &&
-		(p->tcp_flags & (DP_TCP_FIN | DP_TCP_SYN | DP_TCP_RST)) == 0 &&
-		p->tcp_window != 0 && (p->time_ns ^ f->last_ns) >> 30 == 0) {
-		f->next_seq[is_reverse] += p->payload_bytes;
+	if (dp_tcp_is_expected(f, p, is_reverse)) {
+		dp_tcp_go_on(f, p->payload_bytes, is_reverse);
 		return false;
 	}
 	return dp_tcp_odd(f, rest, p, is_reverse, ret_n_segments, ret_event);

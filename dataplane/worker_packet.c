@@ -54,19 +54,39 @@ static void follow(struct dp_worker *w, uint32_t i, const struct dp_pkt *p, bool
 		dp_flow_set_life(&w->flows, i, DP_FLOW_TCP_CLOSED);
 }
 
-/* Segments with data: 0 or 1. What else the packet says of the connection goes to its endpoint. */
-static uint32_t track(struct dp_worker *w, uint32_t i, const struct dp_pkt *p, bool is_reverse)
+/* A packet of TCP that says more than that the stream goes on. Returns how many segments with data it is,
+ * 0 or 1; what else it says of the connection goes to its endpoint. */
+__attribute__((noinline)) static uint32_t track(
+	struct dp_worker *w, uint32_t i, const struct dp_pkt *p, bool is_reverse)
 {
 	struct dp_flow *f = dp_worker_flow(w, i);
 	struct dp_tcp_event event;
-	uint32_t n_segments;
+	uint32_t n_segments = 0;
 
 	// Without flags the header was cut, and a fragment is no segment.
-	if (p->tcp_flags == 0 || (p->flags & DP_PKT_FRAGMENT) != 0)
-		return 0;
-	if (dp_tcp_track(f, dp_worker_rest(w, i), p, is_reverse, &n_segments, &event))
+	if (p->tcp_flags != 0 && (p->flags & DP_PKT_FRAGMENT) == 0 &&
+		dp_tcp_track(f, dp_worker_rest(w, i), p, is_reverse, &n_segments, &event))
 		dp_usage_tcp(&w->usage, f->usage, w->tick, p->time_ns, &event);
+	follow(w, i, p, is_reverse);
 	return n_segments;
+}
+
+/* What TCP says, and of most packets that is only that the stream goes on, or nothing: no jump asks for their
+ * protocol. Returns as track(). */
+static inline uint32_t track_any(
+	struct dp_worker *w, uint32_t i, const struct dp_pkt *p, bool is_reverse)
+{
+	struct dp_flow *f = dp_worker_flow(w, i);
+	const unsigned int is_tcp = f->l4_proto == IPPROTO_TCP;
+	const unsigned int is_segment = (p->tcp_flags != 0) & ((p->flags & DP_PKT_FRAGMENT) == 0);
+	const uint32_t n_bytes = p->payload_bytes & -is_tcp;
+
+	if (__builtin_expect(is_tcp & ~(is_segment & dp_tcp_is_expected(f, p, is_reverse)), 0))
+		return track(w, i, p, is_reverse);
+	dp_tcp_go_on(f, n_bytes, is_reverse);
+	static_assert(DP_FLOW_TALKED == DP_TCP_ACK << 5);
+	f->flags |= (uint16_t)((p->tcp_flags & DP_TCP_ACK) << 5);
+	return n_bytes != 0;
 }
 
 static bool wants_classifier(const struct dp_flow *f, const struct dp_pkt *p)
@@ -82,7 +102,6 @@ static void account(struct dp_worker *w, struct rte_mbuf *m, const struct dp_flo
 {
 	const struct dp_pkt *p = dp_worker_pkt(m);
 	const uint32_t i = flow_of(w, p, seek);
-	uint32_t n_segments = 0;
 
 	if (i == DP_FLOW_NONE) {
 		dp_count(&w->counters.outcomes[DP_OUTCOME_NO_ROOM], p->n_frames);
@@ -94,11 +113,8 @@ static void account(struct dp_worker *w, struct rte_mbuf *m, const struct dp_flo
 	// By the flow, as a verdict moves it: an endpoint that talks to itself is the sender of both
 	// directions.
 	const bool is_down = ((f->flags & DP_FLOW_ENDPOINT_IS_SRC) != 0) == is_reverse;
+	const uint32_t n_segments = track_any(w, i, p, is_reverse);
 
-	if (f->l4_proto == IPPROTO_TCP) {
-		n_segments = track(w, i, p, is_reverse);
-		follow(w, i, p, is_reverse);
-	}
 	if (wants_classifier(f, p))
 		dp_worker_flow_look(w, i, m, is_reverse);
 	dp_flow_count(f, is_reverse, p->n_packets, p->ip_bytes);
@@ -153,8 +169,10 @@ static void set_time(struct dp_worker *w, struct dp_pkt *p)
 static void prepare(struct dp_worker *w, struct rte_mbuf *const *mbufs, unsigned int n,
 	struct dp_flow_seek *seeks)
 {
-	for (unsigned int i = 0; i < n; i++)
+	for (unsigned int i = 0; i < n; i++) {
 		dp_flow_seek(&dp_worker_pkt(mbufs[i])->tuple, &seeks[i]);
+		dp_flow_fetch(&w->flows, &seeks[i]);
+	}
 	dp_flow_prepare(&w->flows, seeks, n);
 	for (unsigned int i = 0; i < n; i++) {
 		if (seeks[i].flow != DP_FLOW_NONE)
