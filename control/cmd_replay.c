@@ -310,25 +310,29 @@ static void pump(struct replay *r)
 	ctl_progress_end(&progress);
 }
 
+static int print_json(struct replay *r, const struct ctl_timing *timing)
+{
+	json_t *report = ctl_report_json(r->pipeline, timing);
+	const bool is_written = json_dumpf(report, stdout, JSON_COMPACT) == 0 &&
+		putchar('\n') != EOF && fflush(stdout) == 0;
+
+	json_decref(report);
+	return is_written ? 0 : -EIO;
+}
+
 static int print_report(struct replay *r)
 {
 	struct dp_path_stats s;
+	int ret;
 
 	dp_path_stats(ctl_pipeline_path(r->pipeline), &s);
 
-	const struct ctl_timing timing = {
+	const struct ctl_timing figures = {
 		.worker_cpu_ns = s.worker_busy_ns, .elapsed_ms = elapsed_ms(&r->begin)};
-	json_t *report = ctl_report_json(r->pipeline, r->opt.with_timing ? &timing : NULL);
-	int ret;
+	const struct ctl_timing *timing = r->opt.with_timing ? &figures : NULL;
 
-	if (r->opt.is_json)
-		ret = json_dumpf(report, stdout, JSON_COMPACT) == 0 && putchar('\n') != EOF &&
-				fflush(stdout) == 0
-			? 0
-			: -EIO;
-	else
-		ret = ctl_report_print(report, stdout);
-	json_decref(report);
+	ret = r->opt.is_json ? print_json(r, timing)
+			     : ctl_report_print(r->pipeline, timing, stdout);
 	if (ret < 0)
 		return ctl_complain(
 			CTL_EXIT_FAILURE, "cannot print the report: %s", strerror(-ret));

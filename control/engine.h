@@ -76,9 +76,19 @@ void ctl_engine_drop_closed(struct ctl_engine *engine, uint64_t id, uint64_t sta
  * more. NULL when there is none. Owned by the caller. */
 char *ctl_engine_take_retired(struct ctl_engine *engine);
 
-/* For reports: [{"subscriber":SUBJECT,"app":…,"up_bytes":…,"down_bytes":…}] sorted by subscriber,
- * app. Bytes of endpoints nobody is bound to stand under "endpoint:" + 16 base32 characters of the
- * endpoint's pseudonym. Owned by the caller. */
+/* What a subscriber used of an app; all of it is borrowed. */
+struct ctl_usage_row {
+	const char *subscriber; // subject
+	const char *app;
+	uint64_t bytes[2]; // [0] up, [1] down
+};
+
+/* For reports: row() for each, sorted by subscriber, app. Bytes of endpoints nobody is bound to stand under
+ * "endpoint:" + 16 base32 characters of the endpoint's pseudonym. */
+void ctl_engine_usage(const struct ctl_engine *engine,
+	void (*row)(void *ctx, const struct ctl_usage_row *row), void *ctx);
+
+/* The same as [{"subscriber":SUBJECT,"app":…,"up_bytes":…,"down_bytes":…}]. Owned by the caller. */
 json_t *ctl_engine_usage_json(const struct ctl_engine *engine);
 
 /* {"type":count} and {"rule":{"G2":count}}; owned by the caller. */

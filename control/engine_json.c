@@ -8,98 +8,126 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* One line of the usage report. */
-struct line {
-	char *who; // owned
-	const char *app; // borrowed from the catalogue
-	uint64_t bytes[2];
-};
-
-static void line_clear(gpointer line)
+static gint row_cmp(gconstpointer pa, gconstpointer pb)
 {
-	g_free(((struct line *)line)->who);
-}
-
-static int line_cmp(gconstpointer pa, gconstpointer pb)
-{
-	const struct line *a = pa;
-	const struct line *b = pb;
-	const int r = strcmp(a->who, b->who);
+	const struct ctl_usage_row *a = pa;
+	const struct ctl_usage_row *b = pb;
+	const int r = strcmp(a->subscriber, b->subscriber);
 
 	return r != 0 ? r : strcmp(a->app, b->app);
 }
 
-static void add_lines(const struct ctl_engine *engine, struct ctl_profile *profile, const char *who,
-	GArray *lines)
+/* Rows and the names in them. */
+struct rows {
+	GArray *rows; // struct ctl_usage_row
+	GStringChunk *names;
+};
+
+static struct rows rows_new(void)
 {
+	enum { CHUNK_BYTES = 65536 }; // start value
+
+	return (struct rows){.rows = g_array_new(FALSE, FALSE, sizeof(struct ctl_usage_row)),
+		.names = g_string_chunk_new(CHUNK_BYTES)};
+}
+
+static void rows_free(struct rows *r)
+{
+	g_array_free(r->rows, TRUE);
+	g_string_chunk_free(r->names);
+}
+
+static void add_row(
+	struct rows *r, const char *subscriber, const char *app, const uint64_t bytes[2])
+{
+	const struct ctl_usage_row row = {
+		.subscriber = subscriber, .app = app, .bytes = {bytes[0], bytes[1]}};
+
+	g_array_append_val(r->rows, row);
+}
+
+static void add_profile(const struct ctl_engine *engine, struct ctl_profile *profile,
+	const char *subscriber, struct rows *r)
+{
+	const char *name = NULL;
+
 	ctl_engine_wake((struct ctl_engine *)engine, profile); // it says what it said
 	for (uint32_t i = 0; i < profile->n_slots; i++) {
 		const struct ctl_app_use *use = &profile->apps[i];
-		const bool is_used = use->app != UINT32_MAX &&
-			(use->bytes[0] > 0 || use->bytes[1] > 0);
 
-		if (is_used)
-			g_array_append_vals(lines,
-				&(struct line){.who = g_strdup(who),
-					.app = ctl_dict_app_name(
-						engine->config->catalogue, use->app),
-					.bytes = {use->bytes[0], use->bytes[1]}},
-				1);
+		if (use->app == UINT32_MAX || (use->bytes[0] == 0 && use->bytes[1] == 0))
+			continue;
+		if (name == NULL)
+			name = g_string_chunk_insert(r->names, subscriber);
+		add_row(r, name, ctl_dict_app_name(engine->config->catalogue, use->app),
+			use->bytes);
 	}
 }
 
-static json_t *line_json(const struct line *line)
+static void add_all(const struct ctl_engine *engine, struct rows *r)
 {
-	return json_pack("{s:s, s:s, s:I, s:I}", "subscriber", line->who, "app", line->app,
-		"up_bytes", (json_int_t)line->bytes[0], "down_bytes", (json_int_t)line->bytes[1]);
-}
-
-static json_t *lines_json(GArray *lines)
-{
-	json_t *array = json_array();
-
-	g_array_sort(lines, line_cmp);
-	for (guint i = 0; i < lines->len; i++)
-		json_array_append_new(array, line_json(&g_array_index(lines, struct line, i)));
-	return array;
-}
-
-static GArray *lines_new(void)
-{
-	GArray *lines = g_array_new(FALSE, FALSE, sizeof(struct line));
-
-	g_array_set_clear_func(lines, line_clear);
-	return lines;
-}
-
-json_t *ctl_engine_usage_json(const struct ctl_engine *engine)
-{
-	g_autoptr(GArray) lines = lines_new();
 	GHashTableIter iter;
 	gpointer value;
 
 	for (size_t i = 0; i < engine->n_persons; i++)
 		if (engine->by_person[i] != NULL)
-			add_lines(
-				engine, engine->by_person[i], engine->by_person[i]->subject, lines);
+			add_profile(engine, engine->by_person[i], engine->by_person[i]->subject, r);
 	g_hash_table_iter_init(&iter, engine->by_endpoint);
 	while (g_hash_table_iter_next(&iter, NULL, &value)) {
 		struct ctl_profile *profile = value;
 		char who[CTL_SUBJECT_MAX];
 
 		ctl_namer_endpoint(engine->namer, &profile->endpoint, who);
-		add_lines(engine, profile, who, lines);
+		add_profile(engine, profile, who, r);
 	}
-	if (engine->other_bytes[0] > 0 || engine->other_bytes[1] > 0) {
-		const struct line other = {
-			.who = g_strdup("endpoint:other"),
-			.app = ctl_dict_app_name(engine->config->catalogue, DP_APP_UNDECIDED),
-			.bytes = {engine->other_bytes[0], engine->other_bytes[1]},
-		};
+	if (engine->other_bytes[0] > 0 || engine->other_bytes[1] > 0)
+		add_row(r, "endpoint:other",
+			ctl_dict_app_name(engine->config->catalogue, DP_APP_UNDECIDED),
+			engine->other_bytes);
+}
 
-		g_array_append_val(lines, other);
-	}
-	return lines_json(lines);
+static void tell(struct rows *r, void (*row)(void *ctx, const struct ctl_usage_row *row), void *ctx)
+{
+	g_array_sort(r->rows, row_cmp);
+	for (guint i = 0; i < r->rows->len; i++)
+		row(ctx, &g_array_index(r->rows, struct ctl_usage_row, i));
+}
+
+void ctl_engine_usage(const struct ctl_engine *engine,
+	void (*row)(void *ctx, const struct ctl_usage_row *row), void *ctx)
+{
+	struct rows r = rows_new();
+
+	add_all(engine, &r);
+	tell(&r, row, ctx);
+	rows_free(&r);
+}
+
+static void append_row(void *array, const struct ctl_usage_row *row)
+{
+	(void)json_array_append_new(array,
+		json_pack("{s:s, s:s, s:I, s:I}", "subscriber", row->subscriber, "app", row->app,
+			"up_bytes", (json_int_t)row->bytes[0], "down_bytes",
+			(json_int_t)row->bytes[1]));
+}
+
+json_t *ctl_engine_usage_json(const struct ctl_engine *engine)
+{
+	json_t *array = json_array();
+
+	ctl_engine_usage(engine, append_row, array);
+	return array;
+}
+
+static json_t *profile_usage_json(const struct ctl_engine *engine, struct ctl_profile *profile)
+{
+	struct rows r = rows_new();
+	json_t *array = json_array();
+
+	add_profile(engine, profile, profile->subject, &r);
+	tell(&r, append_row, array);
+	rows_free(&r);
+	return array;
 }
 
 static int name_cmp(gconstpointer a, gconstpointer b)
@@ -208,15 +236,14 @@ json_t *ctl_engine_subscriber_json(const struct ctl_engine *engine, const char *
 {
 	struct ctl_profile *profile = ctl_subject_index_find(
 		engine->by_subject, engine->by_id, subject);
-	g_autoptr(GArray) lines = lines_new();
+	json_t *usage;
 
 	if (profile == NULL)
 		return NULL;
-	add_lines(engine, profile, profile->subject, lines);
+	usage = profile_usage_json(engine, profile); // wakes it for the others
 	return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o}", "subject", profile->subject, "as_of",
-		ctl_time_json(engine->now_ns), "usage", lines_json(lines), "buckets",
-		buckets_json(profile), "holds", holds_json(engine, profile), "rules",
-		rules_json(engine, profile));
+		ctl_time_json(engine->now_ns), "usage", usage, "buckets", buckets_json(profile),
+		"holds", holds_json(engine, profile), "rules", rules_json(engine, profile));
 }
 
 json_t *ctl_engine_identifier_json(

@@ -375,7 +375,7 @@ json_t *ctl_pipeline_quality_json(const struct ctl_pipeline *p)
 	return ctl_quality_node_json(&p->quality);
 }
 
-json_t *ctl_pipeline_qualities_json(const struct ctl_pipeline *p)
+const struct ctl_qualities *ctl_pipeline_qualities(const struct ctl_pipeline *p)
 {
-	return ctl_qualities_json(p->qualities);
+	return p->qualities;
 }

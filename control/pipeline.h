@@ -74,8 +74,8 @@ json_t *ctl_pipeline_apps_json(const struct ctl_pipeline *p);
  * caller. */
 json_t *ctl_pipeline_quality_json(const struct ctl_pipeline *p);
 
-/* Of each subscriber (control/qualities.h), not when live. Owned by the caller. */
-json_t *ctl_pipeline_qualities_json(const struct ctl_pipeline *p);
+/* Of each subscriber; NULL when live. Borrowed. */
+const struct ctl_qualities *ctl_pipeline_qualities(const struct ctl_pipeline *p);
 
 /* For `run --dry`: what the EAL would be started with (NULL when memory runs out), and which thread
  * would run where, a line each. Owned by the caller. */

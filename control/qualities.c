@@ -2,7 +2,6 @@
 #include "control/qualities.h"
 
 #include "control/addr_hash.h"
-#include "control/quality.h"
 #include "control/subject.h"
 
 #include <string.h>
@@ -74,54 +73,10 @@ void ctl_qualities_add(struct ctl_qualities *q, const struct dp_record *records,
 	}
 }
 
-/* What most rows have of most: under a scan there is a row for each address, so they share it. */
-struct zeros {
-	json_t *pair, *sides;
-};
-
-static json_t *pair_json(const uint64_t n[2], const struct zeros *zeros)
-{
-	if ((n[0] | n[1]) == 0)
-		return json_incref(zeros->pair);
-	return json_pack("[I, I]", (json_int_t)n[0], (json_int_t)n[1]);
-}
-
-static json_t *rtts_json(const struct ctl_rtts *r)
-{
-	return json_pack(
-		"{s:I, s:I}", "n", (json_int_t)r->n, "mean_us", (json_int_t)ctl_rtts_mean_us(r));
-}
-
-static json_t *new_sides(const struct ctl_rtts rtts[2])
-{
-	return json_pack(
-		"{s:o, s:o}", "endpoint", rtts_json(&rtts[0]), "network", rtts_json(&rtts[1]));
-}
-
-static json_t *sides_json(const struct ctl_rtts rtts[2], const struct zeros *zeros)
-{
-	return (rtts[0].n | rtts[1].n) == 0 ? json_incref(zeros->sides) : new_sides(rtts);
-}
-
-static void append(
-	json_t *rows, const char *subscriber, const struct ctl_quality *q, const struct zeros *z)
-{
-	if (ctl_quality_is_nothing(q))
-		return;
-	(void)json_array_append_new(rows,
-		json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:o}", "subscriber", subscriber,
-			"segments", pair_json(q->segments, z), "retransmitted",
-			pair_json(q->retransmitted, z), "out_of_order",
-			pair_json(q->out_of_order, z), "zero_windows",
-			pair_json(q->zero_windows, z), "resets", pair_json(q->resets, z),
-			"handshakes_failed", (json_int_t)q->handshakes_failed, "handshake_rtt",
-			sides_json(q->handshake_rtt, z), "data_rtt", sides_json(q->data_rtt, z)));
-}
-
 /* Of one name. */
 struct line {
 	char who[CTL_SUBJECT_MAX];
-	struct ctl_quality *sum; // borrowed
+	const struct ctl_quality *sum; // borrowed
 };
 
 static gint line_cmp(gconstpointer a, gconstpointer b)
@@ -144,14 +99,12 @@ static void add_persons(const struct ctl_qualities *q, struct ctl_namer *namer, 
 	}
 }
 
-json_t *ctl_qualities_json(const struct ctl_qualities *q)
+void ctl_qualities_each(const struct ctl_qualities *q,
+	void (*row)(void *ctx, const char *subscriber, const struct ctl_quality *sum), void *ctx)
 {
 	g_autoptr(GArray) lines = g_array_new(FALSE, FALSE, sizeof(struct line));
-	struct line other = {.who = "endpoint:other", .sum = (struct ctl_quality *)&q->other};
-	const struct ctl_rtts none[2] = {0};
-	const struct zeros zeros = {.pair = json_pack("[i, i]", 0, 0), .sides = new_sides(none)};
+	const struct line other = {.who = "endpoint:other", .sum = &q->other};
 	struct ctl_namer *namer = ctl_namer_new(&q->config->privacy);
-	json_t *rows = json_array();
 	GHashTableIter iter;
 	gpointer endpoint, sum;
 
@@ -169,9 +122,65 @@ json_t *ctl_qualities_json(const struct ctl_qualities *q)
 	for (guint i = 0; i < lines->len; i++) {
 		const struct line *line = &g_array_index(lines, struct line, i);
 
-		append(rows, line->who, line->sum, &zeros);
+		if (!ctl_quality_is_nothing(line->sum))
+			row(ctx, line->who, line->sum);
 	}
-	json_decref(zeros.pair);
-	json_decref(zeros.sides);
-	return rows;
+}
+
+/* Rows, and what most of them have of most: under a scan there is a row for each address, so they share
+ * it. */
+struct rows {
+	json_t *array;
+	json_t *zero_pair, *zero_sides;
+};
+
+static json_t *pair_json(const uint64_t n[2], const struct rows *r)
+{
+	if ((n[0] | n[1]) == 0)
+		return json_incref(r->zero_pair);
+	return json_pack("[I, I]", (json_int_t)n[0], (json_int_t)n[1]);
+}
+
+static json_t *rtts_json(const struct ctl_rtts *r)
+{
+	return json_pack(
+		"{s:I, s:I}", "n", (json_int_t)r->n, "mean_us", (json_int_t)ctl_rtts_mean_us(r));
+}
+
+static json_t *new_sides(const struct ctl_rtts rtts[2])
+{
+	return json_pack(
+		"{s:o, s:o}", "endpoint", rtts_json(&rtts[0]), "network", rtts_json(&rtts[1]));
+}
+
+static json_t *sides_json(const struct ctl_rtts rtts[2], const struct rows *r)
+{
+	return (rtts[0].n | rtts[1].n) == 0 ? json_incref(r->zero_sides) : new_sides(rtts);
+}
+
+static void append(void *ctx, const char *subscriber, const struct ctl_quality *q)
+{
+	const struct rows *r = ctx;
+
+	(void)json_array_append_new(r->array,
+		json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:o}", "subscriber", subscriber,
+			"segments", pair_json(q->segments, r), "retransmitted",
+			pair_json(q->retransmitted, r), "out_of_order",
+			pair_json(q->out_of_order, r), "zero_windows",
+			pair_json(q->zero_windows, r), "resets", pair_json(q->resets, r),
+			"handshakes_failed", (json_int_t)q->handshakes_failed, "handshake_rtt",
+			sides_json(q->handshake_rtt, r), "data_rtt", sides_json(q->data_rtt, r)));
+}
+
+json_t *ctl_qualities_json(const struct ctl_qualities *q)
+{
+	const struct ctl_rtts none[2] = {0};
+	struct rows r = {.array = json_array(),
+		.zero_pair = json_pack("[i, i]", 0, 0),
+		.zero_sides = new_sides(none)};
+
+	ctl_qualities_each(q, append, &r);
+	json_decref(r.zero_pair);
+	json_decref(r.zero_sides);
+	return r.array;
 }

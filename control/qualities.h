@@ -8,6 +8,7 @@
  * not in the store, and in the memory of no daemon. Control thread only. */
 
 #include "control/config.h"
+#include "control/quality.h"
 #include "dataplane/record.h"
 
 #include <jansson.h>
@@ -22,6 +23,10 @@ void ctl_qualities_free(struct ctl_qualities *q);
 /* Records of one tick; those of another kind are skipped. */
 void ctl_qualities_add(struct ctl_qualities *q, const struct dp_record *records, size_t n);
 
-/* [{"subscriber":…,"segments":[up,down],…}] sorted by subscriber, named as in the report's usage; only
- * of whom something was counted. Owned by the caller. */
+/* row() for each of whom something was counted, sorted by subscriber, who is named as in the report's usage;
+ * both are borrowed. */
+void ctl_qualities_each(const struct ctl_qualities *q,
+	void (*row)(void *ctx, const char *subscriber, const struct ctl_quality *sum), void *ctx);
+
+/* [{"subscriber":…,"segments":[up,down],…}] of the same. Owned by the caller. */
 json_t *ctl_qualities_json(const struct ctl_qualities *q);

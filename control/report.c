@@ -3,6 +3,7 @@
 
 #include "control/engine.h"
 #include "control/flowlog.h"
+#include "control/qualities.h"
 
 #include <errno.h>
 #include <string.h>
@@ -62,8 +63,10 @@ static void set_if_any(json_t *report, const char *key, uint64_t n)
 		(void)json_object_set_new(report, key, json_integer((json_int_t)n));
 }
 
-json_t *ctl_report_json(struct ctl_pipeline *p, const struct ctl_timing *timing)
+/* has_rows: with those of subscribers. */
+static json_t *report_json(struct ctl_pipeline *p, const struct ctl_timing *timing, bool has_rows)
 {
+	const struct ctl_engine *engine = ctl_pipeline_engine(p);
 	const struct ctl_flowlog *log = ctl_pipeline_flowlog(p);
 	struct dp_path_stats s;
 
@@ -73,10 +76,9 @@ json_t *ctl_report_json(struct ctl_pipeline *p, const struct ctl_timing *timing)
 		(json_int_t)s.frames, "bytes", (json_int_t)s.wire_bytes, "outcomes",
 		outcomes_json(&s), "flows", (json_int_t)ctl_flowlog_count(log), "apps",
 		ctl_flowlog_apps_json(log, ctl_pipeline_config_of(p)->catalogue), "usage",
-		ctl_engine_usage_json(ctl_pipeline_engine(p)), "quality",
-		ctl_pipeline_qualities_json(p), "triggers",
-		ctl_engine_triggers_json(ctl_pipeline_engine(p)), "suppressed",
-		ctl_engine_suppressed_json(ctl_pipeline_engine(p)));
+		has_rows ? ctl_engine_usage_json(engine) : json_array(), "quality",
+		has_rows ? ctl_qualities_json(ctl_pipeline_qualities(p)) : json_array(), "triggers",
+		ctl_engine_triggers_json(engine), "suppressed", ctl_engine_suppressed_json(engine));
 
 	(void)json_object_set_new(report, "encapsulations", encaps_json(&s.encaps));
 	(void)json_object_set_new(report, "fragments", fragments_json(&s.datagrams));
@@ -96,6 +98,11 @@ json_t *ctl_report_json(struct ctl_pipeline *p, const struct ctl_timing *timing)
 	return report;
 }
 
+json_t *ctl_report_json(struct ctl_pipeline *p, const struct ctl_timing *timing)
+{
+	return report_json(p, timing, true);
+}
+
 static json_int_t integer(const json_t *object, const char *key)
 {
 	return json_integer_value(json_object_get(object, key));
@@ -107,7 +114,7 @@ static const char *string(const json_t *object, const char *key)
 }
 
 /* Bytes for people: three digits and a unit of ten. */
-static const char *human(json_int_t bytes, char buf[32])
+static const char *human(uint64_t bytes, char buf[32])
 {
 	static const char *const units[] = {"B", "kB", "MB", "GB", "TB", "PB"};
 	double v = (double)bytes;
@@ -187,67 +194,47 @@ static void print_apps(const json_t *report, FILE *out)
 	json_array_foreach(json_object_get(report, "apps"), i, app)
 	{
 		(void)fprintf(out, "app         %-24s %12s %10lld packets %8lld flows\n",
-			string(app, "app"), human(integer(app, "bytes"), buf),
+			string(app, "app"), human((uint64_t)integer(app, "bytes"), buf),
 			(long long)integer(app, "packets"), (long long)integer(app, "flows"));
 	}
 }
 
-static void print_usage(const json_t *report, FILE *out)
+static void print_usage(void *out, const struct ctl_usage_row *row)
 {
-	size_t i;
-	json_t *row;
 	char up[32], down[32];
 
-	json_array_foreach(json_object_get(report, "usage"), i, row)
-	{
-		(void)fprintf(out, "usage       %-52s %-24s %12s up %12s down\n",
-			string(row, "subscriber"), string(row, "app"),
-			human(integer(row, "up_bytes"), up),
-			human(integer(row, "down_bytes"), down));
-	}
-}
-
-static json_int_t pair(const json_t *row, const char *key, size_t i)
-{
-	return json_integer_value(json_array_get(json_object_get(row, key), i));
+	(void)fprintf(out, "usage       %-52s %-24s %12s up %12s down\n", row->subscriber, row->app,
+		human(row->bytes[0], up), human(row->bytes[1], down));
 }
 
 /* Of the round trips with data, else of those of handshakes: "12.3 ms", "-" without any. */
-static const char *human_rtt(const json_t *row, const char *side, char buf[32])
+static const char *human_rtt(const struct ctl_quality *q, size_t side, char buf[32])
 {
-	const json_t *rtt = json_object_get(json_object_get(row, "data_rtt"), side);
+	const struct ctl_rtts *rtts = q->data_rtt[side].n > 0 ? &q->data_rtt[side]
+							      : &q->handshake_rtt[side];
 
-	if (integer(rtt, "n") == 0)
-		rtt = json_object_get(json_object_get(row, "handshake_rtt"), side);
-	if (integer(rtt, "n") == 0)
+	if (rtts->n == 0)
 		return "-";
-	(void)snprintf(buf, 32, "%.1f ms", (double)integer(rtt, "mean_us") / 1000);
+	(void)snprintf(buf, 32, "%.1f ms", (double)ctl_rtts_mean_us(rtts) / 1000);
 	return buf;
 }
 
-static double percent(json_int_t part, json_int_t all)
+static double percent(uint64_t part, uint64_t all)
 {
 	return all > 0 ? 100 * (double)part / (double)all : 0;
 }
 
-static void print_quality(const json_t *report, FILE *out)
+static void print_quality(void *out, const char *subscriber, const struct ctl_quality *q)
 {
-	size_t i;
-	json_t *row;
 	char near[32], far[32];
 
-	json_array_foreach(json_object_get(report, "quality"), i, row)
-	{
-		(void)fprintf(out,
-			"quality     %-52s %10lld segments retransmitted %6.2f %% up %6.2f %% "
-			"down, %10s to it %10s beyond, %6lld failed\n",
-			string(row, "subscriber"),
-			(long long)(pair(row, "segments", 0) + pair(row, "segments", 1)),
-			percent(pair(row, "retransmitted", 0), pair(row, "segments", 0)),
-			percent(pair(row, "retransmitted", 1), pair(row, "segments", 1)),
-			human_rtt(row, "endpoint", near), human_rtt(row, "network", far),
-			(long long)integer(row, "handshakes_failed"));
-	}
+	(void)fprintf(out,
+		"quality     %-52s %10llu segments retransmitted %6.2f %% up %6.2f %% "
+		"down, %10s to it %10s beyond, %6llu failed\n",
+		subscriber, (unsigned long long)(q->segments[0] + q->segments[1]),
+		percent(q->retransmitted[0], q->segments[0]),
+		percent(q->retransmitted[1], q->segments[1]), human_rtt(q, 0, near),
+		human_rtt(q, 1, far), (unsigned long long)q->handshakes_failed);
 }
 
 static void print_decisions(const json_t *report, FILE *out)
@@ -292,27 +279,33 @@ static void print_limits(const json_t *report, FILE *out)
 	}
 }
 
-int ctl_report_print(const json_t *report, FILE *out)
+static void print_head(const json_t *report, FILE *out)
 {
 	char buf[32];
 
 	(void)fprintf(out, "capture     %lld frames, %s, %lld flows\n",
-		(long long)integer(report, "packets"), human(integer(report, "bytes"), buf),
+		(long long)integer(report, "packets"),
+		human((uint64_t)integer(report, "bytes"), buf),
 		(long long)integer(report, "flows"));
 	print_outcomes(report, out);
 	print_encaps(report, out);
 	print_mirror(report, out);
 	print_limits(report, out);
 	print_apps(report, out);
-	print_usage(report, out);
-	print_quality(report, out);
+}
+
+int ctl_report_print(struct ctl_pipeline *p, const struct ctl_timing *timing, FILE *out)
+{
+	json_t *report = report_json(p, timing, false);
+
+	print_head(report, out);
+	ctl_engine_usage(ctl_pipeline_engine(p), print_usage, out);
+	ctl_qualities_each(ctl_pipeline_qualities(p), print_quality, out);
 	print_decisions(report, out);
-
-	const json_t *timing = json_object_get(report, "timing");
-
+	json_decref(report);
 	if (timing != NULL)
-		(void)fprintf(out, "timing      %lld ms elapsed, %.1f ms in workers\n",
-			(long long)integer(timing, "elapsed_ms"),
-			(double)integer(timing, "worker_cpu_ns") / 1e6);
+		(void)fprintf(out, "timing      %llu ms elapsed, %.1f ms in workers\n",
+			(unsigned long long)timing->elapsed_ms,
+			(double)timing->worker_cpu_ns / 1e6);
 	return fflush(out) == 0 ? 0 : -errno;
 }

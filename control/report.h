@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
-/* What a replay tells at its end: one JSON object, or the same for people. */
+/* What a replay tells at its end: one JSON object, or the same for people. Of subscribers there may be millions
+ * of rows: for people each is written as it comes. */
 
 #include "control/pipeline.h"
 
@@ -16,5 +17,6 @@ struct ctl_timing {
 /* The flow log is sealed. timing NULL: not asked for. Owned by the caller. */
 json_t *ctl_report_json(struct ctl_pipeline *p, const struct ctl_timing *timing);
 
-/* One record a line, sections by blank lines. Returns 0 or -errno. */
-[[nodiscard]] int ctl_report_print(const json_t *report, FILE *out);
+/* One record a line. Likewise; returns 0 or -errno. */
+[[nodiscard]] int ctl_report_print(
+	struct ctl_pipeline *p, const struct ctl_timing *timing, FILE *out);
