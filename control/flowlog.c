@@ -2,15 +2,33 @@
 #include "control/flowlog.h"
 
 #include "classifier/ndpi.h"
+#include "dataplane/hash.h"
 
 #include <errno.h>
 #include <glib.h>
 #include <netinet/in.h>
 #include <string.h>
 
+enum { HOSTS_BYTES = 65536 }; // of names at a time: start value
+
+/* What is kept of a note: less than half of it. */
+struct flow {
+	struct dp_addr src, dst, endpoint;
+	uint64_t packets[2], bytes[2]; // [0] src to dst
+	uint64_t first_ns, last_ns;
+	uint64_t tick;
+	const char *host; // one of the log's
+	uint32_t app;
+	uint16_t sport, dport;
+	uint16_t ndpi_master, ndpi_app;
+	uint8_t l4_proto, evidence, effort;
+	bool is_syn_start;
+};
+
 struct ctl_flowlog {
-	GArray *flows; // struct dp_record: of complete ticks; merged and sorted once sealed
-	GArray *open; // struct dp_record: of ticks that are not complete yet
+	GArray *flows; // struct flow: of complete ticks; merged and sorted once sealed
+	GArray *open; // struct flow: of ticks that are not complete yet
+	GStringChunk *hosts; // each once
 	GHashTable *sums; // app -> struct app_sum, owned: of flows that are not kept apart
 	size_t n_kept; // 0: all
 	size_t n_summed;
@@ -21,21 +39,13 @@ struct app_sum {
 	uint64_t flows, packets, bytes;
 };
 
-/* A 5-tuple with its sides in a fixed order: the key under which flows are merged. */
-struct tuple_key {
-	struct dp_addr lo, hi;
-	uint16_t lo_port, hi_port;
-	uint16_t l4_proto;
-	uint8_t pad[2];
-};
-static_assert(sizeof(struct tuple_key) == 40, "hashed as bytes");
-
 struct ctl_flowlog *ctl_flowlog_new(void)
 {
 	struct ctl_flowlog *log = g_new0(struct ctl_flowlog, 1);
 
-	log->flows = g_array_new(FALSE, FALSE, sizeof(struct dp_record));
-	log->open = g_array_new(FALSE, FALSE, sizeof(struct dp_record));
+	log->flows = g_array_new(FALSE, FALSE, sizeof(struct flow));
+	log->open = g_array_new(FALSE, FALSE, sizeof(struct flow));
+	log->hosts = g_string_chunk_new(HOSTS_BYTES);
 	log->sums = g_hash_table_new_full(NULL, NULL, NULL, g_free);
 	return log;
 }
@@ -46,6 +56,7 @@ void ctl_flowlog_free(struct ctl_flowlog *log)
 		return;
 	g_array_free(log->flows, TRUE);
 	g_array_free(log->open, TRUE);
+	g_string_chunk_free(log->hosts);
 	g_hash_table_destroy(log->sums);
 	g_free(log);
 }
@@ -55,43 +66,6 @@ void ctl_flowlog_keep(struct ctl_flowlog *log, size_t n_flows)
 	log->n_kept = n_flows;
 }
 
-static bool is_reversed(const struct dp_note *n)
-{
-	const int r = dp_addr_cmp(&n->src, &n->dst);
-
-	return r > 0 || (r == 0 && n->sport > n->dport);
-}
-
-static struct tuple_key key_of(const struct dp_note *n)
-{
-	if (is_reversed(n))
-		return (struct tuple_key){.lo = n->dst,
-			.hi = n->src,
-			.lo_port = n->dport,
-			.hi_port = n->sport,
-			.l4_proto = n->l4_proto};
-	return (struct tuple_key){.lo = n->src,
-		.hi = n->dst,
-		.lo_port = n->sport,
-		.hi_port = n->dport,
-		.l4_proto = n->l4_proto};
-}
-
-static guint key_hash(gconstpointer p)
-{
-	const uint8_t *b = p;
-	guint h = 2166136261U; // FNV-1a
-
-	for (size_t i = 0; i < sizeof(struct tuple_key); i++)
-		h = (h ^ b[i]) * 16777619U;
-	return h;
-}
-
-static gboolean key_equal(gconstpointer a, gconstpointer b)
-{
-	return memcmp(a, b, sizeof(struct tuple_key)) == 0;
-}
-
 static int compare_u64(uint64_t a, uint64_t b)
 {
 	return a < b ? -1 : a > b;
@@ -99,8 +73,8 @@ static int compare_u64(uint64_t a, uint64_t b)
 
 static gint compare_flows(gconstpointer a, gconstpointer b)
 {
-	const struct dp_note *x = &((const struct dp_record *)a)->note;
-	const struct dp_note *y = &((const struct dp_record *)b)->note;
+	const struct flow *x = a;
+	const struct flow *y = b;
 	int r = compare_u64(x->first_ns, y->first_ns);
 
 	if (r == 0)
@@ -117,62 +91,113 @@ static gint compare_flows(gconstpointer a, gconstpointer b)
 }
 
 /* The later part of a flow that fell silent for longer than its life span. */
-static void merge_into(struct dp_record *to, const struct dp_record *from)
+static void merge_into(struct flow *to, const struct flow *from)
 {
-	const bool is_turned = dp_addr_cmp(&to->note.src, &from->note.src) != 0 ||
-		to->note.sport != from->note.sport;
+	const bool is_turned = dp_addr_cmp(&to->src, &from->src) != 0 || to->sport != from->sport;
 
 	for (int dir = 0; dir < 2; dir++) {
-		to->note.packets[dir] += from->note.packets[is_turned ? !dir : dir];
-		to->note.bytes[dir] += from->note.bytes[is_turned ? !dir : dir];
+		to->packets[dir] += from->packets[is_turned ? !dir : dir];
+		to->bytes[dir] += from->bytes[is_turned ? !dir : dir];
 	}
-	if (from->note.last_ns > to->note.last_ns)
-		to->note.last_ns = from->note.last_ns;
-	to->note.effort = (uint8_t)MIN(UINT8_MAX, to->note.effort + from->note.effort);
+	if (from->last_ns > to->last_ns)
+		to->last_ns = from->last_ns;
+	to->effort = (uint8_t)MIN(UINT8_MAX, to->effort + from->effort);
+}
+
+static uint64_t hash_side(const struct dp_addr *addr, uint16_t port)
+{
+	return dp_hash_mix(dp_hash_mix(dp_addr_half_be(addr, 0), dp_addr_half_be(addr, 1)), port);
+}
+
+/* Of the 5-tuple, whichever side sent first. */
+static uint64_t hash_of(const struct flow *f)
+{
+	return dp_hash_mix(
+		hash_side(&f->src, f->sport) + hash_side(&f->dst, f->dport), f->l4_proto);
+}
+
+static bool is_side(
+	const struct dp_addr *a, uint16_t a_port, const struct dp_addr *b, uint16_t b_port)
+{
+	return a_port == b_port && dp_addr_cmp(a, b) == 0;
+}
+
+static bool is_same_tuple(const struct flow *x, const struct flow *y)
+{
+	if (x->l4_proto != y->l4_proto)
+		return false;
+	return (is_side(&x->src, x->sport, &y->src, y->sport) &&
+		       is_side(&x->dst, x->dport, &y->dst, y->dport)) ||
+		(is_side(&x->src, x->sport, &y->dst, y->dport) &&
+			is_side(&x->dst, x->dport, &y->src, y->sport));
+}
+
+/* The latest part of each 5-tuple among flows: its index + 1, 0 in a free slot. Open addressing. */
+struct latest {
+	uint32_t *slots; // owned
+	uint32_t mask;
+};
+
+static struct latest latest_new(guint n_flows)
+{
+	uint32_t n = 16;
+
+	while (n < 2 * (uint64_t)n_flows)
+		n *= 2;
+	return (struct latest){.slots = g_new0(uint32_t, n), .mask = n - 1};
+}
+
+/* Where that of f's 5-tuple stands, or belongs. */
+static uint32_t *latest_of(
+	const struct latest *latest, const struct flow *flows, const struct flow *f)
+{
+	uint32_t i = (uint32_t)hash_of(f) & latest->mask;
+
+	while (latest->slots[i] != 0 && !is_same_tuple(&flows[latest->slots[i] - 1], f))
+		i = (i + 1) & latest->mask;
+	return &latest->slots[i];
 }
 
 /* Sort, and join the parts of each flow. Doing so again after more notes of later ticks gives what
  * doing so once would have given. */
 static void merge(struct ctl_flowlog *log)
 {
-	GHashTable *last = g_hash_table_new_full(key_hash, key_equal, g_free, NULL);
-	struct dp_record *flows = (struct dp_record *)(void *)log->flows->data;
+	const struct latest latest = latest_new(log->flows->len);
+	struct flow *flows = (struct flow *)(void *)log->flows->data;
 	guint kept = 0;
 
 	g_array_sort(log->flows, compare_flows);
 	for (guint i = 0; i < log->flows->len; i++) {
-		const struct tuple_key key = key_of(&flows[i].note);
-		// Index + 1, so that NULL means none.
-		const guint before = GPOINTER_TO_UINT(g_hash_table_lookup(last, &key));
+		uint32_t *const before = latest_of(&latest, flows, &flows[i]);
 
-		if (before > 0 && !flows[i].note.is_syn_start) {
-			merge_into(&flows[before - 1], &flows[i]);
+		if (*before > 0 && !flows[i].is_syn_start) {
+			merge_into(&flows[*before - 1], &flows[i]);
 			continue;
 		}
 		flows[kept++] = flows[i];
-		g_hash_table_replace(last, g_memdup2(&key, sizeof(key)), GUINT_TO_POINTER(kept));
+		*before = kept;
 	}
 	g_array_set_size(log->flows, kept);
-	g_hash_table_destroy(last);
+	g_free(latest.slots);
 }
 
-static void sum_up(GHashTable *sums, const struct dp_record *r)
+static void sum_up(GHashTable *sums, const struct flow *f)
 {
-	struct app_sum *sum = g_hash_table_lookup(sums, GUINT_TO_POINTER(r->app));
+	struct app_sum *sum = g_hash_table_lookup(sums, GUINT_TO_POINTER(f->app));
 
 	if (sum == NULL) {
 		sum = g_new0(struct app_sum, 1);
-		g_hash_table_insert(sums, GUINT_TO_POINTER(r->app), sum);
+		g_hash_table_insert(sums, GUINT_TO_POINTER(f->app), sum);
 	}
 	sum->flows++;
-	sum->packets += r->note.packets[0] + r->note.packets[1];
-	sum->bytes += r->note.bytes[0] + r->note.bytes[1];
+	sum->packets += f->packets[0] + f->packets[1];
+	sum->bytes += f->bytes[0] + f->bytes[1];
 }
 
 static gint ended_last_first(gconstpointer a, gconstpointer b)
 {
-	const struct dp_note *x = &((const struct dp_record *)a)->note;
-	const struct dp_note *y = &((const struct dp_record *)b)->note;
+	const struct flow *x = a;
+	const struct flow *y = b;
 	const int r = compare_u64(y->last_ns, x->last_ns);
 
 	return r != 0 ? r : compare_flows(a, b);
@@ -188,14 +213,14 @@ static void let_go(struct ctl_flowlog *log)
 		return;
 	g_array_sort(log->flows, ended_last_first);
 	for (guint i = (guint)log->n_kept; i < log->flows->len; i++)
-		sum_up(log->sums, &g_array_index(log->flows, struct dp_record, i));
+		sum_up(log->sums, &g_array_index(log->flows, struct flow, i));
 	log->n_summed += log->flows->len - log->n_kept;
 	g_array_set_size(log->flows, (guint)log->n_kept);
 }
 
 void ctl_flowlog_tick(struct ctl_flowlog *log, uint64_t tick)
 {
-	struct dp_record *open = (struct dp_record *)(void *)log->open->data;
+	struct flow *open = (struct flow *)(void *)log->open->data;
 	guint kept = 0;
 
 	for (guint i = 0; i < log->open->len; i++) {
@@ -208,11 +233,39 @@ void ctl_flowlog_tick(struct ctl_flowlog *log, uint64_t tick)
 	let_go(log);
 }
 
+/* NULL: nobody will read it. */
+static const char *host_of(struct ctl_flowlog *log, const struct dp_note *n)
+{
+	return log->n_kept == 0 ? g_string_chunk_insert_const(log->hosts, n->host) : NULL;
+}
+
 void ctl_flowlog_add(struct ctl_flowlog *log, const struct dp_record *note)
 {
-	if (note->note.why != DP_NOTE_END)
+	const struct dp_note *n = &note->note;
+
+	if (n->why != DP_NOTE_END)
 		return;
-	g_array_append_val(log->open, *note);
+
+	const struct flow flow = {.src = n->src,
+		.dst = n->dst,
+		.endpoint = note->endpoint,
+		.packets = {n->packets[0], n->packets[1]},
+		.bytes = {n->bytes[0], n->bytes[1]},
+		.first_ns = n->first_ns,
+		.last_ns = n->last_ns,
+		.tick = note->tick,
+		.host = host_of(log, n),
+		.app = note->app,
+		.sport = n->sport,
+		.dport = n->dport,
+		.ndpi_master = n->ndpi_master,
+		.ndpi_app = n->ndpi_app,
+		.l4_proto = n->l4_proto,
+		.evidence = note->evidence,
+		.effort = n->effort,
+		.is_syn_start = n->is_syn_start};
+
+	g_array_append_val(log->open, flow);
 	if (log->n_kept > 0 && log->open->len > 2 * log->n_kept)
 		ctl_flowlog_tick(log, UINT64_MAX);
 }
@@ -271,32 +324,31 @@ static const char *l4_name(uint8_t proto, char buf[16])
 }
 
 static json_t *flow_json(
-	const struct dp_record *r, const struct cls_catalogue *catalogue, uint8_t ipv6_prefix_len)
+	const struct flow *f, const struct cls_catalogue *catalogue, uint8_t ipv6_prefix_len)
 {
-	const struct dp_note *n = &r->note;
 	char src[DP_ADDR_STRLEN], dst[DP_ADDR_STRLEN], endpoint[DP_ADDR_STRLEN + 4], l4[16];
 	char proto[80];
 
 	return json_pack(
 		"{s:s, s:i, s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:[I,I], s:[I,I], "
 		"s:I, s:I, s:i}",
-		"src", dp_addr_format(&n->src, src), "sport", n->sport, "dst",
-		dp_addr_format(&n->dst, dst), "dport", n->dport, "l4", l4_name(n->l4_proto, l4),
-		"endpoint", dp_endpoint_format(&r->endpoint, ipv6_prefix_len, endpoint), "app",
-		cls_app_name(catalogue, r->app), "category", cls_app_category(catalogue, r->app),
-		"proto", cls_proto_name(n->ndpi_master, n->ndpi_app, proto, sizeof(proto)), "host",
-		n->host, "evidence", evidence_name(r->evidence), "packets",
-		(json_int_t)n->packets[0], (json_int_t)n->packets[1], "bytes",
-		(json_int_t)n->bytes[0], (json_int_t)n->bytes[1], "first_ns",
-		(json_int_t)n->first_ns, "last_ns", (json_int_t)n->last_ns, "effort", n->effort);
+		"src", dp_addr_format(&f->src, src), "sport", f->sport, "dst",
+		dp_addr_format(&f->dst, dst), "dport", f->dport, "l4", l4_name(f->l4_proto, l4),
+		"endpoint", dp_endpoint_format(&f->endpoint, ipv6_prefix_len, endpoint), "app",
+		cls_app_name(catalogue, f->app), "category", cls_app_category(catalogue, f->app),
+		"proto", cls_proto_name(f->ndpi_master, f->ndpi_app, proto, sizeof(proto)), "host",
+		f->host, "evidence", evidence_name(f->evidence), "packets",
+		(json_int_t)f->packets[0], (json_int_t)f->packets[1], "bytes",
+		(json_int_t)f->bytes[0], (json_int_t)f->bytes[1], "first_ns",
+		(json_int_t)f->first_ns, "last_ns", (json_int_t)f->last_ns, "effort", f->effort);
 }
 
 int ctl_flowlog_write(const struct ctl_flowlog *log, const struct cls_catalogue *catalogue,
 	uint8_t ipv6_prefix_len, FILE *out)
 {
 	for (guint i = 0; i < log->flows->len; i++) {
-		json_t *line = flow_json(&g_array_index(log->flows, struct dp_record, i), catalogue,
-			ipv6_prefix_len);
+		json_t *line = flow_json(
+			&g_array_index(log->flows, struct flow, i), catalogue, ipv6_prefix_len);
 
 		if (line == NULL)
 			return -ENOMEM;
@@ -329,7 +381,7 @@ json_t *ctl_flowlog_apps_json(const struct ctl_flowlog *log, const struct cls_ca
 	while (g_hash_table_iter_next(&iter, &app, &sum))
 		(void)g_hash_table_insert(by_app, app, g_memdup2(sum, sizeof(struct app_sum)));
 	for (guint i = 0; i < log->flows->len; i++)
-		sum_up(by_app, &g_array_index(log->flows, struct dp_record, i));
+		sum_up(by_app, &g_array_index(log->flows, struct flow, i));
 	g_hash_table_iter_init(&iter, by_app);
 	while (g_hash_table_iter_next(&iter, &app, &sum))
 		((struct app_sum *)sum)->name = cls_app_name(catalogue, GPOINTER_TO_UINT(app));
