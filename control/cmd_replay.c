@@ -28,7 +28,10 @@
 
 enum {
 	BACKLOG_MAX = 65536, // triggers waiting for Redis before reading pauses; start value
-	IDLE_US = 500, // start value; with 50 waking up was a fifth of a replay's CPU time
+	// While there is nothing to do: longer each time, as waking up costs some 10 us of CPU time and workers
+	// are seldom heard of within a tick. A publisher has answers to read. Start values.
+	IDLE_US = 500,
+	IDLE_MAX_US = 8000,
 	FLOWS_KEPT = 65536, // where nobody wants their lines: 100 MB at most; start value
 };
 static const uint64_t SLICE_NS = 100000000; // of delivering at the end, between looks at the store
@@ -283,6 +286,14 @@ static int open_all(struct replay *r, struct ctl_config *config, struct dp_err *
 	return ret < 0 ? ret : ctl_pipeline_start(r->pipeline, err);
 }
 
+/* The wait behind one of idle_us, 0 when there was something to do. */
+static unsigned int longer(const struct replay *r, unsigned int idle_us)
+{
+	if (idle_us == 0 || r->base != NULL)
+		return IDLE_US;
+	return MIN(2 * idle_us, (unsigned int)IDLE_MAX_US);
+}
+
 static void pump(struct replay *r)
 {
 	const struct ctl_config *config = ctl_pipeline_config_of(r->pipeline);
@@ -290,6 +301,7 @@ static void pump(struct replay *r)
 	const size_t backlog_max = r->opt.has_store ? config->redis.queue_max / 2 : BACKLOG_MAX;
 	struct ctl_progress progress;
 	struct dp_path_stats s;
+	unsigned int idle_us = 0;
 
 	ctl_progress_begin(&progress);
 	while (!ctl_pipeline_is_done(r->pipeline)) {
@@ -300,8 +312,9 @@ static void pump(struct replay *r)
 
 		if (r->base != NULL)
 			(void)event_base_loop(r->base, EVLOOP_NONBLOCK);
-		if (!is_busy)
-			(void)usleep(IDLE_US);
+		idle_us = is_busy ? 0 : longer(r, idle_us);
+		if (idle_us > 0)
+			(void)usleep(idle_us);
 		if (progress.is_shown) {
 			dp_path_stats(ctl_pipeline_path(r->pipeline), &s);
 			ctl_progress_draw(&progress, s.position, s.size, s.frames);
