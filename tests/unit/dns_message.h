@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+/* DNS messages for tests, put together field by field (RFC 1035 4.1), so that a wrong one is as easy to write
+ * as a right one; and two that dig got from dnsmasq. */
+
+#include <arpa/inet.h>
+#include <assert.h>
+#include <stdint.h>
+#include <string.h>
+
+enum {
+	DNS_A = 1,
+	DNS_NS = 2,
+	DNS_CNAME = 5,
+	DNS_TXT = 16,
+	DNS_AAAA = 28,
+	DNS_SVCB = 64,
+	DNS_HTTPS = 65,
+	DNS_QUESTION = 12, // where its name stands
+};
+
+struct dns_message {
+	uint8_t bytes[8192];
+	uint32_t len;
+};
+
+static inline void dns_put(struct dns_message *m, const void *bytes, uint32_t n)
+{
+	assert(n <= sizeof(m->bytes) - m->len);
+	if (n > 0)
+		memcpy(m->bytes + m->len, bytes, n);
+	m->len += n;
+}
+
+static inline void dns_set16(struct dns_message *m, uint32_t off, uint32_t v)
+{
+	m->bytes[off] = (uint8_t)(v >> 8);
+	m->bytes[off + 1] = (uint8_t)v;
+}
+
+static inline void dns_put16(struct dns_message *m, uint32_t v)
+{
+	const uint8_t be[2] = {(uint8_t)(v >> 8), (uint8_t)v};
+
+	dns_put(m, be, 2);
+}
+
+/* "www.example": its labels, without the root behind them. A pointer is dns_put16(m, 0xc000 + off). */
+static inline void dns_put_labels(struct dns_message *m, const char *name)
+{
+	while (*name != '\0') {
+		const uint8_t len = (uint8_t)strcspn(name, ".");
+
+		dns_put(m, &len, 1);
+		dns_put(m, name, len);
+		name += len + (name[len] == '.');
+	}
+}
+
+static inline void dns_put_name(struct dns_message *m, const char *name)
+{
+	dns_put_labels(m, name);
+	dns_put(m, "", 1);
+}
+
+/* An answer (QR, RD, RA) to a question of class IN. */
+static inline struct dns_message *dns_begin(struct dns_message *m, const char *name, uint16_t type)
+{
+	static const uint8_t header[12] = {0x12, 0x34, 0x81, 0x80, 0, 1};
+
+	m->len = 0;
+	dns_put(m, header, sizeof(header));
+	dns_put_name(m, name);
+	dns_put16(m, type);
+	dns_put16(m, 1);
+	return m;
+}
+
+/* Behind an owner's name that was put: type, class IN, TTL, data; one record more. Returns where the data
+ * stands. */
+static inline uint32_t dns_put_data(
+	struct dns_message *m, uint16_t type, uint32_t ttl_s, const void *data, uint32_t len)
+{
+	dns_put16(m, type);
+	dns_put16(m, 1);
+	dns_put16(m, ttl_s >> 16);
+	dns_put16(m, ttl_s & 0xffff);
+	dns_put16(m, len);
+	dns_put(m, data, len);
+	dns_set16(m, 6, (uint32_t)(m->bytes[6] << 8 | m->bytes[7]) + 1);
+	return m->len - len;
+}
+
+static inline uint32_t dns_put_cname(
+	struct dns_message *m, const char *owner, const char *target, uint32_t ttl_s)
+{
+	struct dns_message data = {.len = 0};
+
+	dns_put_name(&data, target);
+	dns_put_name(m, owner);
+	return dns_put_data(m, DNS_CNAME, ttl_s, data.bytes, data.len);
+}
+
+static inline void dns_put_a(
+	struct dns_message *m, const char *owner, const char *addr, uint32_t ttl_s)
+{
+	uint8_t be[4];
+
+	if (inet_pton(AF_INET, addr, be) != 1)
+		assert(!"an IPv4 address");
+	dns_put_name(m, owner);
+	dns_put_data(m, DNS_A, ttl_s, be, sizeof(be));
+}
+
+/* dig wWw.FiLmS.eXaMpLe AAAA +noedns: CNAME films.cdn.example 300, CNAME edge7.cdn.example 30,
+ * AAAA 2001:db8:1::9 20. */
+static const uint8_t dns_dig_aaaa[] = {0x8e, 0x53, 0x85, 0x80, 0x00, 0x01, 0x00, 0x03, 0x00, 0x00,
+	0x00, 0x00, 0x03, 0x77, 0x57, 0x77, 0x05, 0x46, 0x69, 0x4c, 0x6d, 0x53, 0x07, 0x65, 0x58,
+	0x61, 0x4d, 0x70, 0x4c, 0x65, 0x00, 0x00, 0x1c, 0x00, 0x01, 0xc0, 0x0c, 0x00, 0x05, 0x00,
+	0x01, 0x00, 0x00, 0x01, 0x2c, 0x00, 0x13, 0x05, 0x66, 0x69, 0x6c, 0x6d, 0x73, 0x03, 0x63,
+	0x64, 0x6e, 0x07, 0x65, 0x78, 0x61, 0x6d, 0x70, 0x6c, 0x65, 0x00, 0xc0, 0x2f, 0x00, 0x05,
+	0x00, 0x01, 0x00, 0x00, 0x00, 0x1e, 0x00, 0x13, 0x05, 0x65, 0x64, 0x67, 0x65, 0x37, 0x03,
+	0x63, 0x64, 0x6e, 0x07, 0x65, 0x78, 0x61, 0x6d, 0x70, 0x6c, 0x65, 0x00, 0xc0, 0x4e, 0x00,
+	0x1c, 0x00, 0x01, 0x00, 0x00, 0x00, 0x14, 0x00, 0x10, 0x20, 0x01, 0x0d, 0xb8, 0x00, 0x01,
+	0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x09};
+
+/* dig secure.example TYPE65: 1 . alpn="h3,h2" ipv4hint=203.0.113.20,203.0.113.21
+ * ipv6hint=2001:db8:3::20, TTL 60, with EDNS. */
+static const uint8_t dns_dig_https[] = {0xb0, 0xbe, 0x85, 0x80, 0x00, 0x01, 0x00, 0x01, 0x00, 0x00,
+	0x00, 0x01, 0x06, 0x73, 0x65, 0x63, 0x75, 0x72, 0x65, 0x07, 0x65, 0x78, 0x61, 0x6d, 0x70,
+	0x6c, 0x65, 0x00, 0x00, 0x41, 0x00, 0x01, 0xc0, 0x0c, 0x00, 0x41, 0x00, 0x01, 0x00, 0x00,
+	0x00, 0x3c, 0x00, 0x2d, 0x00, 0x01, 0x00, 0x00, 0x01, 0x00, 0x06, 0x02, 0x68, 0x33, 0x02,
+	0x68, 0x32, 0x00, 0x04, 0x00, 0x08, 0xcb, 0x00, 0x71, 0x14, 0xcb, 0x00, 0x71, 0x15, 0x00,
+	0x06, 0x00, 0x10, 0x20, 0x01, 0x0d, 0xb8, 0x00, 0x03, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+	0x00, 0x00, 0x00, 0x20, 0x00, 0x00, 0x29, 0x04, 0xd0, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00};
