@@ -102,3 +102,15 @@ def ones_sum(data, start=0):
 
 def pseudo_sum(src, dst, proto, l4_len):
     return ones_sum(src + dst + struct.pack("!II", l4_len, proto))
+
+
+def set_checksums(frame, p):
+    """Of a whole frame's IPv4 header and its TCP or UDP."""
+    if p.version == 4:
+        struct.pack_into("!H", frame, p.l3_off + 10, 0)
+        struct.pack_into("!H", frame, p.l3_off + 10, ones_sum(frame[p.l3_off : p.l4_off]) ^ 0xFFFF)
+    at = p.l4_off + (16 if p.l4_proto == TCP else 6)
+    end = p.l3_off + p.ip_len
+    struct.pack_into("!H", frame, at, 0)
+    total = ones_sum(frame[p.l4_off : end], pseudo_sum(p.src, p.dst, p.l4_proto, end - p.l4_off)) ^ 0xFFFF
+    struct.pack_into("!H", frame, at, total or (0xFFFF if p.l4_proto == UDP else 0))
