@@ -76,7 +76,7 @@ struct keys {
 	uint8_t key[16], iv[12], hp[16];
 };
 
-static struct keys derive(const struct quic_wire *w, uint32_t version)
+static struct keys derive_anew(const struct quic_wire *w, uint32_t version)
 {
 	const bool is_v2 = version == 0x6b3343cf;
 	const char *hex = salt_of(version);
@@ -94,6 +94,30 @@ static struct keys derive(const struct quic_wire *w, uint32_t version)
 	expand(client, is_v2 ? "tls13 quicv2 iv" : "tls13 quic iv", k.iv, sizeof(k.iv));
 	expand(client, is_v2 ? "tls13 quicv2 hp" : "tls13 quic hp", k.hp, sizeof(k.hp));
 	return k;
+}
+
+/* Those derived last are kept: a fuzz target writes many packets with few of them. */
+static struct keys derive(const struct quic_wire *w, uint32_t version)
+{
+	static struct {
+		uint32_t version;
+		uint8_t cid[QUIC_WIRE_CID_MAX], cid_len;
+		struct keys keys;
+	} known[32], *k;
+	static size_t next;
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		k = &known[i];
+		if (k->version == version && k->cid_len == w->dcid_len &&
+			memcmp(k->cid, w->dcid, w->dcid_len) == 0)
+			return k->keys;
+	}
+	k = &known[next++ % (sizeof(known) / sizeof(known[0]))];
+	k->version = version;
+	k->cid_len = w->dcid_len;
+	memcpy(k->cid, w->dcid, QUIC_WIRE_CID_MAX);
+	k->keys = derive_anew(w, version);
+	return k->keys;
 }
 
 /* --- packets --------------------------------------------------------------------------------- */
@@ -184,7 +208,8 @@ static void hide(const struct keys *k, size_t pn_off, size_t pn_len, uint8_t *pa
 size_t quic_wire_initial(const struct quic_wire *w, const uint8_t *frames, size_t len, uint8_t *ret)
 {
 	const size_t pn_len = w->pn_len != 0 ? w->pn_len : 1;
-	const struct keys k = derive(w->keys != NULL ? w->keys : w, w->version);
+	const struct keys k = derive(
+		w->keys != NULL ? w->keys : w, w->version != 0 ? w->version : 1);
 	const size_t head_len = put_header(w, pn_len, len, ret);
 
 	must(pn_len + len >= 4 && head_len + len + TAG_BYTES <= QUIC_WIRE_MAX);

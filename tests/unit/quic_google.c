@@ -279,6 +279,9 @@ static void tags_that_go_back_are_none(void **)
 
 static void too_many_tags_are_none(void **)
 {
+	memset(chlo + 8, 0, n_chlo - 8); // all of them without a value
+	chlo[4] = 128;
+	assert_int_equal(look(n_chlo, false), MORE);
 	chlo[4] = 129;
 	assert_int_equal(look(n_chlo, false), NONE);
 	chlo[4] = 128;

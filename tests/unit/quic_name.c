@@ -321,12 +321,14 @@ static void what_follows_in_a_datagram_may_have_a_short_header(void **)
 
 static void work_for_a_flow_is_bounded(void **)
 {
-	quic_rig_put(&rig, "\x01\x01\x01\x01", 4);
 	for (int i = 0; i < CLS_QUIC_PACKETS_MAX; i++) {
-		rig.n_frames = 4;
+		quic_rig_put(&rig, "\x01\x01\x01\x01", 4);
 		quic_rig_packet(&rig, &client);
 	}
+	quic_rig_crypto(&rig, 0, rig.hello.len);
+	quic_rig_packet(&rig, &client); // one too many, in the same datagram
 	assert_int_equal(quic_rig_send(&rig), NONE);
+	assert_int_equal(rig.flow.n_packets, CLS_QUIC_PACKETS_MAX);
 	assert_int_equal(quic_rig_part(&rig, &client, 0, rig.hello.len), NONE);
 	quic_rig_again(&rig);
 	// What is not an Initial counts too.
