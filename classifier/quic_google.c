@@ -146,7 +146,9 @@ static bool read_frames(
 	while (cls_quic_left(r) > 0) {
 		const unsigned type = (unsigned)cls_quic_be(r, 1);
 
-		if ((type & IS_STREAM) != 0)
+		if (type == PADDING)
+			cls_quic_skip_zeros(r);
+		else if ((type & IS_STREAM) != 0)
 			read_stream(r, type, layout, ret);
 		else if ((type & IS_ACK) != 0 && layout->number >= 39)
 			skip_ack(r, type);
@@ -154,7 +156,7 @@ static bool read_frames(
 			read_crypto(r, ret);
 		else if (type == STOP_WAITING && layout->number < 44)
 			(void)cls_quic_bytes(r, layout->pn_len + (layout->number < 34)); // entropy
-		else if (type != PADDING && type != PING)
+		else if (type != PING)
 			return false;
 	}
 	return !r->is_short;

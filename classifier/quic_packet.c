@@ -108,13 +108,15 @@ bool cls_quic_frames_read(const uint8_t *frames, size_t len, struct cls_quic_pie
 	while (cls_quic_left(&r) > 0) {
 		const unsigned type = (unsigned)cls_quic_be(&r, 1);
 
-		if (type == CRYPTO)
+		if (type == PADDING)
+			cls_quic_skip_zeros(&r);
+		else if (type == CRYPTO)
 			read_crypto(&r, ret);
 		else if (type == ACK || type == ACK_ECN)
 			skip_ack(&r, type == ACK_ECN);
 		else if (type == CONNECTION_CLOSE)
 			skip_close(&r);
-		else if (type != PADDING && type != PING)
+		else if (type != PING)
 			return false;
 	}
 	return !r.is_short;

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct cls_quic_reader {
 	const uint8_t *p, *end; // borrowed from the packet
@@ -65,4 +66,19 @@ static inline uint64_t cls_quic_varint(struct cls_quic_reader *r)
 	const size_t n = r->p < r->end ? (size_t)1 << (*r->p >> 6) : 1;
 
 	return cls_quic_be(r, n) & (UINT64_MAX >> (66 - 8 * n));
+}
+
+/* On to the first byte that is not 0: most of what a client sends first is padding. */
+static inline void cls_quic_skip_zeros(struct cls_quic_reader *r)
+{
+	uint64_t word = 0;
+
+	while (cls_quic_left(r) >= sizeof(word)) {
+		memcpy(&word, r->p, sizeof(word));
+		if (word != 0)
+			break;
+		r->p += sizeof(word);
+	}
+	while (r->p < r->end && *r->p == 0)
+		r->p++;
 }
