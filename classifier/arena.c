@@ -65,7 +65,6 @@ struct cls_arena *cls_arena_new(size_t max_bytes)
 		errno = ENOMEM;
 		return NULL;
 	}
-	dp_pages_want_large(a->base, max_slabs << SLAB_BITS);
 	return a;
 }
 
@@ -98,6 +97,7 @@ static bool has_fresh(struct cls_arena *a, unsigned int class)
 		return false;
 	c->fresh = a->base + (a->n_slabs << SLAB_BITS);
 	c->fresh_end = c->fresh + SLAB_BYTES;
+	dp_pages_populate(c->fresh, SLAB_BYTES);
 	ASAN_POISON_MEMORY_REGION(c->fresh, SLAB_BYTES);
 	a->slab_class[a->n_slabs++] = (uint8_t) class;
 	return true;
