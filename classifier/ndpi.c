@@ -3,6 +3,7 @@
 
 #include "classifier/arena.h"
 #include "classifier/library.h"
+#include "classifier/memo.h"
 #include "classifier/plt.h"
 
 #include <assert.h>
@@ -21,6 +22,7 @@ enum {
 struct cls_library {
 	struct ndpi_detection_module_struct *nd;
 	struct cls_arena *arena;
+	struct cls_memo *memo;
 };
 
 /* Whose flow this thread is working on. Modules are made outside of it and live on the heap; what
@@ -29,6 +31,13 @@ static _Thread_local struct cls_arena *arena_in_use;
 
 /* Where the size of the next block is to be told; NULL: nobody asks. */
 static _Thread_local size_t *ret_next_size;
+
+/* lib NULL: nobody's. */
+static void work_for(const struct cls_library *lib)
+{
+	arena_in_use = lib != NULL ? lib->arena : NULL;
+	cls_plt_use(lib != NULL ? lib->memo : NULL);
+}
 
 static void *allocate(size_t size)
 {
@@ -159,7 +168,8 @@ struct cls_library *cls_library_new(void)
 	if (lib == NULL)
 		return NULL;
 	lib->arena = cls_arena_new(ARENA_BYTES);
-	if (lib->arena != NULL)
+	lib->memo = cls_memo_new();
+	if (lib->arena != NULL && lib->memo != NULL)
 		lib->nd = module_take();
 	if (lib->nd == NULL) {
 		cls_library_free(lib);
@@ -172,23 +182,24 @@ void cls_library_free(struct cls_library *lib)
 {
 	if (lib == NULL)
 		return;
-	arena_in_use = lib->arena;
+	work_for(lib);
 	if (lib->nd != NULL)
 		module_free(lib->nd);
-	arena_in_use = NULL;
+	work_for(NULL);
 	cls_arena_free(lib->arena);
+	cls_memo_free(lib->memo);
 	free(lib);
 }
 
 ndpi_protocol cls_library_look(struct cls_library *lib, struct ndpi_flow_struct *flow,
 	const uint8_t *l3, size_t l3_len, uint64_t time_ns)
 {
-	arena_in_use = lib->arena;
+	work_for(lib);
 
 	const ndpi_protocol p = ndpi_detection_process_packet(lib->nd, flow, l3,
 		(uint16_t)(l3_len < UINT16_MAX ? l3_len : UINT16_MAX), time_ns / 1000000);
 
-	arena_in_use = NULL;
+	work_for(NULL);
 	return p;
 }
 
@@ -231,15 +242,15 @@ ndpi_protocol cls_library_last_word(
 
 	if (p.app_protocol != NDPI_PROTOCOL_UNKNOWN)
 		return p;
-	arena_in_use = lib->arena;
+	work_for(lib);
 	p = ndpi_detection_giveup(lib->nd, flow, 1, &was_guessed);
-	arena_in_use = NULL;
+	work_for(NULL);
 	return p;
 }
 
 void cls_library_drop(struct cls_library *lib, struct ndpi_flow_struct *flow)
 {
-	arena_in_use = lib->arena;
+	work_for(lib);
 	ndpi_free_flow_data(flow);
-	arena_in_use = NULL;
+	work_for(NULL);
 }

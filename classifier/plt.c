@@ -7,6 +7,7 @@
 #include <ndpi_api.h>
 
 #include "classifier/hello.h"
+#include "classifier/memo.h"
 #include "classifier/plt.h"
 
 #include <assert.h>
@@ -29,6 +30,86 @@ int ndpi_check_dga_name(struct ndpi_detection_module_struct *nd, struct ndpi_flo
 		(strcmp(name + len - 4, ".com") != 0 && strcmp(name + len - 4, ".net") != 0))
 		return 0;
 	return library_dga(nd, flow, name, is_hostname);
+}
+
+/* --- what it looks up in its tables, see classifier/memo.h -------------------------------------- */
+
+static int (*library_protocol)(
+	struct ndpi_detection_module_struct *, char *, u_int, ndpi_protocol_match_result *);
+static int (*library_category)(
+	struct ndpi_detection_module_struct *, char *, u_int, ndpi_protocol_category_t *);
+static u_int16_t (*library_network)(
+	struct ndpi_detection_module_struct *, struct in_addr *, u_int16_t);
+
+static _Thread_local struct cls_memo *memo_in_use;
+
+void cls_plt_use(struct cls_memo *memo)
+{
+	memo_in_use = memo;
+}
+
+/* A name that begins with NUL is an empty one for the library, whatever its length. */
+static struct cls_memo_name *place_of(const char *name, size_t len)
+{
+	if (memo_in_use == NULL || name == NULL || len == 0 || name[0] == '\0')
+		return NULL;
+	return cls_memo_name(memo_in_use, name, len);
+}
+
+int ndpi_match_string_subprotocol(struct ndpi_detection_module_struct *nd, char *name, u_int len,
+	ndpi_protocol_match_result *ret_match)
+{
+	struct cls_memo_name *place = place_of(name, len);
+
+	if (place == NULL)
+		return library_protocol(nd, name, len, ret_match);
+	if (!place->has_protocol) {
+		ndpi_protocol_match_result m = {0};
+		const int answer = library_protocol(nd, name, len, &m);
+
+		place->protocol = (struct cls_memo_protocol){
+			answer, m.protocol_id, m.protocol_category, m.protocol_breed};
+		place->has_protocol = true;
+	}
+	ret_match->protocol_id = place->protocol.id;
+	ret_match->protocol_category = (ndpi_protocol_category_t)place->protocol.category;
+	ret_match->protocol_breed = (ndpi_protocol_breed_t)place->protocol.breed;
+	return place->protocol.answer;
+}
+
+/* *ret_category means something where there is one. */
+int ndpi_get_custom_category_match(struct ndpi_detection_module_struct *nd, char *name, u_int len,
+	ndpi_protocol_category_t *ret_category)
+{
+	struct cls_memo_name *place = place_of(name, len);
+
+	if (place == NULL)
+		return library_category(nd, name, len, ret_category);
+	if (!place->has_category) {
+		ndpi_protocol_category_t category = *ret_category;
+		const int answer = library_category(nd, name, len, &category);
+
+		place->category = (struct cls_memo_category){answer, category};
+		place->has_category = true;
+	}
+	if (place->category.answer != -1)
+		*ret_category = (ndpi_protocol_category_t)place->category.category;
+	return place->category.answer;
+}
+
+u_int16_t ndpi_network_port_ptree_match(
+	struct ndpi_detection_module_struct *nd, struct in_addr *addr, u_int16_t port)
+{
+	struct cls_memo_addr *place;
+
+	if (memo_in_use == NULL)
+		return library_network(nd, addr, port);
+	place = cls_memo_addr(memo_in_use, addr->s_addr, port);
+	if (!place->is_known) {
+		place->answer = library_network(nd, addr, port);
+		place->is_known = true;
+	}
+	return place->answer;
 }
 
 /* Cross-flow caches would make a verdict depend on which flows one worker saw before, so on the
@@ -120,5 +201,10 @@ void cls_plt_init(size_t module_size)
 	has_layout = module_size == sizeof(struct ndpi_detection_module_struct);
 	*(void **)&library_dga = dlsym(RTLD_NEXT, "ndpi_check_dga_name");
 	*(void **)&library_hello = dlsym(RTLD_NEXT, "processClientServerHello");
-	assert(library_dga != NULL && library_hello != NULL); // we are linked with it
+	*(void **)&library_protocol = dlsym(RTLD_NEXT, "ndpi_match_string_subprotocol");
+	*(void **)&library_category = dlsym(RTLD_NEXT, "ndpi_get_custom_category_match");
+	*(void **)&library_network = dlsym(RTLD_NEXT, "ndpi_network_port_ptree_match");
+	// We are linked with it.
+	assert(library_dga != NULL && library_hello != NULL && library_protocol != NULL &&
+		library_category != NULL && library_network != NULL);
 }
