@@ -106,8 +106,7 @@ static enum cls_name_step read_host(struct text text, struct cls_name *ret_name)
 	if (n < text.len &&
 		(text.p[n] != ':' || n + 1 + run_of(behind(text, n + 1), DIGIT) < text.len))
 		return CLS_NAME_NONE;
-	if (!cls_name_set(&name, text.p, n))
-		return CLS_NAME_NONE;
+	(void)cls_name_set(&name, text.p, n); // it is not empty and has no NUL
 	*ret_name = name;
 	return CLS_NAME_FOUND;
 }

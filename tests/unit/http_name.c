@@ -67,6 +67,7 @@ static void the_host_field_is_read_wherever_the_stream_is_cut(void **)
 	      "Hostess: no.example\r\nHos: t.example\r\nhost: a.example\r\n\r",
 		"\n", "a.example");
 	check("\r\n\r\nHEAD * HTTP/1.1\r\nHOST:a.example\r\n\r", "\n", "a.example");
+	check("GET / HTTP/1.1\nHost: a.example\n\n", "", "a.example");
 	check("GET / HTTP/1.1\nhOsT: \t  a.example \t \nX", ": y\n\n", "a.example"); // RFC 9112 2.2
 	check("GET / HTTP/1.1\r\nHost: first.example\r\nH", "ost: second.example\r\n\r\n",
 		"first.example");
@@ -104,6 +105,7 @@ static void an_absolute_target_has_the_host(void **)
 	check("GET http://who:secret@a.example:80/@b.example HTTP/1.1\r\n", more, "a.example");
 	check("GET http://[2001:db8::1]:80/ HTTP/1.1\r\n", more, "[2001:db8::1]");
 	check("GET http:///b HTTP/1.1\r\n", more, NULL);
+	check("GET http:// HTTP/1.1\r\n", more, NULL);
 	check("GET http://a.example:b/ HTTP/1.1\r\n", more, NULL);
 	check("GET http:/b.example HTTP/1.1\r\nHost: a.example\r\n\r", "\n", "a.example");
 	check("GET ://b.example HTTP/1.1\r\nHost: a.example\r\n\r", "\n", "a.example");
@@ -142,6 +144,9 @@ static void ports_are_left_out_and_brackets_stay(void **)
 		{"[2001:db8::1]a", NULL},
 		{"[2001:db8::1]80", NULL},
 		{"[2001:db8/]", NULL},
+		{"a.exampl%65", "a.exampl%65"},
+		{"[::1/:80", NULL},
+		{"[::1/", NULL},
 		{"[]", NULL},
 		{"[", NULL},
 		{"]", NULL},

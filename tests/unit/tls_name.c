@@ -274,7 +274,7 @@ static void of_a_hello_longer_than_is_looked_at_the_beginning_counts(void **)
 	rig_hello_end(&hello);
 	assert_int_equal(look(MESSAGE, hello.bytes, LOOKED_AT, false, &name), MORE);
 	check(MESSAGE, &hello, LOOKED_AT, NAME, false);
-	for (size_t step = 1; step <= LOOKED_AT; step *= 4) {
+	for (size_t step = 1; step <= LOOKED_AT; step += step < 4 ? 1 : 4095) {
 		rig_records(&records, &hello, step);
 		check(STREAM, &records, LOOKED_AT, NAME, false);
 		assert_int_equal(look(STREAM, records.bytes, LOOKED_AT, false, &name), MORE);
@@ -372,6 +372,25 @@ static void a_dtls_hello_stands_in_one_datagram(void **)
 	check(DATAGRAM, &records, records.len, "", true);
 }
 
+/* Its lengths agree with what is left of it, but for those of its fields. */
+static void of_a_short_dtls_hello_counts_what_is_there(void **)
+{
+	rig_hello(&hello, 0xfefd, 3);
+	rig_server_name(&hello, NAME);
+	rig_extension(&hello, 21, "x", 1);
+	rig_hello_end(&hello);
+	for (size_t len = 12; len <= hello.len; len++) {
+		other = hello;
+		other.len = len;
+		rig_number_at(&other, 1, len - 12, 3);
+		rig_number_at(&other, 9, len - 12, 3);
+		rig_datagram(&records, &other, 0xfefd);
+		check(DATAGRAM, &records, records.len, len < hello.name_end ? NULL : NAME, false);
+		rig_put(&records, hello.bytes + len, hello.len - len); // is not of it
+		check(DATAGRAM, &records, records.len, len < hello.name_end ? NULL : NAME, false);
+	}
+}
+
 static void what_is_no_whole_dtls_hello_is_none(void **)
 {
 	enum { HEADER = 13 };
@@ -424,6 +443,7 @@ int main(void)
 		cmocka_unit_test(what_stands_before_a_contradiction_counts),
 		cmocka_unit_test(a_hello_without_a_name_is_none),
 		cmocka_unit_test(a_dtls_hello_stands_in_one_datagram),
+		cmocka_unit_test(of_a_short_dtls_hello_counts_what_is_there),
 		cmocka_unit_test(what_is_no_whole_dtls_hello_is_none),
 	};
 
