@@ -11,14 +11,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 enum {
 	N_JOINS = 2,
 	PIECE_BYTES = 4,
-	N_PIECES_MAX = 128,
+	N_PIECES_MAX = 80,
 	GIVE_BACK = 0xffff, // instead of where: the join is given back and another taken
 };
 
 /* What one should hold: of each byte which piece said it, counted from 1. */
 struct model {
 	uint8_t said_by[CLS_JOIN_BYTES];
-	size_t used; // no byte is there from here on
+	size_t n_pieces;
 };
 
 static struct model models[N_JOINS];
@@ -34,32 +34,29 @@ static size_t smaller(size_t a, size_t b)
 	return a < b ? a : b;
 }
 
-/* Pieces of [0, used) as they were with all of [begin, end) said. */
-static size_t count(const struct model *m, size_t begin, size_t end, size_t used)
+/* Of pieces, where [begin, end) is said as well. */
+static size_t count(const struct model *m, size_t begin, size_t end)
 {
-	bool was_there = false;
-	size_t n = 0;
+	size_t n = m->n_pieces;
 
-	for (size_t i = 0; i < used; i++) {
-		const bool is_there = m->said_by[i] != 0 || (i >= begin && i < end);
-
-		n += is_there && !was_there;
-		was_there = is_there;
-	}
-	return n;
+	if (begin == end)
+		return n;
+	for (size_t i = begin; i <= end && i < CLS_JOIN_BYTES; i++) // one that begins at end too
+		n -= m->said_by[i] != 0 && (i == 0 || m->said_by[i - 1] == 0);
+	return n + (begin == 0 || m->said_by[begin - 1] == 0);
 }
 
 static bool model_put(struct model *m, size_t offset, size_t len, uint8_t who)
 {
 	const size_t begin = smaller(offset, CLS_JOIN_BYTES);
 	const size_t end = begin + smaller(len, CLS_JOIN_BYTES - begin);
-	const size_t used = len > 0 && end > m->used ? end : m->used;
+	const size_t n = count(m, begin, end);
 
-	if (count(m, begin, end, used) > CLS_JOIN_PIECES)
+	if (n > CLS_JOIN_PIECES)
 		return false;
 	for (size_t i = begin; i < end; i++)
 		m->said_by[i] = m->said_by[i] != 0 ? m->said_by[i] : who;
-	m->used = used;
+	m->n_pieces = n;
 	return true;
 }
 
@@ -75,7 +72,7 @@ static void put(struct cls_join *join, struct model *m, size_t offset, size_t le
 	check(cls_join_put(join, offset, bytes, len) == model_put(m, offset, len, who));
 	free(bytes);
 	ready = cls_join_ready(join, &n);
-	check(n <= m->used && memcmp(ready, m->said_by, n) == 0);
+	check(n <= CLS_JOIN_BYTES && memcmp(ready, m->said_by, n) == 0);
 	check(memchr(ready, 0, n) == NULL);
 	check(n == CLS_JOIN_BYTES || m->said_by[n] == 0);
 	check(cls_join_is_full(join) == (n == CLS_JOIN_BYTES));
