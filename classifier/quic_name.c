@@ -223,6 +223,8 @@ static enum cls_name_step take_long(struct cls_quic *q, struct cls_quic_flow *fl
 	for (size_t at = 0; at < len && step == CLS_NAME_MORE; at += h.len) {
 		if (!cls_quic_header_read(datagram + at, len - at, &h) || h.len == 0)
 			break; // what follows has a short header, or is none
+		if (flow->version == 0)
+			flow->version = h.version_number;
 		if (!h.is_initial)
 			continue;
 		if (flow->n_packets == CLS_QUIC_PACKETS_MAX)
@@ -271,14 +273,12 @@ enum cls_name_step cls_quic_name(struct cls_quic *q, struct cls_quic_flow *flow,
 	if (n_before == CLS_QUIC_PACKETS_MAX)
 		return CLS_NAME_NONE;
 	version = version_in(datagram, len);
-	if (version == 0 && flow->version == 0)
-		return CLS_NAME_NONE;
-	if (flow->version == 0)
-		flow->version = version;
 	if (version != 0 && cls_quic_version_of(version)->hello == CLS_QUIC_CHLO_CLEAR)
 		step = take_clear(q, flow, version, datagram, len, ret_name);
 	else if (version != 0)
 		step = take_long(q, flow, datagram, len, ret_name);
+	if (flow->version == 0)
+		return CLS_NAME_NONE;
 	if (flow->n_packets == n_before)
 		flow->n_packets++;
 	if (step == CLS_NAME_MORE && flow->n_packets == CLS_QUIC_PACKETS_MAX)

@@ -25,8 +25,7 @@ void cls_quic_free(struct cls_quic *q); // NULL is fine
 /* Of one flow that is not decided; all 0 in the beginning. */
 struct cls_quic_flow {
 	struct cls_join *crypto; // NULL: none is needed yet
-	uint32_t
-		version; // of the last packet that could be read; before: of the first header; 0: none was seen
+	uint32_t version; // of the first packet, of the last one that was opened; 0: none was seen
 	struct cls_quic_cid dcid; // the keys derive from it
 	bool has_dcid; // a packet was opened with it
 	uint8_t n_packets; // opened or tried

@@ -9,6 +9,7 @@ enum {
 	IS_LONG = 0x80, // RFC 9000 17.2
 	INITIAL = 0,
 	RETRY = 3,
+	PROTECTED_MIN = 20, // RFC 9001 5.4.2: 4 bytes and a sample
 };
 
 enum frame { // RFC 9000 19
@@ -59,10 +60,10 @@ bool cls_quic_header_read(const uint8_t *packet, size_t len, struct cls_quic_hea
 	h.is_initial = type == INITIAL;
 	if (h.is_initial)
 		(void)cls_quic_bytes(&r, cls_quic_varint(&r)); // token
-	n = type != RETRY ? cls_quic_varint(&r) : 0; // a Retry goes to the end
+	n = type != RETRY ? cls_quic_varint(&r) : 0; // which a Retry does not say
 	h.pn_off = (size_t)(r.p - packet);
 	(void)cls_quic_bytes(&r, n);
-	h.len = r.is_short || type == RETRY ? 0 : (size_t)(r.p - packet);
+	h.len = r.is_short || n < PROTECTED_MIN ? 0 : (size_t)(r.p - packet);
 	*ret = h;
 	return true;
 }

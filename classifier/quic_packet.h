@@ -33,7 +33,7 @@ struct cls_quic_header {
 	struct cls_quic_cid dcid;
 	bool is_initial;
 	size_t pn_off; // where the packet number is; of an Initial
-	size_t len; // of the whole packet; 0: it is not all there
+	size_t len; // of the whole packet; 0: it is not all there, or none that is encrypted
 };
 
 /* The packet at the beginning of packet[0..len), behind which others may come (RFC 9000 12.2). Returns

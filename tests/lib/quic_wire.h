@@ -29,7 +29,7 @@ struct quic_wire {
 };
 
 /* Write the packet with frames[0..len) to ret, which has QUIC_WIRE_MAX bytes; its length. Aborts where OpenSSL fails.
- * len: at least 3 (RFC 9001 5.4.2). */
+ * len: with the packet number at least 4 (RFC 9001 5.4.2). */
 size_t quic_wire_initial(
 	const struct quic_wire *w, const uint8_t *frames, size_t len, uint8_t *ret);
 

@@ -364,6 +364,8 @@ static void what_is_no_quic_is_none_at_once(void **)
 		{"\x80\x60\x12\x34\x00\x00\x00\x01\x00", 9}, // RTP
 		{"\xc0\x00\x00\x00\x00\x00\x00\x00\x00\x01", 10}, // Version Negotiation
 		{"\xc0\xff\x00\x00\x15\x00\x00\x00\x00\x01", 10}, // draft 21
+		{"\x80\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x01x", 13}, // ends elsewhere
+		{"\xf0\x00\x00\x00\x01\x00\x00token", 12}, // Retry, which no client sends
 		{"\x09????????Q023", 13},
 		{"\x09????????Q047", 13},
 		{"\x49????????Q043", 13},

@@ -144,8 +144,8 @@ static void longer_connection_ids_are_none(void **)
 	const uint8_t scid[] = "\xc0\x00\x00\x00\x01\x00\x15"
 			       "012345678901234567890\x00\x01\x00";
 
-	assert_int_equal(quic_rig_look(&rig, dcid, sizeof(dcid)), MORE);
-	assert_int_equal(quic_rig_look(&rig, scid, sizeof(scid)), MORE);
+	assert_int_equal(quic_rig_look(&rig, dcid, sizeof(dcid)), NONE);
+	assert_int_equal(quic_rig_look(&rig, scid, sizeof(scid)), NONE);
 	assert_false(rig.flow.has_dcid);
 }
 
@@ -174,6 +174,16 @@ static void packet_numbers_of_any_length_are_read(void **)
 		assert_int_equal(quic_rig_part(&rig, &w, 0, rig.hello.len), FOUND);
 		quic_rig_again(&rig);
 	}
+}
+
+static void a_packet_without_a_frame_is_none_of_a_client(void **)
+{
+	struct quic_wire w = client;
+
+	w.pn_len = 4;
+	rig.len = quic_wire_initial(&w, rig.frames, 0, rig.datagram);
+	assert_int_equal(quic_rig_send(&rig), MORE);
+	assert_false(rig.flow.has_dcid);
 }
 
 static void reserved_bits_do_not_matter(void **)
@@ -277,6 +287,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(tokens_of_any_length_are_skipped, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			packet_numbers_of_any_length_are_read, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			a_packet_without_a_frame_is_none_of_a_client, setup, teardown),
 		cmocka_unit_test_setup_teardown(reserved_bits_do_not_matter, setup, teardown),
 		cmocka_unit_test_setup_teardown(other_frames_are_skipped, setup, teardown),
 		cmocka_unit_test_setup_teardown(
