@@ -63,9 +63,9 @@ static inline uint64_t cls_quic_le(struct cls_quic_reader *r, size_t n)
 /* RFC 9000 16: the first two bits say how many bytes. */
 static inline uint64_t cls_quic_varint(struct cls_quic_reader *r)
 {
-	const size_t n = r->p < r->end ? (size_t)1 << (*r->p >> 6) : 1;
+	const unsigned code = r->p < r->end ? *r->p >> 6 : 0, n_bits = 8U << code;
 
-	return cls_quic_be(r, n) & (UINT64_MAX >> (66 - 8 * n));
+	return cls_quic_be(r, n_bits / 8) & (UINT64_MAX >> (66 - n_bits));
 }
 
 /* On to the first byte that is not 0: most of what a client sends first is padding. */

@@ -16,6 +16,14 @@ static void must(bool is_so)
 		abort();
 }
 
+/* Texts stand in packets without a NUL. Returns what is behind it. */
+static uint8_t *put_text(uint8_t *p, const char *text)
+{
+	while (*text != '\0')
+		*p++ = (uint8_t)*text++;
+	return p;
+}
+
 /* --- keys ------------------------------------------------------------------------------------ */
 
 static const char *salt_of(uint32_t version)
@@ -67,7 +75,7 @@ static void expand(uint8_t secret[SECRET_BYTES], const char *label, uint8_t *ret
 	uint8_t info[64] = {0, (uint8_t)n, (uint8_t)strlen(label)};
 	const size_t len = 3 + strlen(label) + 1;
 
-	memcpy(info + 3, label, strlen(label));
+	(void)put_text(info + 3, label);
 	hkdf(EVP_KDF_HKDF_MODE_EXPAND_ONLY, secret, SECRET_BYTES, OSSL_KDF_PARAM_INFO, info, len,
 		ret, n);
 }
@@ -251,7 +259,7 @@ static void put_hash(uint8_t *packet, size_t hash_at, size_t len, bool says_send
 	memcpy(all, packet, hash_at);
 	memcpy(all + hash_at, packet + hash_at + 12, n - hash_at);
 	if (says_sender) {
-		memcpy(all + n, "Client", 6);
+		(void)put_text(all + n, "Client");
 		n += 6;
 	}
 	quic_wire_hash(all, n, hash);
@@ -298,24 +306,25 @@ size_t quic_wire_chlo(const char *name, size_t n_pad, uint8_t *ret)
 	const size_t n_tags = name != NULL ? 3 : 2, name_len = name != NULL ? strlen(name) : 0;
 	size_t at = 8;
 
-	memcpy(ret, "CHLO\0\0\0\0", 8);
+	memset(ret, 0, 8 + 3 * 8);
+	(void)put_text(ret, "CHLO");
 	ret[4] = (uint8_t)n_tags;
-	memcpy(ret + at, "PAD", 4);
+	(void)put_text(ret + at, "PAD");
 	put_le32(ret + at + 4, n_pad);
 	at += 8;
 	if (name != NULL) {
-		memcpy(ret + at, "SNI", 4);
+		(void)put_text(ret + at, "SNI");
 		put_le32(ret + at + 4, n_pad + name_len);
 		at += 8;
 	}
-	memcpy(ret + at, "VER", 4);
+	(void)put_text(ret + at, "VER");
 	put_le32(ret + at + 4, n_pad + name_len + 4);
 	at += 8;
 	memset(ret + at, '-', n_pad);
 	at += n_pad;
 	if (name != NULL)
-		memcpy(ret + at, name, name_len);
+		(void)put_text(ret + at, name);
 	at += name_len;
-	memcpy(ret + at, version, 4);
+	(void)put_text(ret + at, version);
 	return at + 4;
 }

@@ -264,9 +264,9 @@ static void a_hello_without_a_name_is_none(void **)
 	assert_int_equal(look(n_chlo, false), NONE);
 	n_chlo = quic_wire_chlo("", 100, chlo);
 	assert_int_equal(look(n_chlo, false), NONE);
-	memcpy(chlo, "SHLO", 4);
+	chlo[0] = 'S';
 	assert_int_equal(look(n_chlo, false), NONE);
-	memcpy(chlo, "X", 1);
+	chlo[0] = 'X';
 	assert_int_equal(look(1, false), NONE);
 }
 
