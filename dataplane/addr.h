@@ -49,21 +49,22 @@ struct dp_endpoint_nets {
 	uint16_t n_nets;
 	uint8_t ipv6_prefix_len; // bits of an IPv6 endpoint, 48 to 128, 64 by default
 	// The same for each packet's two questions: most often the first byte is enough, or of IPv4
-	// two. first6[0] is SOME, for it may be IPv4; first4 is SOME + i where second4[i] says more.
+	// two. first6[0] is SOME, for it may be IPv4; first4 is the row of second4 that says more.
 	uint8_t first4[256], first6[256]; // DP_NETS_*
-	uint8_t second4[DP_NETS_SECONDS][256]; // the last one is SOME throughout
+	// The rows NONE and ALL are that throughout, from SOME on they are of one first byte each; the
+	// last one is SOME throughout.
+	uint8_t second4[DP_NETS_SOME + DP_NETS_SECONDS][256];
 	struct dp_range_slot slot4[256], slot6[256];
 	struct dp_range4 range4[DP_NETS_MAX]; // ascending, apart from each other
 	struct dp_range6 range6[DP_NETS_MAX];
 	struct dp_addr mask6; // ipv6_prefix_len ones
 };
 
-/* DP_NETS_* of an IPv4 address by its first two bytes. */
+/* DP_NETS_* of an IPv4 address by its first two bytes. Always both: whether the first is enough changes with
+ * the packet's direction, and a jump on that is wrong half of the time. */
 static inline unsigned int dp_nets_have4(const struct dp_endpoint_nets *nets, const uint8_t *be)
 {
-	const unsigned int first = nets->first4[be[0]];
-
-	return first < DP_NETS_SOME ? first : nets->second4[first - DP_NETS_SOME][be[1]];
+	return nets->second4[nets->first4[be[0]]][be[1]];
 }
 
 /* Bytes 0 to 7 (i is 0) or 8 to 15 (1) as they stand. */

@@ -90,23 +90,25 @@ static void fill_bytes(const struct range *ranges, unsigned int n, number base,
 /* Of the first bytes that do not tell, the second one; as far as there is room. */
 static void fill_seconds(const struct range *ranges, unsigned int n, struct dp_endpoint_nets *nets)
 {
-	unsigned int n_seconds = 0;
+	const unsigned int last = DP_NETS_SOME + DP_NETS_SECONDS - 1;
+	unsigned int row = DP_NETS_SOME;
 
-	memset(nets->second4[DP_NETS_SECONDS - 1], DP_NETS_SOME, sizeof(nets->second4[0]));
+	memset(nets->second4[DP_NETS_ALL], DP_NETS_ALL, sizeof(nets->second4[0]));
+	memset(nets->second4[last], DP_NETS_SOME, sizeof(nets->second4[0]));
 	for (unsigned int byte = 0; byte < 256; byte++) {
 		if (nets->first4[byte] != DP_NETS_SOME)
 			continue;
-		nets->first4[byte] = (uint8_t)(DP_NETS_SOME + n_seconds);
-		if (n_seconds == DP_NETS_SECONDS - 1)
+		nets->first4[byte] = (uint8_t)row;
+		if (row == last)
 			continue;
 		for (unsigned int second = 0; second < 256; second++) {
 			const number low = V4_LOW | byte << 24 | second << 16;
 
 			for (unsigned int i = nets->slot4[byte].begin; i < nets->slot4[byte].end;
 				i++)
-				nets->second4[n_seconds][second] |= share(&ranges[i], low, 16);
+				nets->second4[row][second] |= share(&ranges[i], low, 16);
 		}
-		n_seconds++;
+		row++;
 	}
 }
 

@@ -190,7 +190,12 @@ static inline enum plain_l4 plain_l4(const struct plain *at)
 		return at->cap >= DP_TCP_LEN ? PLAIN_PAYLOAD : PLAIN_NOT;
 	if (at->proto != IPPROTO_UDP || at->cap < DP_UDP_LEN)
 		return PLAIN_NOT;
-	switch (dp_tunnel_of(dp_be16(at->p), dp_be16(at->p + 2))) {
+
+	const uint16_t sport = dp_be16(at->p), dport = dp_be16(at->p + 2);
+
+	if (usually(!dp_may_be_tunnel(sport, dport)))
+		return PLAIN_PAYLOAD;
+	switch (dp_tunnel_of(sport, dport)) {
 	case DP_ENCAP_COUNT:
 		return PLAIN_PAYLOAD;
 	case DP_ENCAP_GTPU:
@@ -261,8 +266,12 @@ static inline bool fill_ipv4(
 	pkt->tuple.dst = dp_addr_from_v4(l3 + 16);
 	if (src_in + dst_in != DP_NETS_NONE + DP_NETS_ALL)
 		return set_endpoint(nets, DP_PKT_HAS_PORTS, pkt);
-	pkt->endpoint = dp_addr_from_v4(src_in == DP_NETS_ALL ? l3 + 12 : l3 + 16);
-	pkt->flags = src_in == DP_NETS_ALL ? DP_PKT_HAS_PORTS | DP_PKT_UP : DP_PKT_HAS_PORTS;
+
+	const unsigned int is_up = src_in == DP_NETS_ALL; // no jumps: as often as not
+
+	static_assert(DP_PKT_UP == 1);
+	pkt->endpoint = dp_addr_from_v4(l3 + 16 - 4 * is_up);
+	pkt->flags = (uint8_t)(DP_PKT_HAS_PORTS | is_up);
 	return true;
 }
 

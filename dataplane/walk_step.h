@@ -123,6 +123,19 @@ static inline enum dp_encap dp_tunnel_of(uint16_t sport, uint16_t dport)
 	return DP_ENCAP_COUNT;
 }
 
+#define DP_PORT_BIT(port) (UINT64_C(1) << ((port) >> 3 & 63))
+
+/* False where dp_tunnel_of() would say DP_ENCAP_COUNT, of ten packets with any ports for nine or so; and that
+ * without jumps, which neither clients' ports nor the direction let anybody foresee. */
+static inline bool dp_may_be_tunnel(uint16_t sport, uint16_t dport)
+{
+	const uint64_t set = DP_PORT_BIT(DP_PORT_GTPU) | DP_PORT_BIT(DP_PORT_VXLAN) |
+		DP_PORT_BIT(DP_PORT_VXLAN_LINUX) | DP_PORT_BIT(DP_PORT_GENEVE) |
+		DP_PORT_BIT(DP_PORT_TEREDO) | DP_PORT_BIT(DP_PORT_L2TP);
+
+	return ((set >> (sport >> 3 & 63) | set >> (dport >> 3 & 63)) & 1) != 0;
+}
+
 /* IEEE 802.1Q and 802.1ad, and what was used before them. */
 static inline bool dp_is_tag(uint16_t ethertype)
 {
