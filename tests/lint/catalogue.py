@@ -20,8 +20,9 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 CATALOGUE = ROOT / "control/catalogue/apps.yaml"
 PROTOCOLS = ROOT / "tests/lint/ndpi-4.2-protocols.txt"
 
-CATEGORIES = frozenset("""streaming music social messaging games cloud web vpn conferencing mail shopping news finance
-    maps travel software ads p2p remote network adult gambling health dating competitor own""".split())
+CATEGORIES = frozenset("""streaming music social messaging games cloud web assistants vpn relay conferencing mail
+    shopping news finance maps travel work education iot speedtest software ads p2p remote network adult gambling health
+    dating competitor own""".split())
 REQUIRED_CATEGORIES = frozenset("streaming social messaging music games cloud web vpn competitor own".split())
 KEYS = frozenset("name category ndpi hosts tags nets ports".split())
 TAGS = {
@@ -290,7 +291,7 @@ PLANTED = [
     ("hosts: [peacocktv.com]", "hosts: peacocktv.com", "hosts is not a list"),
     ("    hosts: [peacocktv.com]\n", "", "nothing to be recognised by"),
     ("edgesuite.net, cloudfront.net,", "edgesuite.net,", None),
-    ("[peacocktv.com]", "[peacocktv.com, stackpathcdn.com]", "expected it in app 'cdn'"),
+    ("[peacocktv.com]", "[peacocktv.com, b-cdn.net]", "expected it in app 'cdn'"),
     ("ndpi: [NetFlix]", "ndpi: [Netflix]", "no protocol 'Netflix'"),
     ("ndpi: [NetFlix]", "ndpi: [NetFlix, TLS]", "'TLS' is a carrier"),
     ("ndpi: [NetFlix]", "ndpi: [NetFlix, Hulu]", "'Hulu' belongs to 'netflix' already"),
