@@ -2,11 +2,16 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Check the shipped app catalogue: what the parser accepts is not yet what we want to ship.
 
-    catalogue.py [FILE]     check the catalogue; exit 1 and one line a mistake, `file:line: what, what would be right`
+    catalogue.py            check the shipped catalogue, and what code, schemas and documents say of its categories; exit 1
+                            and one line a mistake, `file:line: what, what would be right`
+    catalogue.py FILE       check another catalogue alone
+    catalogue.py --write    count the apps of each category anew in docs/catalogue.md
     catalogue.py --ndpi     compare the committed list of protocol names with ndpiReader's; exit 77 without ndpiReader
     catalogue.py --self-test  plant each kind of mistake in a copy and insist that it is found
 """
+import collections
 import ipaddress
+import json
 import pathlib
 import re
 import shutil
@@ -19,17 +24,19 @@ import yaml
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CATALOGUE = ROOT / "control/catalogue/apps.yaml"
 PROTOCOLS = ROOT / "tests/lint/ndpi-4.2-protocols.txt"
+DOCUMENT = ROOT / "docs/catalogue.md"
+GATES = ROOT / "control/gates.c"
+SCHEMA = ROOT / "control/schema/trigger.json"
 
 CATEGORIES = frozenset("""streaming music social messaging games cloud web assistants vpn relay conferencing mail
     shopping news finance maps travel work education iot speedtest software ads p2p remote network adult gambling health
-    dating competitor own""".split())
-REQUIRED_CATEGORIES = frozenset("streaming social messaging music games cloud web vpn competitor own".split())
+    dating politics religion competitor own""".split())
 KEYS = frozenset("name category ndpi hosts tags nets ports".split())
 TAGS = {
     "competitor": frozenset("plans port_in store_locator".split()),
     "own": frozenset("shop plans account device cancel support topup".split()),
 }
-MIN_APPS = 100
+MIN_APPS = 300
 
 # Carriers, not services: whoever claims one of these takes every unmatched name out of `unknown`.
 GENERIC = frozenset("Unknown HTTP HTTP_Connect HTTP_Proxy TLS DTLS QUIC WebSocket FREE_64".split())
@@ -39,13 +46,30 @@ RESERVED = ("example", "test", "invalid", "example.com", "example.net", "example
 
 # Suffixes under which everybody registers: a host this short would swallow a country. Not the whole public suffix
 # list, but the ones a slip of the hand produces.
-PUBLIC_SUFFIXES = frozenset("""co.uk org.uk ac.uk gov.uk com.br com.au com.mx com.tr com.ar com.cn com.hk com.tw com.sg
-    com.my com.pl com.ua co.jp co.kr co.in co.za co.nz co.id co.il co.th or.at co.at gen.tr""".split())
+PUBLIC_SUFFIXES = frozenset("""co.uk org.uk ac.uk gov.uk com.br bet.br gov.br com.au gov.au net.au com.mx com.tr gov.tr
+    org.tr net.tr com.ar com.cn com.hk com.tw com.sg com.my com.pl com.ua co.jp or.jp ne.jp co.kr co.in gov.in co.za
+    co.nz co.id co.il org.il co.th or.at co.at gv.at gen.tr com.sa gov.sa com.eg com.ng co.ke com.pk com.bd com.vn com.ph
+    com.co com.pe com.uy gob.es gouv.fr gov.it net.pl org.pl com.ru com.gr co.ug com.py com.ec com.kw com.qa""".split())
 
 # Delivery for everybody: the bare suffix belongs to `cdn` and to no brand.
 SHARED_CDN = frozenset("""akamai.net akamaihd.net akamaized.net akamaiedge.net akadns.net edgekey.net edgesuite.net
     cloudfront.net fastly.net fastlylb.net edgecastcdn.net llnwd.net llnwi.net footprint.net hwcdn.net
-    stackpathcdn.com b-cdn.net jsdelivr.net live-video.net uplynk.com nsatc.net""".split())
+    stackpathcdn.com b-cdn.net jsdelivr.net live-video.net uplynk.com nsatc.net incapdns.net kxcdn.com mncdn.com
+    cdn77.org gcdn.co wscdns.com lxdns.com edgio.net cloudinary.com imgix.net""".split())
+
+# Players and delivery that many broadcasters rent: the bare suffix belongs to `video-platforms` and to no broadcaster.
+SHARED_VIDEO = frozenset("""brightcove.com brightcove.net boltdns.net bcovlive.io jwplatform.com jwplayer.com jwpcdn.com
+    jwpsrv.com kaltura.com mux.com wistia.com wistia.net theplatform.com theplatform.eu wowza.com amagi.tv wurl.com
+    streamamg.com bitmovin.com dacast.com""".split())
+
+# Servers that everybody rents: a bare suffix says where something runs and not whose it is.
+SHARED_HOSTING = frozenset("""amazonaws.com awsglobalaccelerator.com windows.net azurewebsites.net azureedge.net azurefd.net
+    cloudapp.net trafficmanager.net appspot.com run.app web.app firebaseapp.com firebaseio.com cloudfunctions.net
+    googleapis.com googleusercontent.com workers.dev pages.dev r2.dev herokuapp.com vercel.app netlify.app fly.dev
+    onrender.com ondigitalocean.app digitaloceanspaces.com your-server.de aliyuncs.com myqcloud.com github.io gitlab.io
+    blogspot.com wordpress.com myshopify.com wixsite.com webflow.io netdna-ssl.com supabase.co oraclecloud.com
+    backblazeb2.com wasabisys.com linodeobjects.com""".split())
+SHARED_CATEGORIES = frozenset("cloud web software".split())
 
 # Address ranges that one service alone uses, with the source of that knowledge.
 OWNED_NETS = {
@@ -75,7 +99,8 @@ class Checker:
         self.ndpi = {}
         self.ports = []
         self.nets = []
-        self.categories = set()
+        self.apps = collections.defaultdict(list)  # category: names
+        self.n_hosts = 0
 
     def mistake(self, node, text):
         line = node.start_mark.line + 1 if node is not None else 1
@@ -138,7 +163,8 @@ class Checker:
             self.names[name] = node.start_mark.line + 1
         if category not in CATEGORIES:
             self.mistake(node, f"category '{category}' of '{name}' is not known")
-        self.categories.add(category)
+        self.apps[category].append(name)
+        self.sensitive(node, name, category)
         if not fields.keys() & {"ndpi", "hosts", "tags", "nets", "ports"}:
             self.mistake(node, f"'{name}' has nothing to be recognised by")
         own_hosts = self.plain_hosts(fields, name, category)
@@ -153,6 +179,15 @@ class Checker:
         if "ports" in fields:
             for item in self.strings(fields["ports"], "ports"):
                 self.port(item, name)
+
+    def sensitive(self, node, name, category):
+        """A second app would tell more than the category; so would a name that is not the category's."""
+        if category not in SENSITIVE:
+            return
+        if len(self.apps[category]) > 1:
+            self.mistake(node, f"app '{name}': the sensitive category '{category}' has one app, '{self.apps[category][0]}'")
+        if not str(name).startswith(category + "-"):
+            self.mistake(node, f"app '{name}' of the sensitive category '{category}', expected a name '{category}-...'")
 
     def plain_hosts(self, fields, name, category):
         hosts = []
@@ -193,8 +228,13 @@ class Checker:
         if host in self.hosts:
             self.mistake(item, f"host '{host}' stands in line {self.hosts[host]} already")
         self.hosts.setdefault(host, item.start_mark.line + 1)
+        self.n_hosts += 1
         if host in SHARED_CDN and name != "cdn":
             self.mistake(item, f"host '{host}' serves everybody, expected it in app 'cdn'")
+        if host in SHARED_VIDEO and name != "video-platforms":
+            self.mistake(item, f"host '{host}' serves many broadcasters, expected it in app 'video-platforms'")
+        if host in SHARED_HOSTING and category not in SHARED_CATEGORIES:
+            self.mistake(item, f"host '{host}' is rented by everybody, expected it in none of category '{category}'")
         if category in TAGS and not host.endswith(tuple("." + suffix for suffix in RESERVED)):
             self.mistake(item, f"host '{host}' of category '{category}' is not under a reserved domain")
 
@@ -236,7 +276,7 @@ class Checker:
     def whole(self, root, n_apps):
         if n_apps < MIN_APPS:
             self.mistake(root, f"{n_apps} apps, expected at least {MIN_APPS}")
-        for category in sorted(REQUIRED_CATEGORIES - self.categories):
+        for category in sorted(CATEGORIES - self.apps.keys()):
             self.mistake(root, f"no app of category '{category}'")
         for protocol in sorted(self.protocols - GENERIC - self.ndpi.keys()):
             self.mistake(root, f"no app claims nDPI's '{protocol}'")
@@ -247,8 +287,79 @@ def read_protocols():
     return frozenset(line for line in lines if line and not line.startswith("#"))
 
 
+def read_sensitive():
+    """The one list of them: what gate G4 refuses."""
+    found = re.search(r"sensitive\[\] = \{(.*?)\}", GATES.read_text(encoding="utf-8"), re.S)
+    return frozenset(re.findall(r'"(\w+)"', found.group(1))) if found else frozenset()
+
+
+SENSITIVE = read_sensitive()
+
+
 def check(path):
     return Checker(path, read_protocols()).run()
+
+
+def numbers(checker):
+    """What docs/catalogue.md says of each category, and of all: (what stands before the number, the number)."""
+    yield "The shipped list has ", sum(len(names) for names in checker.apps.values())
+    yield " apps and ", checker.n_hosts
+    for category in sorted(CATEGORIES):
+        yield f"| `{category}` | ", len(checker.apps[category])
+
+
+def check_document(text, checker):
+    """docs/catalogue.md has a row for each category, and no number of yesterday."""
+    mistakes = []
+    for before, number in numbers(checker):
+        found = re.search(re.escape(before) + r"(\d+)", text)
+        if not found:
+            mistakes.append(f"{DOCUMENT}:1: nothing says '{before}{number}'")
+        elif int(found.group(1)) != number:
+            line = text.count("\n", 0, found.start()) + 1
+            mistakes.append(f"{DOCUMENT}:{line}: '{found.group(0)}', expected {number}; --write counts anew")
+    for found in re.finditer(r"^\| `(\w+)` \| \d+ \|", text, re.M):
+        if found.group(1) not in CATEGORIES:
+            line = text.count("\n", 0, found.start()) + 1
+            mistakes.append(f"{DOCUMENT}:{line}: category '{found.group(1)}' is not known")
+    return mistakes
+
+
+def write_document(checker):
+    text = DOCUMENT.read_text(encoding="utf-8")
+    for before, number in numbers(checker):
+        text = re.sub(re.escape(before) + r"\d+", before + str(number), text, count=1)
+    DOCUMENT.write_text(text, encoding="utf-8")
+
+
+# Where else the sensitive categories are named: file, what the place looks like.
+NAMED = [
+    ("docs/triggers.md", r"^\| G4 \|.*$"),
+    ("docs/detection.md", r"^\| G4 \|.*$"),
+    ("docs/hashes.md", r"Apps of the categories .*? are never named"),
+    ("docs/catalogue.md", r"Sensitive are .*?\."),
+    ("control/catalogue/apps.yaml", r"Sensitive categories \(.*?\)"),
+]
+
+
+def check_sensitive(sensitive, read=lambda name: (ROOT / name).read_text(encoding="utf-8")):
+    """Code, schemas and documents name the same categories as sensitive."""
+    mistakes = []
+    if not sensitive:
+        return [f"{GATES}:1: no list 'sensitive'"]
+    for category in sorted(sensitive - CATEGORIES):
+        mistakes.append(f"{GATES}:1: category '{category}' is not known")
+    refused = set(json.loads(read("control/schema/trigger.json"))["$defs"]["category"]["not"]["enum"])
+    for category in sorted(refused ^ (sensitive | TAGS.keys())):
+        mistakes.append(f"{SCHEMA}:1: '{category}' is refused either by gate G4 or by the schema, expected both")
+    for name, place in NAMED:
+        text = read(name)
+        found = re.search(place, text, re.M | re.S if "*?" in place else re.M)
+        words = set(re.findall(r"[a-z]+", found.group(0))) if found else set()
+        line = text.count("\n", 0, found.start()) + 1 if found else 1
+        for category in sorted(sensitive - words):
+            mistakes.append(f"{ROOT / name}:{line}: '{category}' is missing among the sensitive categories")
+    return mistakes
 
 
 def compare_with_library():
@@ -291,7 +402,12 @@ PLANTED = [
     ("hosts: [peacocktv.com]", "hosts: peacocktv.com", "hosts is not a list"),
     ("    hosts: [peacocktv.com]\n", "", "nothing to be recognised by"),
     ("edgesuite.net, cloudfront.net,", "edgesuite.net,", None),
-    ("[peacocktv.com]", "[peacocktv.com, b-cdn.net]", "expected it in app 'cdn'"),
+    ("    hosts: [peacocktv.com]", "    hosts: [peacocktv.com, b-cdn.net]", "expected it in app 'cdn'"),
+    ("    hosts: [peacocktv.com]", "    hosts: [peacocktv.com, brightcove.net]", "expected it in app 'video-platforms'"),
+    ("    hosts: [peacocktv.com]", "    hosts: [peacocktv.com, amazonaws.com]", "rented by everybody"),
+    ("  - name: religion-sites", "  - name: churches", "expected a name 'religion-...'"),
+    ("    category: religion\n", "    category: politics\n", "has one app, 'politics-sites'"),
+    ("    category: politics\n", "    category: web\n", "no app of category 'politics'"),
     ("ndpi: [NetFlix]", "ndpi: [Netflix]", "no protocol 'Netflix'"),
     ("ndpi: [NetFlix]", "ndpi: [NetFlix, TLS]", "'TLS' is a carrier"),
     ("ndpi: [NetFlix]", "ndpi: [NetFlix, Hulu]", "'Hulu' belongs to 'netflix' already"),
@@ -309,6 +425,29 @@ PLANTED = [
     ("      port_in: [switch.rival-fibre", "      portin: [switch.rival-fibre", "tag 'portin' means nothing"),
     ("category: own\n", "category: web\n", "no app of category 'own'"),
 ]
+
+
+def planted_in_documents():
+    """What must be found: (what was planted, whether it was)."""
+    checker = Checker(CATALOGUE, read_protocols())
+    checker.run()
+    text = DOCUMENT.read_text(encoding="utf-8")
+    n = len(checker.apps["health"])
+
+    def finds(mistakes, words):
+        return any(words in line for line in mistakes)
+
+    yield "nothing in docs/catalogue.md", not check_document(text, checker)
+    yield "another count", finds(
+        check_document(text.replace(f"| `health` | {n} |", f"| `health` | {n + 1} |"), checker), f"expected {n}")
+    yield "no row", finds(check_document(text.replace("| `health` |", "| health |"), checker), "nothing says")
+    yield "another row", finds(check_document(text + "\n| `films` | 3 | |\n", checker), "'films' is not known")
+    yield "nothing sensitive", not check_sensitive(SENSITIVE)
+    more = check_sensitive(SENSITIVE | {"weather"})
+    for place in ["not known", "schema, expected both", *(name for name, _ in NAMED)]:
+        yield f"one more sensitive category, at {place}", finds(more, place)
+    yield "one fewer sensitive category", finds(check_sensitive(SENSITIVE - {"health"}), "'health' is refused either")
+    yield "no list of them", finds(check_sensitive(frozenset()), "no list")
 
 
 def self_test():
@@ -331,10 +470,19 @@ def self_test():
         path.write_text("apps:\n- {name: a, category: web, hosts: [a.example]}\n", encoding="utf-8")
         if not any("expected at least" in line for line in check(path)):
             failures.append("a catalogue of one app passed")
+    documents = list(planted_in_documents())
+    failures += [f"{what}: judged wrongly" for what, is_right in documents if not is_right]
     for line in failures:
         print(f"self-test: {line}")
-    print(f"self-test: {len(PLANTED) + 1} planted, {len(failures)} failures")
+    print(f"self-test: {len(PLANTED) + 1 + len(documents)} planted, {len(failures)} failures")
     return 1 if failures else 0
+
+
+def check_shipped():
+    checker = Checker(CATALOGUE, read_protocols())
+    mistakes = checker.run()
+    mistakes += check_document(DOCUMENT.read_text(encoding="utf-8"), checker)
+    return mistakes + check_sensitive(SENSITIVE)
 
 
 def main(args):
@@ -342,11 +490,15 @@ def main(args):
         return self_test()
     if args == ["--ndpi"]:
         return compare_with_library()
+    if args == ["--write"]:
+        checker = Checker(CATALOGUE, read_protocols())
+        checker.run()
+        write_document(checker)
+        return 0
     if len(args) > 1 or (args and args[0].startswith("-")):
         print(__doc__, file=sys.stderr)
         return 2
-    path = pathlib.Path(args[0]) if args else CATALOGUE
-    mistakes = check(path)
+    mistakes = check(pathlib.Path(args[0])) if args else check_shipped()
     for line in mistakes:
         print(line)
     return 1 if mistakes else 0
