@@ -232,7 +232,7 @@ static void the_shipped_catalogue_has_no_mistake(void **)
 	struct cls_match m;
 
 	assert_int_equal(ctl_apps_load(path, f.apps, f.tags, f.mistakes, &apps), 0);
-	assert_true(cls_catalogue_count(apps.catalogue) >= 100);
+	assert_true(cls_catalogue_count(apps.catalogue) >= 300);
 	m = cls_match_host(apps.catalogue, "www.netflix.com", 15);
 	assert_string_equal(cls_app_name(apps.catalogue, m.app), "netflix");
 	ctl_apps_fini(&apps);
