@@ -13,7 +13,7 @@ Checks (the words exceptions.yaml uses):
     flow.missing, flow.extra    a 5-tuple that only the truth, only wirecue has
     flow.packets, flow.bytes    packets and IP bytes, "from lower end/from higher end"
     flow.times                  first and last packet of a flow
-    proto                       nDPI's verdict on a 5-tuple
+    proto                       nDPI's verdict on a 5-tuple, of a name that ndpiReader missed by its own host table
 """
 
 import json
@@ -67,6 +67,7 @@ class Outcome:
         self.got_ip_bytes = 0
         self.n_verdicts = 0
         self.n_verdicts_same = 0
+        self.n_verdicts_by_name = 0  # of n_verdicts: what nDPI's host table says of a name that ndpiReader missed
         self.note = ""
 
     def differ(self, check, got, want, flow=""):
@@ -252,6 +253,7 @@ def _compare_verdicts(outcome, got, ndpi):
         if not want:
             continue
         outcome.n_verdicts += 1
+        outcome.n_verdicts_by_name += ndpi.is_by_name(key)
         if same_verdict(counts.protos, want):
             outcome.n_verdicts_same += 1
         else:
@@ -273,7 +275,7 @@ def _compare_flows(outcome, lines, truth, cap):
     for key, ours, theirs in _match(got, want):
         _compare_flow(outcome, key, ours, theirs, cap.is_monotonic)
     if "ndpi42" in truth:
-        _compare_verdicts(outcome, got, flow_forms.Ndpi(truth["ndpi42"]))
+        _compare_verdicts(outcome, got, flow_forms.Ndpi(truth))
     else:
         outcome.note = "the truth has no nDPI verdicts"
 

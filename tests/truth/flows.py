@@ -160,13 +160,20 @@ def ours(lines):
 
 
 class Ndpi:
-    """ndpiReader's verdicts of one truth file: a look-up by Key."""
+    """ndpiReader's verdicts of one truth file: a look-up by Key.
 
-    def __init__(self, section):
+    Where it missed a name that Wireshark saw, and nDPI's own host table knows that name (`name_gaps`), the verdict is what
+    it would have said had it seen the name: QUIC, or QUIC with a guess by address, becomes QUIC.YouTube, and nothing
+    else is right."""
+
+    def __init__(self, truth):
+        section = truth.get("ndpi42") or {}
         rows = section.get("flows_converted") or section.get("flows_tunnels") or []
         self._protos = self._index(rows)
         # Only for what `-t` did not open (802.1ad and other layers): its own rows come first.
-        self._inner = self._index(section.get("flows_inner") or [])
+        inner = section.get("flows_inner") or []
+        self._inner = self._index(inner)
+        self._by_name = self._index_names(truth, rows + inner)
 
     @staticmethod
     def _index(rows):
@@ -176,8 +183,37 @@ class Ndpi:
             index[key].add(e["proto"])
         return index
 
+    @staticmethod
+    def _index_names(truth, rows):
+        """{Key: what nDPI's host table says of its name}, where no row of the flow has the name, or has it in vain."""
+        gaps = [e for part in (truth.get("name_gaps") or {}).values() if isinstance(part, list) for e in part]
+        table = {e["name"]: e["ndpi42_host_table_says"] for e in gaps if e.get("ndpi42_host_table_says")}
+        missed = {(e["name"], e["src"], e["sport"], e["dst"], e["dport"]) for e in gaps}
+        read = defaultdict(set)
+        for e in rows:
+            key, _ = key_of(e["l4"], e["src"], e["sport"], e["dst"], e["dport"])
+            read[key].add((e.get("name") or "").lower())
+        index = defaultdict(set)
+        for e in truth["tshark"].get("names") or []:
+            key, _ = key_of(e["l4"], e["src"], e["sport"], e["dst"], e["dport"])
+            is_missed = (e["name"], e["src"], e["sport"], e["dst"], e["dport"]) in missed
+            if e["name"] in table and (is_missed or e["name"].lower() not in read[key]):
+                index[key].add(table[e["name"]])
+        return index
+
     def protos(self, key):
-        """Every verdict on this 5-tuple; empty where ndpiReader saw no such flow."""
+        """Every verdict on this 5-tuple, had each name been seen; empty where ndpiReader saw no such flow."""
+        seen, named = self._seen(key), self._by_name.get(key)
+        if not named:
+            return seen
+        return {f"{proto.partition('.')[0]}.{app}" for proto in seen - {"Unknown"} for app in named}
+
+    def is_by_name(self, key):
+        """Whether the verdict is one that ndpiReader did not give for want of the name."""
+        return key in self._by_name
+
+    def _seen(self, key):
+        """What ndpiReader said."""
         keys = [key]
         if key.l4 == 132:  # ndpiReader reads no SCTP ports: one row for all associations of two hosts
             low, high = sorted(((key.low[0], 0), (key.high[0], 0)))

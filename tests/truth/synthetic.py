@@ -97,7 +97,7 @@ def sample_truth():
 def faultless_lines(truth_data):
     """The --flows lines, as dictionaries."""
     want = flow_forms.Truth(truth_data["tshark"]["flows"])
-    ndpi = flow_forms.Ndpi(truth_data.get("ndpi42", {}))
+    ndpi = flow_forms.Ndpi(truth_data)
     lines = []
     for key, counts in want.counts.items():
         protos = ndpi.protos(key) - {"Unknown"} or {"Unknown"}
