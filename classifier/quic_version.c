@@ -7,6 +7,8 @@ static const uint8_t salt_v1[] = // RFC 9001 5.2
 	"\x38\x76\x2c\xf7\xf5\x59\x34\xb3\x4d\x17\x9a\xe6\xa4\xc8\x0c\xad\xcc\xbb\x7f\x0a";
 static const uint8_t salt_v2[] = // RFC 9369 3.3.1
 	"\x0d\xed\xe3\xde\xf7\x00\xa6\xdb\x81\x93\x81\xbe\x6e\x26\x9d\xcb\xf9\xbd\x2e\xd9";
+static const uint8_t salt_v2_draft[] = // draft-ietf-quic-v2-01 3.3.1
+	"\xa7\x07\xc2\x03\xa5\x9b\x47\x18\x4a\x1d\x62\xca\x57\x04\x06\xea\x7a\xe3\xe5\xd3";
 static const uint8_t salt_29[] = // draft-ietf-quic-tls-29 5.2
 	"\xaf\xbf\xec\x28\x99\x93\xd2\x4c\x9e\x97\x86\xf1\x9c\x61\x11\xe0\x43\x90\xa8\x99";
 static const uint8_t salt_23[] = // draft-ietf-quic-tls-23 5.2
@@ -23,6 +25,7 @@ static const uint8_t salt_t051[] =
 static const struct cls_quic_version versions[] = {
 	{CLS_QUIC_V1, CLS_QUIC_V1, salt_v1},
 	{CLS_QUIC_V2, CLS_QUIC_V2, salt_v2, .is_v2 = true},
+	{0x709a50c4, 0x709a50c4, salt_v2_draft, .is_v2 = true}, // of its drafts
 	{0xff000016, 0xff000016, salt_22}, // drafts say their number
 	{0xff000017, 0xff00001c, salt_23},
 	{0xff00001d, 0xff000020, salt_29},
