@@ -82,13 +82,15 @@ static json_t *workers(const struct ctl_shows *s)
 		struct dp_worker_stats w;
 
 		dp_path_worker_stats(ctl_pipeline_path(s->pipeline), i, &w);
-		row = json_pack("{s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "worker", i,
-			"packets", (json_int_t)w.packets, "ip_bytes", (json_int_t)w.ip_bytes,
-			"flows", (json_int_t)w.flows, "flows_evicted", (json_int_t)w.flows_evicted,
-			"classified_packets", (json_int_t)w.classified_packets, "verdicts_cut",
-			(json_int_t)w.verdicts_cut, "names_refused", (json_int_t)w.names_refused,
-			"quality_refused", (json_int_t)w.quality_refused, "postponed",
-			(json_int_t)w.postponed);
+		row = json_pack("{s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
+			"worker", i, "packets", (json_int_t)w.packets, "ip_bytes",
+			(json_int_t)w.ip_bytes, "flows", (json_int_t)w.flows, "flows_evicted",
+			(json_int_t)w.flows_evicted, "classified_packets",
+			(json_int_t)w.classified_packets, "hellos", (json_int_t)w.hellos,
+			"hellos_ech", (json_int_t)w.hellos_ech, "hints_forgotten",
+			(json_int_t)w.hints_forgotten, "verdicts_cut", (json_int_t)w.verdicts_cut,
+			"names_refused", (json_int_t)w.names_refused, "quality_refused",
+			(json_int_t)w.quality_refused, "postponed", (json_int_t)w.postponed);
 		(void)json_object_set_new(row, "of_mean", ratio(s->balance.of_mean[i]));
 		add_time(row, &w.time);
 		(void)json_array_append_new(rows, row);

@@ -93,7 +93,10 @@ struct dp_path_stats {
 	// TCP flows that said something and ended; of them up only, down only.
 	uint64_t tcp_ended, tcp_one_way[2];
 	uint64_t flows, flows_evicted, classified_packets;
-	uint64_t postponed, notes_dropped, names_refused, quality_refused, verdicts_cut;
+	uint64_t hellos,
+		hellos_ech; // flows whose TLS hello was read; of them with an encrypted one inside
+	uint64_t postponed, notes_dropped, names_refused, quality_refused, verdicts_cut,
+		hints_forgotten;
 	uint64_t lost; // before us, as sources report it
 	uint64_t position, size; // progress over capture files, bytes
 	uint64_t worker_busy_ns; // over all workers: time in rounds that found something to do
@@ -103,6 +106,7 @@ struct dp_worker_stats {
 	uint64_t outcomes[DP_OUTCOME_COUNT]; // frames
 	uint64_t packets, ip_bytes; // innermost, accounted
 	uint64_t flows, flows_evicted, classified_packets, verdicts_cut;
+	uint64_t hellos, hellos_ech, hints_forgotten;
 	uint64_t names_refused, quality_refused, postponed;
 	struct dp_time_stats time; // receiving included where its thread does
 };

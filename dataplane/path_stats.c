@@ -87,6 +87,9 @@ static void sum_worker(struct dp_path_stats *sum, const struct dp_worker_counter
 	sum->tcp_ended += dp_counter_get(&c->tcp_ended);
 	sum->tcp_one_way[0] += dp_counter_get(&c->tcp_one_way[0]);
 	sum->tcp_one_way[1] += dp_counter_get(&c->tcp_one_way[1]);
+	sum->hellos += dp_counter_get(&c->hellos);
+	sum->hellos_ech += dp_counter_get(&c->hellos_ech);
+	sum->hints_forgotten += dp_counter_get(&c->hints_forgotten);
 	sum->verdicts_cut += dp_counter_get(&c->verdicts_cut);
 	sum->worker_busy_ns += tsc_ns(dp_counter_get(&c->stretches.busy_tsc));
 	sum_outcomes(sum->outcomes, c->outcomes);
@@ -120,6 +123,9 @@ void dp_path_worker_stats(
 		.flows = dp_counter_get(&c->flows),
 		.flows_evicted = dp_counter_get(&c->flows_evicted),
 		.classified_packets = dp_counter_get(&c->classified_packets),
+		.hellos = dp_counter_get(&c->hellos),
+		.hellos_ech = dp_counter_get(&c->hellos_ech),
+		.hints_forgotten = dp_counter_get(&c->hints_forgotten),
 		.verdicts_cut = dp_counter_get(&c->verdicts_cut),
 		.names_refused = dp_counter_get(&c->names_refused),
 		.quality_refused = dp_counter_get(&c->quality_refused),

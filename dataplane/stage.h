@@ -24,9 +24,11 @@ struct dp_verdict {
 	uint8_t evidence; // enum dp_evidence
 	bool is_final;
 	bool is_watched; // with is_final: payload packets to come go to overhear
-	bool has_ech;
+	bool has_hello; // its client's TLS hello was read, with a name or an encrypted one
+	bool has_ech; // with an encrypted hello inside; host is the outer name then
 	uint8_t effort; // packets of the flow that the library looked at so far, 255: that or more
-	bool is_cut; // judged early: the stage had no room to look at more packets of this flow
+	bool is_cut; // judged early, its state went to another flow: host, risks and the library's opinion are
+		// not written, and those of the verdict before stand
 	uint64_t risk_bits; // the library's, for printing
 	char host[DP_HOST_MAX];
 };
@@ -72,6 +74,8 @@ struct dp_stage_ops {
 	 * at the end of a watched flow that holds state: then is_watched is true, the state is to be
 	 * freed, and item->verdict is not read. */
 	void (*finish)(void *stage, struct dp_stage_item *item);
+	/* What a full table inside made it forget, that might have named a flow: a count. NULL: nothing. */
+	uint64_t (*forgotten)(const void *stage);
 	void (*free)(void *stage); // owned by the worker, freed after it stopped
 };
 

@@ -64,6 +64,8 @@ struct dp_worker_counters {
 	dp_counter flows;
 	dp_counter flows_evicted; // the table was full: voids byte-identical replay
 	dp_counter classified_packets; // handed to the stage
+	dp_counter hellos; // flows whose client's TLS hello was read
+	dp_counter hellos_ech; // of them with another hello inside, encrypted
 	dp_counter notes_dropped;
 	dp_counter postponed;
 	dp_counter names_refused; // the table was full: a flow without its name
@@ -74,6 +76,7 @@ struct dp_worker_counters {
 	// TCP flows that ended with at least DP_ONE_WAY_PACKETS packets, not all of a handshake.
 	dp_counter tcp_ended;
 	dp_counter tcp_one_way[2]; // of them with packets in one direction only: up, down
+	dp_counter hints_forgotten; // the classifier had no room: voids byte-identical replay
 	dp_counter verdicts_cut; // the classifier had no room: voids byte-identical replay
 	struct dp_stretch_counters stretches; // of the thread that polls it
 	dp_counter rounds; // polls begun: what a round read through a pointer is let go two later

@@ -187,6 +187,14 @@ static void remember(struct dp_worker *w, struct dp_flow_rest *rest, const struc
 	dp_said_put(&w->said, id);
 }
 
+static void count_hello(struct dp_worker *w, const struct dp_verdict *v)
+{
+	if (!v->has_hello)
+		return;
+	dp_count(&w->counters.hellos, 1);
+	dp_count(&w->counters.hellos_ech, v->has_ech);
+}
+
 /* What the classifier says of the flow now. tick: the open one or the one being closed. */
 static void take_verdict(struct dp_worker *w, uint32_t i, const struct dp_verdict *v, uint64_t tick,
 	uint64_t time_ns)
@@ -194,11 +202,14 @@ static void take_verdict(struct dp_worker *w, uint32_t i, const struct dp_verdic
 	struct dp_flow *f = dp_worker_flow(w, i);
 
 	f->effort = v->effort;
+	if (v->is_final) {
+		f->flags |= v->is_watched ? DP_FLOW_WATCHED : DP_FLOW_FINAL;
+		count_hello(w, v);
+	}
 	if (v->is_cut)
 		dp_count(&w->counters.verdicts_cut, 1);
-	if (v->is_final)
-		f->flags |= v->is_watched ? DP_FLOW_WATCHED : DP_FLOW_FINAL;
-	remember(w, dp_worker_rest(w, i), v);
+	else
+		remember(w, dp_worker_rest(w, i), v);
 	if (v->app != DP_APP_UNDECIDED &&
 		dp_usage_key(&w->usage, f->usage)->app == DP_APP_UNDECIDED)
 		settle(w, i, v, tick, time_ns);

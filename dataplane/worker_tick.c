@@ -71,5 +71,8 @@ void dp_worker_tick_close_slice(struct dp_worker *w)
 		&w->counters.postponed, dp_usage_postponed(&w->usage), memory_order_relaxed);
 	atomic_store_explicit(
 		&w->counters.quality_refused, w->usage.quality.n_refused, memory_order_relaxed);
+	if (w->stage.ops->forgotten != NULL)
+		atomic_store_explicit(&w->counters.hints_forgotten,
+			w->stage.ops->forgotten(w->stage.self), memory_order_relaxed);
 	atomic_store_explicit(&w->counters.names_refused, w->said.n_refused, memory_order_relaxed);
 }
