@@ -13,6 +13,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Of apps that carry others', whose fronts' names say nothing of what is behind. */
+#define CLS_CATEGORY_RELAY "relay"
+
 struct cls_host_def {
 	const char *host; // lower case, no leading dot, matched on label boundaries
 	uint16_t tag; // DP_TAG_NONE or the tag's id

@@ -34,10 +34,35 @@ ndpi_protocol cls_library_last_word(
 /* Free what hangs on the flow; its own bytes are the caller's and stay as they are. */
 void cls_library_drop(struct cls_library *lib, struct ndpi_flow_struct *flow);
 
-/* What a packet told of a flow. `v` holds what was known before: an app that is decided stays. */
-void cls_verdict_update(struct dp_verdict *v, const struct cls_catalogue *catalogue,
-	const struct ndpi_flow_struct *f, const ndpi_protocol *p);
+/* Whether the library's own table of hosts has the name that the flow's client said; then the flow is recognised, and
+ * *ret_protocol is its word. master: NDPI_PROTOCOL_TLS, _DTLS, _QUIC or _HTTP. */
+bool cls_library_knows(struct cls_library *lib, struct ndpi_flow_struct *flow, uint16_t master,
+	const char *host, ndpi_protocol *ret_protocol);
+
+/* Whether the library has the app from an address, of either side, though it recognised what carries it and so calls its
+ * word no guess. */
+bool cls_library_is_guess(
+	struct cls_library *lib, struct ndpi_flow_struct *flow, const ndpi_protocol *p);
+
+/* What a judgement rests on, besides the catalogue. */
+struct cls_view {
+	const struct ndpi_flow_struct *flow;
+	ndpi_protocol proto;
+	bool is_guess; // cls_library_is_guess()
+	uint8_t named; // DP_EVIDENCE_SNI, _QUIC or _HTTP of a name that we found ourselves, else _NONE
+	bool is_name_open; // it may still come: nothing weaker decides yet
+	const char
+		*hint; // what the subscriber looked the server's address up as; NULL: nothing known
+};
+
+/* What a packet told of a flow. `v` holds what was known before, with the name where we found one: an app that
+ * is decided stays. */
+void cls_verdict_update(
+	struct dp_verdict *v, const struct cls_catalogue *catalogue, const struct cls_view *view);
 
 /* The last word, behind the update: where nothing better is known, address and port decide. */
 void cls_verdict_end(struct dp_verdict *v, const struct cls_catalogue *catalogue,
-	const struct dp_stage_item *item, const struct ndpi_flow_struct *f, const ndpi_protocol *p);
+	const struct dp_stage_item *item, const struct cls_view *view);
+
+/* A name of the wire as it may be shown: lower case, nothing but what names consist of, '?' for the rest. */
+void cls_verdict_name(struct dp_verdict *v, const char *host);

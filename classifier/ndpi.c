@@ -248,6 +248,45 @@ ndpi_protocol cls_library_last_word(
 	return p;
 }
 
+/* What the library's table of hosts says of a name. It writes down the category only. */
+static uint16_t table_of_hosts(
+	struct cls_library *lib, struct ndpi_flow_struct *flow, uint16_t master, const char *host)
+{
+	ndpi_protocol_match_result match;
+	char name[DP_HOST_MAX]; // the library does not promise to leave it as it is
+
+	(void)snprintf(name, sizeof(name), "%s", host);
+	return ndpi_match_host_subprotocol(
+		lib->nd, flow, name, (u_int)strlen(name), &match, master);
+}
+
+bool cls_library_is_guess(
+	struct cls_library *lib, struct ndpi_flow_struct *flow, const ndpi_protocol *p)
+{
+	if (p->master_protocol == NDPI_PROTOCOL_UNKNOWN ||
+		p->app_protocol == NDPI_PROTOCOL_UNKNOWN ||
+		p->app_protocol != flow->guessed_host_protocol_id)
+		return false;
+	return flow->host_server_name[0] == '\0' ||
+		table_of_hosts(lib, flow, p->master_protocol, flow->host_server_name) !=
+		p->app_protocol;
+}
+
+bool cls_library_knows(struct cls_library *lib, struct ndpi_flow_struct *flow, uint16_t master,
+	const char *host, ndpi_protocol *ret_protocol)
+{
+	const uint16_t app = table_of_hosts(lib, flow, master, host);
+
+	// Some names stand there only to be no more than what carries them.
+	if (app == NDPI_PROTOCOL_UNKNOWN || app == master)
+		return false;
+	flow->detected_protocol_stack[0] = app;
+	flow->detected_protocol_stack[1] = master;
+	flow->confidence = NDPI_CONFIDENCE_DPI;
+	*ret_protocol = (ndpi_protocol){.master_protocol = master, .app_protocol = app};
+	return true;
+}
+
 void cls_library_drop(struct cls_library *lib, struct ndpi_flow_struct *flow)
 {
 	work_for(lib);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "classifier/library.h"
+#include "classifier/hints.h"
 #include "classifier/ndpi.h"
+#include "classifier/overhear.h"
+#include "classifier/pool.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -12,71 +14,19 @@ enum {
 	 * word: what nDPI's own reader uses (24 and 80). The library looks at 32 by itself. */
 	UDP_PACKETS_MAX = 24,
 	TCP_PACKETS_MAX = 80,
-	POOL_MAX = 65536, // flows in dissection per worker: 45 MB of states; start value
-};
-
-struct pooled_flow {
-	struct ndpi_flow_struct flow; // first: the library sees only this
-	struct pooled_flow *next_free;
-	struct dp_verdict verdict;
+	POOL_MAX = 65536, // flows in dissection per worker: 55 MB of states; start value
+	HINTS_MAX = 1 << 19, // addresses that were looked up, per worker; start value
 };
 
 struct stage {
 	struct cls_library *lib;
+	struct cls_names *names;
+	struct cls_pool *pool;
+	struct cls_hints *hints;
+	struct cls_overhear *overhear;
 	const struct cls_catalogue *catalogue; // of this call
 	_Atomic(const struct cls_catalogue *) next_catalogue; // written by control
-	struct pooled_flow *scratch; // where a flow's first packet is tried
-	struct pooled_flow *free_list;
-	size_t n_pooled;
 };
-
-/* Back to the state of a flow never seen. */
-static void wipe(struct stage *s, struct pooled_flow *pf)
-{
-	cls_library_drop(s->lib, &pf->flow);
-	memset(pf, 0, sizeof(*pf));
-}
-
-static void give_back(struct stage *s, struct dp_stage_item *item, struct pooled_flow *pf)
-{
-	wipe(s, pf);
-	if (pf == s->scratch)
-		return;
-	pf->next_free = s->free_list;
-	s->free_list = pf;
-	*item->state = NULL;
-}
-
-/* A state for a flow that needs more than one packet; NULL when the pool is at its bound. */
-static struct pooled_flow *take(struct stage *s)
-{
-	struct pooled_flow *pf = s->free_list;
-
-	if (pf != NULL) {
-		s->free_list = pf->next_free;
-		pf->next_free = NULL;
-		return pf;
-	}
-	if (s->n_pooled == POOL_MAX)
-		return NULL;
-	pf = calloc(1, sizeof(*pf));
-	if (pf != NULL)
-		s->n_pooled++;
-	return pf;
-}
-
-/* The scratch state moves into the pool: the library keeps no pointer to the struct itself. */
-static struct pooled_flow *keep_scratch(struct stage *s, struct dp_stage_item *item)
-{
-	struct pooled_flow *pf = take(s);
-
-	if (pf == NULL)
-		return NULL;
-	*pf = *s->scratch;
-	memset(s->scratch, 0, sizeof(*s->scratch));
-	*item->state = pf;
-	return pf;
-}
 
 static bool has_enough(const struct dp_stage_item *item)
 {
@@ -90,47 +40,149 @@ static bool has_enough(const struct dp_stage_item *item)
 	}
 }
 
-/* The library looks at a packet of the flow. */
-static ndpi_protocol show(struct stage *s, struct pooled_flow *pf, const struct dp_stage_item *item)
+/* --- the name --------------------------------------------------------------------------------- */
+
+static uint16_t master_of(const struct cls_state *state, const struct dp_stage_item *item)
 {
-	if (pf->verdict.effort < UINT8_MAX)
-		pf->verdict.effort++;
-	return cls_library_look(s->lib, &pf->flow, item->l3, item->l3_len, item->time_ns);
+	switch (state->named) {
+	case DP_EVIDENCE_QUIC:
+		return NDPI_PROTOCOL_QUIC;
+	case DP_EVIDENCE_HTTP:
+		return NDPI_PROTOCOL_HTTP;
+	default:
+		return item->tuple->l4_proto == IPPROTO_UDP ? NDPI_PROTOCOL_DTLS
+							    : NDPI_PROTOCOL_TLS;
+	}
+}
+
+static void take_name(struct cls_state *state, enum cls_name_step step, const struct cls_name *name,
+	enum dp_evidence evidence)
+{
+	state->name_step = step;
+	if (step != CLS_NAME_FOUND)
+		return;
+	state->verdict.has_ech |= name->has_ech;
+	state->verdict.has_hello |= evidence != DP_EVIDENCE_HTTP;
+	if (name->host[0] == '\0')
+		return;
+	state->named = (uint8_t)evidence;
+	cls_verdict_name(&state->verdict, name->host);
+}
+
+static void look_for_name(
+	struct stage *s, struct cls_state *state, const struct dp_stage_item *item)
+{
+	struct cls_name name;
+	enum dp_evidence evidence;
+
+	if (state->name_step != CLS_NAME_MORE)
+		return;
+
+	const enum cls_name_step step = cls_names_look(
+		s->names, &state->names, item, &name, &evidence);
+
+	take_name(state, step, &name, evidence);
+}
+
+static void end_search(struct stage *s, struct cls_state *state)
+{
+	struct cls_name name;
+	enum dp_evidence evidence;
+
+	if (state->name_step != CLS_NAME_MORE)
+		return;
+
+	const enum cls_name_step step = cls_names_last(s->names, &state->names, &name, &evidence);
+
+	take_name(state, step, &name, evidence);
+}
+
+/* --- the verdict ------------------------------------------------------------------------------ */
+
+static const char *hint_of(const struct stage *s, const struct dp_stage_item *item)
+{
+	const struct dp_five_tuple *t = item->tuple;
+
+	return cls_hints_get(
+		s->hints, item->endpoint, item->server_is_src ? &t->src : &t->dst, item->time_ns);
+}
+
+/* The library's word after the last update, our name in it. */
+static ndpi_protocol said_of(const struct cls_state *state)
+{
+	return (ndpi_protocol){.master_protocol = state->verdict.ndpi_master,
+		.app_protocol = state->verdict.ndpi_app};
+}
+
+/* Whether the library's table has the name that we found. */
+static bool is_name_known(struct stage *s, struct cls_state *state,
+	const struct dp_stage_item *item, ndpi_protocol *ret_protocol)
+{
+	state->is_name_told = true;
+	state->is_name_known = cls_library_knows(
+		s->lib, &state->flow, master_of(state, item), state->verdict.host, ret_protocol);
+	return state->is_name_known;
+}
+
+/* A name in a hello that the library's table has, before it looked at anything: it would decrypt and read the hello
+ * once more, and say this. */
+static bool is_spared(struct stage *s, struct cls_state *state, const struct dp_stage_item *item,
+	ndpi_protocol *ret_protocol)
+{
+	return (state->named == DP_EVIDENCE_SNI || state->named == DP_EVIDENCE_QUIC) &&
+		state->verdict.effort == 0 && !state->is_name_told &&
+		is_name_known(s, state, item, ret_protocol);
+}
+
+/* What is known by now, where the library thinks *p. */
+static struct cls_view view_of(struct stage *s, struct cls_state *state,
+	const struct dp_stage_item *item, const ndpi_protocol *p)
+{
+	struct cls_view view = {.flow = &state->flow,
+		.proto = *p,
+		.named = state->named,
+		.is_name_open = state->name_step == CLS_NAME_MORE};
+
+	// The library saw no name: what would it have said?
+	if (state->named != DP_EVIDENCE_NONE && !state->is_name_told &&
+		state->flow.host_server_name[0] == '\0')
+		(void)is_name_known(s, state, item, &view.proto);
+	if (state->named != DP_EVIDENCE_NONE && view.proto.app_protocol == NDPI_PROTOCOL_UNKNOWN)
+		view.proto.app_protocol = master_of(state, item);
+	view.is_guess = !state->is_name_known &&
+		cls_library_is_guess(s->lib, &state->flow, &view.proto);
+	if (state->verdict.app == DP_APP_UNDECIDED && !view.is_name_open)
+		view.hint = hint_of(s, item);
+	return view;
+}
+
+static void update(struct stage *s, struct cls_state *state, const struct dp_stage_item *item,
+	const ndpi_protocol *p)
+{
+	const struct cls_view view = view_of(s, state, item, p);
+
+	cls_verdict_update(&state->verdict, s->catalogue, &view);
 }
 
 /* Nothing more comes, or nothing more is wanted. */
-static void judge(struct stage *s, struct dp_stage_item *item, struct pooled_flow *pf,
+static void judge(struct stage *s, struct dp_stage_item *item, struct cls_state *state,
 	const ndpi_protocol *seen)
 {
-	const ndpi_protocol p = cls_library_last_word(s->lib, &pf->flow, *seen);
+	end_search(s, state);
 
-	if (seen->app_protocol == NDPI_PROTOCOL_UNKNOWN)
-		cls_verdict_update(&pf->verdict, s->catalogue, &pf->flow, &p);
-	cls_verdict_end(&pf->verdict, s->catalogue, item, &pf->flow, &p);
-	item->verdict = pf->verdict;
-	give_back(s, item, pf);
-}
+	const ndpi_protocol p = cls_library_last_word(s->lib, &state->flow, *seen);
 
-static void dissect(struct stage *s, struct dp_stage_item *item)
-{
-	struct pooled_flow *pf = *item->state != NULL ? *item->state : s->scratch;
-	const ndpi_protocol p = show(s, pf, item);
+	update(s, state, item, &p);
 
-	cls_verdict_update(&pf->verdict, s->catalogue, &pf->flow, &p);
-	if (has_enough(item) ||
-		cls_library_is_done(s->lib, &pf->flow, p, pf->verdict.app != DP_APP_UNDECIDED)) {
-		judge(s, item, pf, &p);
-		return;
-	}
-	if (pf == s->scratch) {
-		pf = keep_scratch(s, item);
-		if (pf == NULL) { // pool at its bound: what one packet told is all there will be
-			s->scratch->verdict.is_cut = true;
-			judge(s, item, s->scratch, &p);
-			return;
-		}
-	}
-	item->verdict = pf->verdict;
+	const ndpi_protocol said = said_of(state);
+	const struct cls_view view = view_of(s, state, item, &said);
+
+	cls_verdict_end(&state->verdict, s->catalogue, item, &view);
+	state->verdict.is_watched = cls_overhear_wants(item->tuple, item->server_is_src);
+	item->verdict = state->verdict;
+	*item->state = state->waiting;
+	state->waiting = NULL;
+	cls_pool_give(s->pool, state);
 }
 
 static void adopt_catalogue(struct stage *s)
@@ -143,12 +195,6 @@ void cls_stage_set_catalogue(struct dp_stage *stage, const struct cls_catalogue 
 	struct stage *s = stage->self;
 
 	atomic_store_explicit(&s->next_catalogue, catalogue, memory_order_release);
-}
-
-static void stage_look(void *stage, struct dp_stage_item *item)
-{
-	adopt_catalogue(stage);
-	dissect(stage, item);
 }
 
 /* Headers as the flow's first packet had them: enough for the library to guess by address and port
@@ -189,24 +235,123 @@ static uint16_t headers_of(const struct dp_five_tuple *t, uint8_t buf[64])
 	return (uint16_t)(l4_off + l4_len);
 }
 
+/* The library never took a packet: it is shown the headers, so that it can still guess. */
+static ndpi_protocol look_at_headers(
+	struct stage *s, struct cls_state *state, const struct dp_stage_item *item)
+{
+	uint8_t buf[64];
+	const uint16_t len = headers_of(item->tuple, buf);
+
+	return cls_library_look(s->lib, &state->flow, buf, len, item->time_ns);
+}
+
+/* The state was taken away. What can be said without one; what was said of name and protocols stands. */
+static void judge_without(struct stage *s, struct dp_stage_item *item)
+{
+	struct cls_state *scratch = cls_pool_scratch(s->pool);
+	ndpi_protocol p;
+
+	*item->state = NULL;
+	scratch->name_step = CLS_NAME_NONE;
+	p = look_at_headers(s, scratch, item);
+	scratch->verdict.is_cut = true;
+	judge(s, item, scratch, &p);
+}
+
+static ndpi_protocol look_at_packet(
+	struct stage *s, struct cls_state *state, const struct dp_stage_item *item)
+{
+	if (state->is_library_done)
+		return said_of(state);
+	if (state->verdict.effort < UINT8_MAX)
+		state->verdict.effort++;
+	return cls_library_look(s->lib, &state->flow, item->l3, item->l3_len, item->time_ns);
+}
+
+static void dissect(struct stage *s, struct dp_stage_item *item)
+{
+	struct cls_state *state = *item->state != NULL ? cls_pool_find(s->pool, *item->state)
+						       : cls_pool_scratch(s->pool);
+	ndpi_protocol p;
+
+	if (state == NULL) {
+		judge_without(s, item);
+		return;
+	}
+	if (cls_overhear_wants(item->tuple, item->server_is_src))
+		cls_overhear(s->overhear, item, &state->waiting);
+	look_for_name(s, state, item);
+	if (is_spared(s, state, item, &p))
+		state->is_library_done = true;
+	else
+		p = look_at_packet(s, state, item);
+	update(s, state, item, &p);
+
+	const ndpi_protocol said = said_of(state);
+
+	state->is_library_done |= cls_library_is_done(
+		s->lib, &state->flow, said, state->verdict.app != DP_APP_UNDECIDED);
+	if ((has_enough(item) && !cls_names_is_reading(&state->names)) ||
+		(state->is_library_done && state->name_step != CLS_NAME_MORE)) {
+		judge(s, item, state, &p);
+		return;
+	}
+	if (*item->state == NULL && cls_pool_keep(s->pool, item->state) == NULL) {
+		judge(s, item, state, &p); // no memory
+		return;
+	}
+	item->verdict = cls_pool_find(s->pool, *item->state)->verdict;
+}
+
+static void stage_look(void *stage, struct dp_stage_item *item)
+{
+	struct stage *s = stage;
+
+	adopt_catalogue(s);
+	dissect(s, item);
+}
+
+static void stage_overhear(void *stage, struct dp_stage_item *item)
+{
+	struct stage *s = stage;
+
+	cls_overhear(s->overhear, item, item->state);
+}
+
+static uint64_t stage_forgotten(const void *stage)
+{
+	const struct stage *s = stage;
+
+	return cls_hints_counts(s->hints)->forgotten;
+}
+
 /* A flow's last word. Where the library never took a packet (no payload, or each was cut by a snap
- * length) it is shown the headers, so that it can still guess. */
+ * length) it can guess by the headers. */
 static void stage_finish(void *stage, struct dp_stage_item *item)
 {
 	struct stage *s = stage;
-	struct pooled_flow *pf = *item->state != NULL ? *item->state : s->scratch;
-	ndpi_protocol p = {
-		.app_protocol = pf->verdict.ndpi_app, .master_protocol = pf->verdict.ndpi_master};
+
+	if (item->is_watched) {
+		cls_overhear_drop(s->overhear, item->state);
+		return;
+	}
+
+	struct cls_state *state = *item->state != NULL ? cls_pool_find(s->pool, *item->state)
+						       : cls_pool_scratch(s->pool);
 
 	adopt_catalogue(s); // a round may end flows without a look before
-	if (!pf->flow.protocol_id_already_guessed) {
-		uint8_t buf[64];
-		const uint16_t len = headers_of(item->tuple, buf);
-
-		p = cls_library_look(s->lib, &pf->flow, buf, len, item->time_ns);
-		cls_verdict_update(&pf->verdict, s->catalogue, &pf->flow, &p);
+	if (state == NULL) {
+		judge_without(s, item);
+		return;
 	}
-	judge(s, item, pf, &p);
+
+	ndpi_protocol p = said_of(state);
+
+	if (!state->flow.protocol_id_already_guessed) {
+		p = look_at_headers(s, state, item);
+		update(s, state, item, &p);
+	}
+	judge(s, item, state, &p);
 }
 
 static void stage_free(void *stage)
@@ -215,13 +360,10 @@ static void stage_free(void *stage)
 
 	if (s == NULL)
 		return;
-	while (s->free_list != NULL) {
-		struct pooled_flow *pf = s->free_list;
-
-		s->free_list = pf->next_free;
-		free(pf);
-	}
-	free(s->scratch);
+	cls_pool_free(s->pool);
+	cls_names_free(s->names);
+	cls_overhear_free(s->overhear);
+	cls_hints_free(s->hints);
 	cls_library_free(s->lib);
 	free(s);
 }
@@ -229,18 +371,27 @@ static void stage_free(void *stage)
 int cls_stage_new(
 	const struct cls_catalogue *catalogue, struct dp_stage *ret_stage, struct dp_err *reterr)
 {
-	static const struct dp_stage_ops ops = {
-		.look = stage_look, .finish = stage_finish, .free = stage_free};
+	static const struct dp_stage_ops ops = {.look = stage_look,
+		.overhear = stage_overhear,
+		.forgotten = stage_forgotten,
+		.finish = stage_finish,
+		.free = stage_free};
 	struct stage *s = calloc(1, sizeof(*s));
 
 	if (s == NULL)
 		return dp_fail(reterr, ENOMEM, "cannot set up the classifier: %m");
 	atomic_init(&s->next_catalogue, catalogue);
-	s->scratch = calloc(1, sizeof(*s->scratch));
 	s->lib = cls_library_new();
-	if (s->scratch == NULL || s->lib == NULL) {
+	s->names = cls_names_new();
+	s->hints = cls_hints_new(HINTS_MAX);
+	if (s->hints != NULL)
+		s->overhear = cls_overhear_new(s->hints);
+	if (s->lib != NULL && s->names != NULL && s->overhear != NULL)
+		s->pool = cls_pool_new(POOL_MAX, s->lib, s->names, s->overhear);
+	if (s->pool == NULL) {
 		stage_free(s);
-		return dp_fail(reterr, ENOMEM, "cannot set up nDPI %s: %m", cls_ndpi_version());
+		return dp_fail(reterr, ENOMEM, "cannot set up the classifier with nDPI %s: %m",
+			cls_ndpi_version());
 	}
 	*ret_stage = (struct dp_stage){.ops = &ops, .self = s};
 	return 0;

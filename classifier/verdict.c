@@ -32,24 +32,23 @@ static bool is_tls(const ndpi_protocol *p)
 	return p->master_protocol == NDPI_PROTOCOL_TLS || p->app_protocol == NDPI_PROTOCOL_TLS;
 }
 
-/* A name of the wire as it may be shown: lower case, nothing but name characters. */
 static char shown(char c)
 {
 	if (c >= 'A' && c <= 'Z')
 		return (char)(c + ('a' - 'A'));
 	if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' ||
-		c == ':')
+		c == ':' || c == '[' || c == ']')
 		return c;
 	return '?';
 }
 
-static void copy_host(char dst[DP_HOST_MAX], const char *src)
+void cls_verdict_name(struct dp_verdict *v, const char *host)
 {
 	size_t i = 0;
 
-	for (; i + 1 < DP_HOST_MAX && src[i] != '\0'; i++)
-		dst[i] = shown(src[i]);
-	dst[i] = '\0';
+	for (; i + 1 < DP_HOST_MAX && host[i] != '\0'; i++)
+		v->host[i] = shown(host[i]);
+	v->host[i] = '\0';
 }
 
 static bool decide(struct dp_verdict *v, struct cls_match m, enum dp_evidence evidence)
@@ -62,21 +61,51 @@ static bool decide(struct dp_verdict *v, struct cls_match m, enum dp_evidence ev
 	return true;
 }
 
-/* Host names before anything else; ours before the library's own table. */
-static bool decide_by_name(const struct cls_catalogue *catalogue, const struct ndpi_flow_struct *f,
-	const ndpi_protocol *p, struct dp_verdict *v)
+/* Behind an encrypted hello stands another name than the one that is shown. A client shows its own where it
+ * only pretends (RFC 9849 6.2), and else the name of the front, which says nothing of what is behind. */
+static bool is_front(const struct cls_catalogue *catalogue, const struct dp_verdict *v)
 {
-	const uint8_t evidence = name_evidence(p);
-	const bool is_named = v->host[0] != '\0' && evidence != DP_EVIDENCE_DNS;
+	const struct cls_match m = cls_match_host(catalogue, v->host, strlen(v->host));
 
-	if (is_named && decide(v, cls_match_host(catalogue, v->host, strlen(v->host)), evidence))
-		return true;
-	if (is_named && f->confidence == NDPI_CONFIDENCE_DPI &&
-		decide(v, cls_match_ndpi(catalogue, p->app_protocol), evidence))
-		return true;
-	if (!is_tls(p) || f->protos.tls_quic.server_names == NULL)
+	return v->has_ech && strcmp(cls_app_category(catalogue, m.app), CLS_CATEGORY_RELAY) == 0;
+}
+
+/* What the subscriber asked for before it came here. */
+static bool decide_by_hint(
+	const struct cls_catalogue *catalogue, const struct cls_view *view, struct dp_verdict *v)
+{
+	if (view->hint == NULL ||
+		!decide(v, cls_match_host(catalogue, view->hint, strlen(view->hint)),
+			DP_EVIDENCE_DNS))
 		return false;
-	for (const char *n = f->protos.tls_quic.server_names; *n != '\0';) {
+	if (v->host[0] == '\0')
+		cls_verdict_name(v, view->hint);
+	return true;
+}
+
+/* Host names before anything else; ours before the library's own table. */
+static bool decide_by_name(
+	const struct cls_catalogue *catalogue, const struct cls_view *view, struct dp_verdict *v)
+{
+	const uint8_t evidence = view->named != DP_EVIDENCE_NONE ? view->named
+								 : name_evidence(&view->proto);
+
+	if (v->host[0] == '\0' || evidence == DP_EVIDENCE_NONE || evidence == DP_EVIDENCE_DNS)
+		return false;
+	if (is_front(catalogue, v) && decide_by_hint(catalogue, view, v))
+		return true;
+	if (decide(v, cls_match_host(catalogue, v->host, strlen(v->host)), evidence))
+		return true;
+	return view->flow->confidence == NDPI_CONFIDENCE_DPI && !view->is_guess &&
+		decide(v, cls_match_ndpi(catalogue, view->proto.app_protocol), evidence);
+}
+
+static bool decide_by_certificate(
+	const struct cls_catalogue *catalogue, const struct cls_view *view, struct dp_verdict *v)
+{
+	if (!is_tls(&view->proto) || view->flow->protos.tls_quic.server_names == NULL)
+		return false;
+	for (const char *n = view->flow->protos.tls_quic.server_names; *n != '\0';) {
 		const size_t len = strcspn(n, ",");
 		const size_t skip = strncmp(n, "*.", 2) == 0
 			? 2
@@ -100,34 +129,50 @@ static bool decide_by_protocol(const struct cls_catalogue *catalogue, const ndpi
 		decide(v, cls_match_ndpi(catalogue, p->master_protocol), evidence);
 }
 
-void cls_verdict_update(struct dp_verdict *v, const struct cls_catalogue *catalogue,
-	const struct ndpi_flow_struct *f, const ndpi_protocol *p)
+/* The library's name of the flow, when we found none ourselves. */
+static void take_name(struct dp_verdict *v, const struct cls_view *view)
 {
-	v->ndpi_master = p->master_protocol;
-	v->ndpi_app = p->app_protocol;
-	v->risk_bits = f->risk;
-	if (name_evidence(p) != DP_EVIDENCE_NONE && strcmp(v->host, f->host_server_name) != 0)
-		copy_host(v->host, f->host_server_name);
-	if (is_tls(p) && f->protos.tls_quic.encrypted_sni.esni != NULL)
+	const char *host = view->flow->host_server_name;
+
+	if (view->named == DP_EVIDENCE_NONE && name_evidence(&view->proto) != DP_EVIDENCE_NONE &&
+		host[0] != '\0' && strcmp(v->host, host) != 0)
+		cls_verdict_name(v, host);
+	if (is_tls(&view->proto) && view->flow->protos.tls_quic.encrypted_sni.esni != NULL)
 		v->has_ech = true;
-	if (v->app == DP_APP_UNDECIDED && !decide_by_name(catalogue, f, p, v) &&
-		f->confidence == NDPI_CONFIDENCE_DPI)
-		(void)decide_by_protocol(catalogue, p, DP_EVIDENCE_PAYLOAD, v);
+}
+
+void cls_verdict_update(
+	struct dp_verdict *v, const struct cls_catalogue *catalogue, const struct cls_view *view)
+{
+	v->ndpi_master = view->proto.master_protocol;
+	v->ndpi_app = view->proto.app_protocol;
+	v->risk_bits = view->flow->risk;
+	take_name(v, view);
+	if (v->app != DP_APP_UNDECIDED || decide_by_name(catalogue, view, v) || view->is_name_open)
+		return;
+	if (decide_by_certificate(catalogue, view, v))
+		return;
+	// A name that no app has is still the name, when the address was looked up as something else; but
+	// not when another one is inside.
+	if ((v->host[0] == '\0' || v->has_ech) && decide_by_hint(catalogue, view, v))
+		return;
+	if (view->flow->confidence == NDPI_CONFIDENCE_DPI && !view->is_guess)
+		(void)decide_by_protocol(catalogue, &view->proto, DP_EVIDENCE_PAYLOAD, v);
 }
 
 void cls_verdict_end(struct dp_verdict *v, const struct cls_catalogue *catalogue,
-	const struct dp_stage_item *item, const struct ndpi_flow_struct *f, const ndpi_protocol *p)
+	const struct dp_stage_item *item, const struct cls_view *view)
 {
 	const struct dp_five_tuple *t = item->tuple;
+	const bool is_by_address = view->flow->confidence == NDPI_CONFIDENCE_MATCH_BY_IP ||
+		view->is_guess;
 
 	v->is_final = true;
 	if (v->app != DP_APP_UNDECIDED)
 		return;
-	if (f->confidence != NDPI_CONFIDENCE_DPI &&
-		decide_by_protocol(catalogue, p,
-			f->confidence == NDPI_CONFIDENCE_MATCH_BY_IP ? DP_EVIDENCE_ADDRESS
-								     : DP_EVIDENCE_PORT,
-			v))
+	if ((view->flow->confidence != NDPI_CONFIDENCE_DPI || is_by_address) &&
+		decide_by_protocol(catalogue, &view->proto,
+			is_by_address ? DP_EVIDENCE_ADDRESS : DP_EVIDENCE_PORT, v))
 		return;
 	if (decide(v, cls_match_net(catalogue, item->server_is_src ? &t->src : &t->dst),
 		    DP_EVIDENCE_ADDRESS) ||

@@ -52,7 +52,7 @@ static struct ctl_app_info *app_info(struct ctl_engine *engine, uint32_t app)
 		return info;
 	category = cls_app_category(config->catalogue, app);
 	info = g_malloc0(sizeof(*info) + config->n_rules * sizeof(info->rules[0]));
-	info->is_opaque = strcmp(category, "vpn") == 0 || strcmp(category, "relay") == 0;
+	info->is_opaque = strcmp(category, "vpn") == 0 || strcmp(category, CLS_CATEGORY_RELAY) == 0;
 	for (uint32_t i = 0; i < config->n_rules && app >= DP_APP_FIRST; i++) {
 		const struct ctl_rule *rule = &config->rules[i];
 

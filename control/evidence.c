@@ -42,6 +42,11 @@ bool ctl_evidence_has_strong(const struct ctl_evidence *evidence)
 	return false;
 }
 
+int ctl_evidence_weight(enum dp_evidence evidence)
+{
+	return kinds[evidence].weight;
+}
+
 int ctl_evidence_confidence(const struct ctl_evidence *evidence)
 {
 	const uint64_t n_bytes = ctl_evidence_bytes(evidence);

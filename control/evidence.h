@@ -28,6 +28,9 @@ void ctl_evidence_add(struct ctl_evidence *sum, const struct ctl_evidence *other
 uint64_t ctl_evidence_bytes(const struct ctl_evidence *evidence);
 bool ctl_evidence_has_strong(const struct ctl_evidence *evidence);
 
+/* 0..100: how sure an app is that is known so. */
+int ctl_evidence_weight(enum dp_evidence evidence);
+
 /* 0..100: mean weight of the kinds by bytes, rounded down; 0 without bytes. The weights stand in
  * docs/detection.md. */
 int ctl_evidence_confidence(const struct ctl_evidence *evidence);

@@ -2,6 +2,7 @@
 #include "control/flowlog.h"
 
 #include "classifier/ndpi.h"
+#include "control/evidence.h"
 #include "dataplane/hash.h"
 
 #include <errno.h>
@@ -22,7 +23,7 @@ struct flow {
 	uint16_t sport, dport;
 	uint16_t ndpi_master, ndpi_app;
 	uint8_t l4_proto, evidence, effort;
-	bool is_syn_start;
+	bool is_syn_start, has_ech;
 };
 
 struct ctl_flowlog {
@@ -101,6 +102,7 @@ static void merge_into(struct flow *to, const struct flow *from)
 	}
 	if (from->last_ns > to->last_ns)
 		to->last_ns = from->last_ns;
+	to->has_ech |= from->has_ech;
 	to->effort = (uint8_t)MIN(UINT8_MAX, to->effort + from->effort);
 }
 
@@ -263,7 +265,8 @@ void ctl_flowlog_add(struct ctl_flowlog *log, const struct dp_record *note)
 		.l4_proto = n->l4_proto,
 		.evidence = note->evidence,
 		.effort = n->effort,
-		.is_syn_start = n->is_syn_start};
+		.is_syn_start = n->is_syn_start,
+		.has_ech = n->has_ech};
 
 	g_array_append_val(log->open, flow);
 	if (log->n_kept > 0 && log->open->len > 2 * log->n_kept)
@@ -329,18 +332,23 @@ static json_t *flow_json(
 	char src[DP_ADDR_STRLEN], dst[DP_ADDR_STRLEN], endpoint[DP_ADDR_STRLEN + 4], l4[16];
 	char proto[80];
 
-	return json_pack(
-		"{s:s, s:i, s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:[I,I], s:[I,I], "
+	json_t *flow = json_pack(
+		"{s:s, s:i, s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:[I,I], s:[I,I], "
 		"s:I, s:I, s:i}",
 		"src", dp_addr_format(&f->src, src), "sport", f->sport, "dst",
 		dp_addr_format(&f->dst, dst), "dport", f->dport, "l4", l4_name(f->l4_proto, l4),
 		"endpoint", dp_endpoint_format(&f->endpoint, ipv6_prefix_len, endpoint), "app",
 		cls_app_name(catalogue, f->app), "category", cls_app_category(catalogue, f->app),
 		"proto", cls_proto_name(f->ndpi_master, f->ndpi_app, proto, sizeof(proto)), "host",
-		f->host, "evidence", evidence_name(f->evidence), "packets",
-		(json_int_t)f->packets[0], (json_int_t)f->packets[1], "bytes",
-		(json_int_t)f->bytes[0], (json_int_t)f->bytes[1], "first_ns",
-		(json_int_t)f->first_ns, "last_ns", (json_int_t)f->last_ns, "effort", f->effort);
+		f->host, "evidence", evidence_name(f->evidence), "confidence",
+		ctl_evidence_weight(f->evidence), "packets", (json_int_t)f->packets[0],
+		(json_int_t)f->packets[1], "bytes", (json_int_t)f->bytes[0],
+		(json_int_t)f->bytes[1], "first_ns", (json_int_t)f->first_ns, "last_ns",
+		(json_int_t)f->last_ns, "effort", f->effort);
+
+	if (f->has_ech)
+		(void)json_object_set_new(flow, "ech", json_true());
+	return flow;
 }
 
 int ctl_flowlog_write(const struct ctl_flowlog *log, const struct cls_catalogue *catalogue,

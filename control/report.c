@@ -83,9 +83,12 @@ static json_t *report_json(struct ctl_pipeline *p, const struct ctl_timing *timi
 	(void)json_object_set_new(report, "encapsulations", encaps_json(&s.encaps));
 	(void)json_object_set_new(report, "fragments", fragments_json(&s.datagrams));
 	set_mirror(report, &s);
+	set_if_any(report, "hellos", s.hellos);
+	set_if_any(report, "hellos_ech", s.hellos_ech);
 	// Each voids the promise of byte-identical output, so say it.
 	set_if_any(report, "flows_evicted", s.flows_evicted);
 	set_if_any(report, "verdicts_cut", s.verdicts_cut);
+	set_if_any(report, "hints_forgotten", s.hints_forgotten);
 	set_if_any(report, "names_refused", s.names_refused);
 	set_if_any(report, "quality_refused", s.quality_refused);
 	set_if_any(report, "copies_forgotten", s.copies_forgotten);
@@ -265,7 +268,8 @@ static void print_limits(const json_t *report, FILE *out)
 		const char *key, *meaning;
 	} limits[] = {
 		{"flows_evicted", "flows ended early: the table was full, raise workers.flows"},
-		{"verdicts_cut", "flows judged by one packet: too many were being classified"},
+		{"verdicts_cut", "flows judged early: too many were being classified"},
+		{"hints_forgotten", "look-ups forgotten: more addresses than are remembered"},
 		{"names_refused", "flows left without their name: raise workers.flows"},
 		{"quality_refused", "times quality went uncounted: raise workers.flows"},
 		{"copies_forgotten", "packets compared too short: lower workers.duplicate_window"},

@@ -80,6 +80,7 @@ static struct dp_stage_item item_of(struct flow *f)
 {
 	return (struct dp_stage_item){.state = &f->state,
 		.tuple = &f->tuple,
+		.endpoint = &f->tuple.src,
 		.n_packets = f->n_packets,
 		.time_ns = 1000000000};
 }
@@ -245,7 +246,7 @@ static void no_packet_is_looked_at_that_could_tell_nothing(void **)
 	v = give_client_hello(&known, "www.netflix.com");
 	assert_true(v.is_final);
 	assert_int_equal(v.app, NETFLIX);
-	assert_int_equal(v.effort, 1);
+	assert_int_equal(v.effort, 0); // its table of names is all that it is asked
 	v = give_client_hello(&ours, "www.films.example");
 	assert_false(v.is_final);
 	assert_int_equal(v.app, FILMS);
@@ -420,7 +421,7 @@ static void interleaved_flows_do_not_disturb_each_other(void **)
 	}
 }
 
-static void a_flow_beyond_the_pool_is_judged_by_its_first_packet(void **)
+static void a_full_pool_takes_the_state_of_the_oldest(void **)
 {
 	static const uint8_t noise[32] = {0x9c, 0x11, 0xfe, 0x07, 0x5d, 0xee, 0x42, 0x91};
 	struct flow *flows = calloc(POOL_MAX, sizeof(*flows));
@@ -436,17 +437,24 @@ static void a_flow_beyond_the_pool_is_judged_by_its_first_packet(void **)
 		assert_non_null(flows[i].state);
 	}
 	v = give(&late, noise, sizeof(noise));
-	assert_true(v.is_final);
-	assert_int_equal(v.app, DP_APP_UNKNOWN);
-	assert_null(late.state);
-
-	(void)finish(&flows[0]); // one leaves, one may come
-	late.n_packets = 0;
-	v = give(&late, noise, sizeof(noise));
 	assert_false(v.is_final);
 	assert_non_null(late.state);
+
+	v = give(&flows[0], noise, sizeof(noise)); // whose state is late's now
+	assert_true(v.is_final);
+	assert_true(v.is_cut);
+	assert_int_equal(v.app, DP_APP_UNKNOWN);
+	assert_null(flows[0].state);
+
+	(void)finish(&flows[1]); // one leaves, one may come, and nobody loses anything
+	flows[0].n_packets = 0;
+	v = give(&flows[0], noise, sizeof(noise));
+	assert_false(v.is_final);
+	v = give(&flows[2], noise, sizeof(noise));
+	assert_false(v.is_final);
 	end(&late, &v);
-	for (uint32_t i = 1; i < POOL_MAX; i++)
+	(void)finish(&flows[0]);
+	for (uint32_t i = 2; i < POOL_MAX; i++)
 		(void)finish(&flows[i]);
 	free(flows);
 }
@@ -520,7 +528,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			interleaved_flows_do_not_disturb_each_other, setup, teardown),
 		cmocka_unit_test_setup_teardown(
-			a_flow_beyond_the_pool_is_judged_by_its_first_packet, setup, teardown),
+			a_full_pool_takes_the_state_of_the_oldest, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			a_flow_that_stays_unknown_is_given_up_after_the_readers_bounds, setup,
 			teardown),
