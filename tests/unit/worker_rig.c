@@ -267,6 +267,8 @@ static void describe(struct dp_pkt *p, const struct rig_packet *s)
 		.l3_len = s->is_credit ? 0 : RTE_MIN(s->ip_bytes, (uint32_t)ROOM),
 		.payload_bytes = s->is_empty ? 0 : s->ip_bytes - 20,
 		.tcp_seq = s->seq,
+		.tcp_ack = s->ack,
+		.tcp_window = s->window,
 		.flags = flags,
 	};
 }

@@ -31,7 +31,8 @@ struct rig_packet {
 	uint16_t sport, server_port;
 	uint8_t l4_proto;
 	uint8_t tcp_flags;
-	uint32_t seq;
+	uint32_t seq, ack;
+	uint16_t window;
 	bool is_down;
 	bool is_empty; // no payload
 	bool is_fragment; // a later one: no ports

@@ -174,6 +174,43 @@ static void a_packet_says_where_it_belongs(void **)
 	}
 }
 
+/* Round trips of data that were measured on a connection to this port. */
+static uint32_t n_round_trips(enum rig_port server_port)
+{
+	struct rig *r = rig_new((struct dp_worker_config){0}, 1, 1);
+	struct rig_packet p = udp(server_port, 1000);
+	uint32_t n = 0;
+
+	p.l4_proto = IPPROTO_TCP;
+	p.tcp_flags = DP_TCP_ACK;
+	p.window = 1000;
+	p.ip_bytes = 120; // 100 of payload
+	for (uint32_t i = 0; i < 6; i++) { // a question and its answer, 0.7 s apart
+		p.ms = 1000 + 700 * i;
+		p.is_down = i % 2 != 0;
+		p.seq = 5000 + 100 * (i / 2);
+		p.ack = 5000 + 100 * ((i + 1) / 2);
+		rig_send(r, 0, p);
+	}
+	rig_finish(r);
+	for (size_t i = 0; i < r->n_records; i++) {
+		const struct dp_record *record = &r->records[i];
+
+		if (record->kind == DP_RECORD_QUALITY)
+			n += record->quality.n_data_rtt[0] + record->quality.n_data_rtt[1];
+	}
+	rig_free(r);
+	return n;
+}
+
+/* Both have their place in one slot: it is the stage's only as long as it holds state. */
+static void round_trips_are_measured_while_a_watched_flow_has_no_state(void **)
+{
+	assert_true(n_round_trips(RIG_AT_FIRST) > 0);
+	assert_int_equal(n_round_trips(RIG_WATCHED), n_round_trips(RIG_AT_FIRST));
+	assert_int_equal(n_round_trips(RIG_WATCHED_STATE), 0);
+}
+
 /* A SYN-ACK first: its receiver is src, whose SYN nobody saw. Data first: who sends it is src. */
 static void a_flow_that_did_not_begin_with_a_syn_has_none(void **)
 {
@@ -212,6 +249,7 @@ int main(void)
 		cmocka_unit_test(a_new_handshake_ends_a_watched_flow),
 		cmocka_unit_test(a_packet_says_where_it_belongs),
 		cmocka_unit_test(a_flow_that_did_not_begin_with_a_syn_has_none),
+		cmocka_unit_test(round_trips_are_measured_while_a_watched_flow_has_no_state),
 	};
 
 	return cmocka_run_group_tests(tests, rig_start, rig_stop);
