@@ -177,7 +177,7 @@ static void a_long_name_keeps_its_tail(void **)
 	struct dns_message m;
 
 	for (size_t i = 0; i < sizeof(name); i++)
-		name[i] = i % 50 == 49 ? '.' : (char)('A' + i % 26);
+		name[i] = (char)(i % 50 == 49 ? '.' : 'A' + i % 26);
 	name[253] = '\0'; // 253 characters: 255 bytes on the wire
 	dns_begin(&m, name, DNS_A);
 	dns_put_a(&m, name, "203.0.113.3", 50);
