@@ -93,14 +93,13 @@ void dp_packet_of(const struct dp_walk *w, const struct dp_endpoint_nets *nets, 
 
 /* --- plain frames ---------------------------------------------------------------------------- */
 
-/* Where we are in a frame that is plain so far, and the innermost IP packet met. The counts begin at p:
+/* Where we are in a frame that is plain so far. The counts begin at p:
  * cap <= wire always, so that no step has to look for more than the bytes it needs. */
 struct plain {
 	const uint8_t *p;
 	uint32_t cap; // bytes captured, of what encloses p
 	uint32_t wire; // bytes on the wire, of the same
-	const uint8_t *l3;
-	uint8_t proto;
+	uint8_t proto; // of the IP header behind which p stands
 };
 
 /* Of two ways the one to lay out without jumps: five instructions of a hundred. */
@@ -157,7 +156,6 @@ static inline bool plain_ipv4(struct plain *at, bool must_fit)
 		return false;
 	if (!limit(at, bytes) && must_fit)
 		return false;
-	at->l3 = l3;
 	at->proto = l3[9];
 	pass(at, DP_IPV4_LEN);
 	return true;
@@ -175,7 +173,6 @@ static inline bool plain_ipv6(struct plain *at, bool must_fit)
 		return false;
 	if (!limit(at, bytes) && must_fit)
 		return false;
-	at->l3 = l3;
 	at->proto = l3[DP_IPV6_NEXT_OFF];
 	pass(at, DP_IPV6_LEN);
 	return true;
@@ -244,16 +241,6 @@ static inline bool plain_gtpu(struct plain *at)
 	return true;
 }
 
-/* From a UDP header to the L4 header of the packet inside of GTP-U. */
-static bool plain_tunnel(struct plain *at)
-{
-	if (!plain_gtpu(at) || at->cap == 0)
-		return false;
-	if (!(at->p[0] >> 4 == 6 ? plain_ipv6(at, true) : plain_ipv4(at, true)))
-		return false;
-	return plain_l4(at) == PLAIN_PAYLOAD;
-}
-
 /* The addresses of the header and all that depends on them. Most often their first bytes are enough to
  * tell whose side is whose. */
 static inline bool fill_ipv4(
@@ -293,10 +280,14 @@ static inline bool fill_ipv6(
 	return true;
 }
 
-static inline bool fill(const struct plain *at, const uint8_t *frame, uint32_t wire_len,
-	uint32_t encaps, const struct dp_endpoint_nets *nets, struct dp_pkt *pkt)
+/* is_ipv6 is a constant where this is called: each family has a way of its own, on which nobody asks for it
+ * again. */
+__attribute__((always_inline)) static inline bool fill(const struct plain *at, bool is_ipv6,
+	const uint8_t *frame, uint32_t wire_len, uint32_t encaps,
+	const struct dp_endpoint_nets *nets, struct dp_pkt *pkt)
 {
-	const uint32_t header_len = (uint32_t)(at->p - at->l3);
+	const uint32_t header_len = is_ipv6 ? DP_IPV6_LEN : DP_IPV4_LEN;
+	const uint8_t *l3 = at->p - header_len;
 
 	pkt->tuple.sport = dp_be16(at->p);
 	pkt->tuple.dport = dp_be16(at->p + 2);
@@ -305,7 +296,7 @@ static inline bool fill(const struct plain *at, const uint8_t *frame, uint32_t w
 	pkt->n_frames = 1;
 	pkt->n_packets = 1;
 	pkt->ip_bytes = at->wire + header_len;
-	pkt->l3_off = (uint32_t)(at->l3 - frame);
+	pkt->l3_off = (uint32_t)(l3 - frame);
 	pkt->l3_len = at->cap + header_len;
 	pkt->encaps = encaps;
 	if (usually(at->proto == IPPROTO_TCP)) {
@@ -314,15 +305,65 @@ static inline bool fill(const struct plain *at, const uint8_t *frame, uint32_t w
 		no_tcp_fields(pkt);
 		pkt->payload_bytes = at->wire - DP_UDP_LEN;
 	}
-	return usually(header_len == DP_IPV4_LEN) ? fill_ipv4(at->l3, nets, pkt)
-						  : fill_ipv6(at->l3, nets, pkt);
+	return is_ipv6 ? fill_ipv6(l3, nets, pkt) : fill_ipv4(l3, nets, pkt);
+}
+
+/* From a UDP header to the packet inside of GTP-U. In single words: a struct would cost all callers a place
+ * on the stack. */
+__attribute__((noinline)) static bool plain_tunnel(const uint8_t *udp, uint32_t cap, uint32_t wire,
+	const uint8_t *frame, uint32_t wire_len, uint32_t encaps,
+	const struct dp_endpoint_nets *nets, struct dp_pkt *pkt)
+{
+	struct plain at = {.p = udp, .cap = cap, .wire = wire};
+
+	encaps |= UINT32_C(1) << DP_ENCAP_GTPU;
+	if (!plain_gtpu(&at) || at.cap == 0)
+		return false;
+	if (at.p[0] >> 4 == 6)
+		return plain_ipv6(&at, true) && plain_l4(&at) == PLAIN_PAYLOAD &&
+			fill(&at, true, frame, wire_len, encaps, nets, pkt);
+	return plain_ipv4(&at, true) && plain_l4(&at) == PLAIN_PAYLOAD &&
+		fill(&at, false, frame, wire_len, encaps, nets, pkt);
+}
+
+/* From an IP header on; is_ipv6 as of fill(). */
+__attribute__((always_inline)) static inline bool plain_ip(struct plain *at, bool is_ipv6,
+	const uint8_t *frame, uint32_t wire_len, uint32_t encaps,
+	const struct dp_endpoint_nets *nets, struct dp_pkt *pkt)
+{
+	if (is_ipv6 ? !plain_ipv6(at, false) : !plain_ipv4(at, false))
+		return false;
+	switch (plain_l4(at)) {
+	case PLAIN_PAYLOAD:
+		return fill(at, is_ipv6, frame, wire_len, encaps, nets, pkt);
+	case PLAIN_TUNNEL:
+		return plain_tunnel(at->p, at->cap, at->wire, frame, wire_len, encaps, nets, pkt);
+	case PLAIN_NOT:
+		break;
+	}
+	return false;
+}
+
+/* As dp_packet_plain(), from the first tag on. */
+__attribute__((noinline)) static bool plain_tagged(const uint8_t *frame, uint32_t cap_len,
+	uint32_t wire_len, const struct dp_endpoint_nets *nets, struct dp_pkt *pkt,
+	struct dp_vlans *vlans)
+{
+	const uint32_t encaps = UINT32_C(1) << DP_ENCAP_VLAN;
+	struct plain at = {.p = frame, .cap = cap_len, .wire = wire_len};
+	uint16_t type;
+
+	pass(&at, DP_ETHERNET_LEN);
+	type = plain_tags(&at, dp_be16(frame + DP_ETHERNET_TYPE_OFF), vlans);
+	if (type == DP_ETHERTYPE_IPV4)
+		return plain_ip(&at, false, frame, wire_len, encaps, nets, pkt);
+	return type == DP_ETHERTYPE_IPV6 && plain_ip(&at, true, frame, wire_len, encaps, nets, pkt);
 }
 
 bool dp_packet_plain(const uint8_t *frame, uint32_t cap_len, uint32_t wire_len,
 	const struct dp_endpoint_nets *nets, struct dp_pkt *pkt, struct dp_vlans *vlans)
 {
 	struct plain at = {.p = frame, .cap = cap_len, .wire = wire_len};
-	uint32_t encaps = 0;
 	uint16_t type;
 
 	if (cap_len < DP_ETHERNET_LEN)
@@ -330,26 +371,11 @@ bool dp_packet_plain(const uint8_t *frame, uint32_t cap_len, uint32_t wire_len,
 	type = dp_be16(frame + DP_ETHERNET_TYPE_OFF);
 	pass(&at, DP_ETHERNET_LEN);
 	vlans->n = 0;
-	if (!usually(type == DP_ETHERTYPE_IPV4 || type == DP_ETHERTYPE_IPV6)) {
-		type = plain_tags(&at, type, vlans);
-		encaps = UINT32_C(1) << DP_ENCAP_VLAN;
-	}
-	if (usually(type == DP_ETHERTYPE_IPV4)
-			? !plain_ipv4(&at, false)
-			: type != DP_ETHERTYPE_IPV6 || !plain_ipv6(&at, false))
-		return false;
-	switch (plain_l4(&at)) {
-	case PLAIN_PAYLOAD:
-		break;
-	case PLAIN_TUNNEL:
-		if (!plain_tunnel(&at))
-			return false;
-		encaps |= UINT32_C(1) << DP_ENCAP_GTPU;
-		break;
-	case PLAIN_NOT:
-		return false;
-	}
-	return fill(&at, frame, wire_len, encaps, nets, pkt);
+	if (usually(type == DP_ETHERTYPE_IPV4))
+		return plain_ip(&at, false, frame, wire_len, 0, nets, pkt);
+	if (type == DP_ETHERTYPE_IPV6)
+		return plain_ip(&at, true, frame, wire_len, 0, nets, pkt);
+	return plain_tagged(frame, cap_len, wire_len, nets, pkt, vlans);
 }
 
 static enum dp_outcome parse_any(const uint8_t *frame, uint32_t cap_len, uint32_t wire_len,
