@@ -70,13 +70,21 @@ static uint32_t hash_ipv6(const uint64_t addr6[3], uint64_t id, uint64_t ports)
 	return (uint32_t)dp_hash_mix(dp_hash_mix(a, b), ports);
 }
 
-static bool is_behind(const uint64_t a[2], uint16_t a_port, const uint64_t b[2], uint16_t b_port)
+/* No jumps: the direction is as good as random. */
+static bool is_behind(const uint64_t a[2], uint64_t a_port, const uint64_t b[2], uint64_t b_port)
 {
-	if (a[0] != b[0])
-		return a[0] > b[0];
-	if (a[1] != b[1])
-		return a[1] > b[1];
-	return a_port > b_port;
+	const bool low = (a[1] > b[1]) | ((a[1] == b[1]) & (a_port > b_port));
+
+	return (a[0] > b[0]) | ((a[0] == b[0]) & low);
+}
+
+/* Turn a and b round where all bits of `swap` are set; none: leave them. */
+static void turn(uint64_t *a, uint64_t *b, uint64_t swap)
+{
+	const uint64_t apart = (*a ^ *b) & swap;
+
+	*a ^= apart;
+	*b ^= apart;
 }
 
 void dp_flow_seek_ipv6(const struct dp_five_tuple *tuple, struct dp_flow_seek *ret_seek)
@@ -87,13 +95,13 @@ void dp_flow_seek_ipv6(const struct dp_five_tuple *tuple, struct dp_flow_seek *r
 
 	memcpy(a, tuple->src.b, sizeof(a));
 	memcpy(b, tuple->dst.b, sizeof(b));
-	s->is_swapped = is_behind(a, tuple->sport, b, tuple->dport);
-	if (s->is_swapped) {
-		memcpy(a, tuple->dst.b, sizeof(a));
-		memcpy(b, tuple->src.b, sizeof(b));
-		a_port = tuple->dport;
-		b_port = tuple->sport;
-	}
+	s->is_swapped = is_behind(a, a_port, b, b_port);
+
+	const uint64_t swap = -(uint64_t)s->is_swapped;
+
+	turn(&a[0], &b[0], swap);
+	turn(&a[1], &b[1], swap);
+	turn(&a_port, &b_port, swap);
 	s->addr6[0] = a[0];
 	s->addr6[1] = b[0];
 	s->addr6[2] = a[1];
@@ -106,7 +114,7 @@ void dp_flow_seek_ipv6(const struct dp_five_tuple *tuple, struct dp_flow_seek *r
 
 static uint32_t bucket_of(const struct dp_flow_table *t, uint32_t hash)
 {
-	return (uint32_t)((uint64_t)hash * t->n_buckets >> 32);
+	return (uint32_t)(dp_flow_bucket_of(t, hash) - t->buckets);
 }
 
 /* The bucket is chosen by the upper bits of the hash, these are the lower ones. */
