@@ -90,8 +90,8 @@ def pair(lines, names):
 
 
 def is_wire_name(line):
-    """Whether the flow's host claims to be the name of a server: any does but that of a look-up."""
-    return bool(line["host"]) and (line["evidence"] in NAMED or not _LOOK_UP.match(line["proto"]))
+    """Whether the flow's host claims to be what its client said: any does but that of a look-up, or what was looked up before."""
+    return bool(line["host"]) and line["evidence"] != "dns" and (line["evidence"] in NAMED or not _LOOK_UP.match(line["proto"]))
 
 
 def is_behind_front(line):
