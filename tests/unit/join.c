@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { N_SEEDS = 300, N_PUTS = 200, N_JOINS = 5 };
+enum { N_SEEDS = 100, N_PUTS = 200, N_JOINS = 5 };
 
 static uint64_t state;
 
