@@ -5,7 +5,7 @@
     catalogue.py            check the shipped catalogue, and what code, schemas and documents say of its categories; exit 1
                             and one line a mistake, `file:line: what, what would be right`
     catalogue.py FILE       check another catalogue alone
-    catalogue.py --write    count the apps of each category anew in docs/catalogue.md
+    catalogue.py --write    count the apps anew in docs/catalogue.md and README.md
     catalogue.py --ndpi     compare the committed list of protocol names with ndpiReader's; exit 77 without ndpiReader
     catalogue.py --self-test  plant each kind of mistake in a copy and insist that it is found
 """
@@ -25,6 +25,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 CATALOGUE = ROOT / "control/catalogue/apps.yaml"
 PROTOCOLS = ROOT / "tests/lint/ndpi-4.2-protocols.txt"
 DOCUMENT = ROOT / "docs/catalogue.md"
+README = ROOT / "README.md"
 GATES = ROOT / "control/gates.c"
 SCHEMA = ROOT / "control/schema/trigger.json"
 
@@ -301,35 +302,42 @@ def check(path):
 
 
 def numbers(checker):
-    """What docs/catalogue.md says of each category, and of all: (what stands before the number, the number)."""
-    yield "The shipped list has ", sum(len(names) for names in checker.apps.values())
-    yield " apps and ", checker.n_hosts
+    """What documents say of each category, and of all: (document, what stands before the number, the number)."""
+    n_apps = sum(len(names) for names in checker.apps.values())
+    yield README, "| apps | ", n_apps
+    yield DOCUMENT, "The shipped list has ", n_apps
+    yield DOCUMENT, " apps and ", checker.n_hosts
     for category in sorted(CATEGORIES):
-        yield f"| `{category}` | ", len(checker.apps[category])
+        yield DOCUMENT, f"| `{category}` | ", len(checker.apps[category])
 
 
-def check_document(text, checker):
-    """docs/catalogue.md has a row for each category, and no number of yesterday."""
+def read_documents():
+    return {path: path.read_text(encoding="utf-8") for path in (README, DOCUMENT)}
+
+
+def check_documents(texts, checker):
+    """docs/catalogue.md has a row for each category, and no document a number of yesterday."""
     mistakes = []
-    for before, number in numbers(checker):
-        found = re.search(re.escape(before) + r"(\d+)", text)
+    for path, before, number in numbers(checker):
+        found = re.search(re.escape(before) + r"(\d+)", texts[path])
         if not found:
-            mistakes.append(f"{DOCUMENT}:1: nothing says '{before}{number}'")
+            mistakes.append(f"{path}:1: nothing says '{before}{number}'")
         elif int(found.group(1)) != number:
-            line = text.count("\n", 0, found.start()) + 1
-            mistakes.append(f"{DOCUMENT}:{line}: '{found.group(0)}', expected {number}; --write counts anew")
-    for found in re.finditer(r"^\| `(\w+)` \| \d+ \|", text, re.M):
+            line = texts[path].count("\n", 0, found.start()) + 1
+            mistakes.append(f"{path}:{line}: '{found.group(0)}', expected {number}; --write counts anew")
+    for found in re.finditer(r"^\| `(\w+)` \| \d+ \|", texts[DOCUMENT], re.M):
         if found.group(1) not in CATEGORIES:
-            line = text.count("\n", 0, found.start()) + 1
+            line = texts[DOCUMENT].count("\n", 0, found.start()) + 1
             mistakes.append(f"{DOCUMENT}:{line}: category '{found.group(1)}' is not known")
     return mistakes
 
 
-def write_document(checker):
-    text = DOCUMENT.read_text(encoding="utf-8")
-    for before, number in numbers(checker):
-        text = re.sub(re.escape(before) + r"\d+", before + str(number), text, count=1)
-    DOCUMENT.write_text(text, encoding="utf-8")
+def write_documents(checker):
+    texts = read_documents()
+    for path, before, number in numbers(checker):
+        texts[path] = re.sub(re.escape(before) + r"\d+", before + str(number), texts[path], count=1)
+    for path, text in texts.items():
+        path.write_text(text, encoding="utf-8")
 
 
 # Where else the sensitive categories are named: file, what the place looks like.
@@ -431,17 +439,21 @@ def planted_in_documents():
     """What must be found: (what was planted, whether it was)."""
     checker = Checker(CATALOGUE, read_protocols())
     checker.run()
-    text = DOCUMENT.read_text(encoding="utf-8")
+    texts = read_documents()
     n = len(checker.apps["health"])
 
     def finds(mistakes, words):
         return any(words in line for line in mistakes)
 
-    yield "nothing in docs/catalogue.md", not check_document(text, checker)
-    yield "another count", finds(
-        check_document(text.replace(f"| `health` | {n} |", f"| `health` | {n + 1} |"), checker), f"expected {n}")
-    yield "no row", finds(check_document(text.replace("| `health` |", "| health |"), checker), "nothing says")
-    yield "another row", finds(check_document(text + "\n| `films` | 3 | |\n", checker), "'films' is not known")
+    def changed(path, text, planted):
+        return check_documents(texts | {path: texts[path].replace(text, planted)}, checker)
+
+    row = f"| `health` | {n} |"
+    yield "nothing in the documents", not check_documents(texts, checker)
+    yield "another count", finds(changed(DOCUMENT, row, f"| `health` | {n + 1} |"), f"expected {n}")
+    yield "another count in README.md", finds(changed(README, "| apps | ", "| apps | 1"), "README.md")
+    yield "no row", finds(changed(DOCUMENT, row, ""), "nothing says")
+    yield "another row", finds(changed(DOCUMENT, row, row + " |\n| `films` | 3 |"), "'films' is not known")
     yield "nothing sensitive", not check_sensitive(SENSITIVE)
     more = check_sensitive(SENSITIVE | {"weather"})
     for place in ["not known", "schema, expected both", *(name for name, _ in NAMED)]:
@@ -481,7 +493,7 @@ def self_test():
 def check_shipped():
     checker = Checker(CATALOGUE, read_protocols())
     mistakes = checker.run()
-    mistakes += check_document(DOCUMENT.read_text(encoding="utf-8"), checker)
+    mistakes += check_documents(read_documents(), checker)
     return mistakes + check_sensitive(SENSITIVE)
 
 
@@ -493,7 +505,7 @@ def main(args):
     if args == ["--write"]:
         checker = Checker(CATALOGUE, read_protocols())
         checker.run()
-        write_document(checker)
+        write_documents(checker)
         return 0
     if len(args) > 1 or (args and args[0].startswith("-")):
         print(__doc__, file=sys.stderr)
