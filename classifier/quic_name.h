@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
-/* The server name in the Initial packets of a QUIC connection (RFC 9000, 9001, 9369; the drafts 22 to 34 as far as they
- * differ, and Facebook's names of them; Google's Q050, T050 and T051, and Q024 to Q046, whose hello is a CHLO of tags in clear).
+/* The server name in the Initial packets of a QUIC connection (RFC 9000, 9001, 9369; the drafts 22 to 34 and that
+ * of version 2 as far as they differ, and Facebook's names of them; Google's Q050, T050 and T051, and Q024 to
+ * Q046, whose hello is a CHLO of tags in clear).
  *
  * An Initial is encrypted by a key that anybody can derive from the connection id its client chose first.
  * CRYPTO frames may come in any order, over several packets in any order, and packets coalesced in a datagram.

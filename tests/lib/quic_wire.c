@@ -32,6 +32,7 @@ static const char *salt_of(uint32_t version)
 		uint32_t first, last;
 		const char *salt;
 	} salts[] = {
+		{0x709a50c4, 0x709a50c4, "a707c203a59b47184a1d62ca570406ea7ae3e5d3"},
 		{0x6b3343cf, 0x6b3343cf, "0dede3def700a6db819381be6e269dcbf9bd2ed9"},
 		{0xff000016, 0xff000016, "7fbcdb0e7c66bbe9193a96cd21519ebd7a02644a"},
 		{0xff000017, 0xff00001c, "c3eef712c72ebb5a11a7d2432bb46365bef9f502"},
@@ -49,6 +50,11 @@ static const char *salt_of(uint32_t version)
 		if (version >= salts[i].first && version <= salts[i].last)
 			return salts[i].salt;
 	return "38762cf7f55934b34d179ae6a4c80cadccbb7f0a";
+}
+
+static bool is_v2_of(uint32_t version)
+{
+	return version == 0x6b3343cf || version == 0x709a50c4;
 }
 
 static void hkdf(int mode, uint8_t *key, size_t key_len, const char *name, void *value, size_t len,
@@ -86,7 +92,7 @@ struct keys {
 
 static struct keys derive_anew(const struct quic_wire *w, uint32_t version)
 {
-	const bool is_v2 = version == 0x6b3343cf;
+	const bool is_v2 = is_v2_of(version);
 	const char *hex = salt_of(version);
 	uint8_t salt[SALT_BYTES], secret[SECRET_BYTES], client[SECRET_BYTES];
 	uint8_t cid[QUIC_WIRE_CID_MAX + 1]; // not empty, for OpenSSL
@@ -157,7 +163,7 @@ size_t quic_wire_crypto(
 static size_t put_header(const struct quic_wire *w, size_t pn_len, size_t len, uint8_t *ret)
 {
 	const uint32_t version = w->version != 0 ? w->version : 1;
-	const unsigned type = (w->is_handshake ? 2 : 0) + (version == 0x6b3343cf ? 1 : 0);
+	const unsigned type = (w->is_handshake ? 2 : 0) + (is_v2_of(version) ? 1 : 0);
 	size_t at = 7;
 
 	ret[0] = (uint8_t)(0xc0 | type << 4 | (unsigned)w->reserved << 2 | (pn_len - 1));

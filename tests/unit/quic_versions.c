@@ -88,9 +88,9 @@ static void the_servers_packet_of_rfc_9001_is_not_a_clients(void **)
 
 static void each_version_is_read(void **)
 {
-	static const uint32_t versions[] = {1, 0x6b3343cf, 0xff000016, 0xff000017, 0xff00001b,
-		0xff00001c, 0xff00001d, 0xff000020, 0xff000021, 0xff000022, 0xfaceb001, 0xfaceb002,
-		0xfaceb003, 0xfaceb004, 0xfaceb00e, 0xfaceb010, 0x1a1a1a1a, 0x2a2a2a2a};
+	static const uint32_t versions[] = {1, 0x6b3343cf, 0x709a50c4, 0xff000016, 0xff000017,
+		0xff00001b, 0xff00001c, 0xff00001d, 0xff000020, 0xff000021, 0xff000022, 0xfaceb001,
+		0xfaceb002, 0xfaceb003, 0xfaceb004, 0xfaceb00e, 0xfaceb010, 0x1a1a1a1a, 0x2a2a2a2a};
 
 	for (size_t i = 0; i < sizeof(versions) / sizeof(versions[0]); i++) {
 		struct quic_wire w = client;
