@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* The shipped catalogue against names as they are on the wire: catalogue_hosts.yaml says for each
+/* The shipped catalogue against full names: catalogue_hosts.yaml says for each
  * app which full names are it, which only look like it, and which neighbours are another's. */
 #include "control/apps_yaml.h"
 
