@@ -13,6 +13,8 @@
 
 enum {
 	WINDOW_BYTES = 2 << 20, // start value: 1 to 8 MB cost the same
+	// Given back at a time: each takes an interrupt of the other threads' CPUs. Start value.
+	BEHIND_BYTES = 8 << 20,
 	// Frames that still wait for workers are read behind the reader. Start value.
 	KEEP_BYTES = 32 << 20,
 };
@@ -129,8 +131,8 @@ void dp_capture_map_turn(struct dp_capture_map *map, size_t off)
 	// Both are advice: where it is not taken, pages come by faults and go when the map is closed.
 	(void)madvise((void *)(map->bytes + map->ahead), n, MADV_POPULATE_READ);
 	map->ahead += n;
-	if (off > map->behind + KEEP_BYTES + WINDOW_BYTES) {
-		(void)madvise((void *)(map->bytes + map->behind), WINDOW_BYTES, MADV_DONTNEED);
-		map->behind += WINDOW_BYTES;
+	if (off > map->behind + KEEP_BYTES + BEHIND_BYTES) {
+		(void)madvise((void *)(map->bytes + map->behind), BEHIND_BYTES, MADV_DONTNEED);
+		map->behind += BEHIND_BYTES;
 	}
 }
