@@ -80,6 +80,22 @@ static void hosts_match_on_label_boundaries_and_the_longest_wins(void **)
 	cls_catalogue_free(c);
 }
 
+static void a_look_alike_matches_nothing(void **)
+{
+	static const struct cls_host_def host = {"example.com", 0};
+	static const struct cls_app_def app = {
+		.id = 10, .name = "a", .category = "web", .hosts = &host, .n_hosts = 1};
+	static const char *const alike[] = {"notexample.com", "xexample.com", "not-example.com",
+		"www.notexample.com", "example.com.evil.example", "example.community", "example.co",
+		"xample.com", "example-com", "com", "www.example.com.net"};
+	struct cls_catalogue *c = catalogue_of(&app, 1);
+
+	assert_int_equal(match(c, "www.example.com").app, 10);
+	for (size_t i = 0; i < sizeof(alike) / sizeof(alike[0]); i++)
+		assert_int_equal(match(c, alike[i]).app, DP_APP_UNKNOWN);
+	cls_catalogue_free(c);
+}
+
 static void a_name_of_any_length_ends_the_search(void **)
 {
 	static const struct cls_host_def host = {"example", 0};
@@ -238,6 +254,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(hosts_match_on_label_boundaries_and_the_longest_wins),
+		cmocka_unit_test(a_look_alike_matches_nothing),
 		cmocka_unit_test(a_name_of_any_length_ends_the_search),
 		cmocka_unit_test(each_of_many_hosts_is_found),
 		cmocka_unit_test(what_two_apps_claim_is_refused_and_names_both),
