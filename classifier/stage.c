@@ -99,10 +99,14 @@ static void end_search(struct stage *s, struct cls_state *state)
 
 /* --- the verdict ------------------------------------------------------------------------------ */
 
+/* What the server's address was looked up as. A flow that never said anything is judged when it is forgotten, long after its
+ * last packet: what was looked up until then tells nothing of it. */
 static const char *hint_of(const struct stage *s, const struct dp_stage_item *item)
 {
 	const struct dp_five_tuple *t = item->tuple;
 
+	if (item->l3 == NULL && *item->state == NULL)
+		return NULL;
 	return cls_hints_get(
 		s->hints, item->endpoint, item->server_is_src ? &t->src : &t->dst, item->time_ns);
 }
