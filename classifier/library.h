@@ -44,11 +44,17 @@ bool cls_library_knows(struct cls_library *lib, struct ndpi_flow_struct *flow, u
 bool cls_library_is_guess(
 	struct cls_library *lib, struct ndpi_flow_struct *flow, const ndpi_protocol *p);
 
+/* Whether the library has the app from a name that is only like one of its table: it takes xfilms.example, my-films.example
+ * and films.example.evil.example for films.example. */
+bool cls_library_is_alike(struct cls_library *lib, struct ndpi_flow_struct *flow,
+	const ndpi_protocol *p, const char *host);
+
 /* What a judgement rests on, besides the catalogue. */
 struct cls_view {
 	const struct ndpi_flow_struct *flow;
 	ndpi_protocol proto;
 	bool is_guess; // cls_library_is_guess()
+	bool is_alike; // cls_library_is_alike(): its app is none
 	uint8_t named; // DP_EVIDENCE_SNI, _QUIC or _HTTP of a name that we found ourselves, else _NONE
 	bool is_name_open; // it may still come: nothing weaker decides yet
 	const char

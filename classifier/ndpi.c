@@ -287,6 +287,72 @@ bool cls_library_knows(struct cls_library *lib, struct ndpi_flow_struct *flow, u
 	return true;
 }
 
+/* What is asked of the library's table: the same name again and again, from other places on. */
+struct asked {
+	struct cls_library *lib;
+	struct ndpi_flow_struct *flow;
+	uint16_t master, app;
+};
+
+static bool says_so(const struct asked *a, const char *host)
+{
+	return table_of_hosts(a->lib, a->flow, a->master, host) == a->app;
+}
+
+/* The last label from which on the table still says so; what it found begins in there. */
+static const char *last_label(const struct asked *a, const char *host)
+{
+	for (const char *dot = strchr(host, '.'); dot != NULL; dot = strchr(dot + 1, '.')) {
+		if (!says_so(a, dot + 1))
+			break;
+		host = dot + 1;
+	}
+	return host;
+}
+
+/* The table takes one byte more than it should before a dot, and a hyphen for one. */
+static bool begins_a_label(const struct asked *a, const char *label)
+{
+	const char *dot = strchr(label, '.');
+
+	return !says_so(a, label + 1) || (dot != NULL && says_so(a, dot));
+}
+
+/* Without the last label of a name; false where it has one only. */
+static bool strip(char *name, size_t *ret_len)
+{
+	char *dot = strrchr(name, '.');
+
+	if (dot == NULL)
+		return false;
+	*ret_len = strlen(dot + 1);
+	*dot = '\0';
+	return true;
+}
+
+/* An entry like "films." stands for each country's: films.example, films.co.uk; not films.evil.example. */
+static bool ends_the_name(const struct asked *a, const char *label)
+{
+	char rest[DP_HOST_MAX];
+	size_t top = 0, second = 0;
+
+	(void)snprintf(rest, sizeof(rest), "%s", label);
+	if (!strip(rest, &top) || !says_so(a, rest))
+		return true;
+	return top == 2 && strip(rest, &second) && second <= 3 && !says_so(a, rest);
+}
+
+bool cls_library_is_alike(struct cls_library *lib, struct ndpi_flow_struct *flow,
+	const ndpi_protocol *p, const char *host)
+{
+	const struct asked a = {lib, flow, p->master_protocol, p->app_protocol};
+
+	if (host[0] == '\0' || p->master_protocol == NDPI_PROTOCOL_UNKNOWN || !says_so(&a, host))
+		return false;
+	host = last_label(&a, host);
+	return !begins_a_label(&a, host) || !ends_the_name(&a, host);
+}
+
 void cls_library_drop(struct cls_library *lib, struct ndpi_flow_struct *flow)
 {
 	work_for(lib);

@@ -155,6 +155,10 @@ static struct cls_view view_of(struct stage *s, struct cls_state *state,
 		view.proto.app_protocol = master_of(state, item);
 	view.is_guess = !state->is_name_known &&
 		cls_library_is_guess(s->lib, &state->flow, &view.proto);
+	if (state->verdict.app == DP_APP_UNDECIDED)
+		view.is_alike = cls_library_is_alike(s->lib, &state->flow, &view.proto,
+			state->verdict.host[0] != '\0' ? state->verdict.host
+						       : state->flow.host_server_name);
 	if (state->verdict.app == DP_APP_UNDECIDED && !view.is_name_open)
 		view.hint = hint_of(s, item);
 	return view;

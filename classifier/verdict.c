@@ -83,6 +83,16 @@ static bool decide_by_hint(
 	return true;
 }
 
+/* The library's word as far as an app may rest on it. */
+static ndpi_protocol word_of(const struct cls_view *view)
+{
+	ndpi_protocol p = view->proto;
+
+	if (view->is_alike)
+		p.app_protocol = p.master_protocol;
+	return p;
+}
+
 /* Host names before anything else; ours before the library's own table. */
 static bool decide_by_name(
 	const struct cls_catalogue *catalogue, const struct cls_view *view, struct dp_verdict *v)
@@ -97,7 +107,7 @@ static bool decide_by_name(
 	if (decide(v, cls_match_host(catalogue, v->host, strlen(v->host)), evidence))
 		return true;
 	return view->flow->confidence == NDPI_CONFIDENCE_DPI && !view->is_guess &&
-		decide(v, cls_match_ndpi(catalogue, view->proto.app_protocol), evidence);
+		decide(v, cls_match_ndpi(catalogue, word_of(view).app_protocol), evidence);
 }
 
 static bool decide_by_certificate(
@@ -119,14 +129,16 @@ static bool decide_by_certificate(
 }
 
 /* What the library recognised itself. */
-static bool decide_by_protocol(const struct cls_catalogue *catalogue, const ndpi_protocol *p,
+static bool decide_by_protocol(const struct cls_catalogue *catalogue, const struct cls_view *view,
 	enum dp_evidence evidence, struct dp_verdict *v)
 {
+	const ndpi_protocol p = word_of(view);
+
 	// DNS.NetFlix is a look-up, not a film.
-	if (name_evidence(p) == DP_EVIDENCE_DNS)
+	if (name_evidence(&p) == DP_EVIDENCE_DNS)
 		return decide(v, cls_match_ndpi(catalogue, NDPI_PROTOCOL_DNS), evidence);
-	return decide(v, cls_match_ndpi(catalogue, p->app_protocol), evidence) ||
-		decide(v, cls_match_ndpi(catalogue, p->master_protocol), evidence);
+	return decide(v, cls_match_ndpi(catalogue, p.app_protocol), evidence) ||
+		decide(v, cls_match_ndpi(catalogue, p.master_protocol), evidence);
 }
 
 /* The library's name of the flow, when we found none ourselves. */
@@ -157,7 +169,7 @@ void cls_verdict_update(
 	if ((v->host[0] == '\0' || v->has_ech) && decide_by_hint(catalogue, view, v))
 		return;
 	if (view->flow->confidence == NDPI_CONFIDENCE_DPI && !view->is_guess)
-		(void)decide_by_protocol(catalogue, &view->proto, DP_EVIDENCE_PAYLOAD, v);
+		(void)decide_by_protocol(catalogue, view, DP_EVIDENCE_PAYLOAD, v);
 }
 
 void cls_verdict_end(struct dp_verdict *v, const struct cls_catalogue *catalogue,
@@ -171,8 +183,8 @@ void cls_verdict_end(struct dp_verdict *v, const struct cls_catalogue *catalogue
 	if (v->app != DP_APP_UNDECIDED)
 		return;
 	if ((view->flow->confidence != NDPI_CONFIDENCE_DPI || is_by_address) &&
-		decide_by_protocol(catalogue, &view->proto,
-			is_by_address ? DP_EVIDENCE_ADDRESS : DP_EVIDENCE_PORT, v))
+		decide_by_protocol(
+			catalogue, view, is_by_address ? DP_EVIDENCE_ADDRESS : DP_EVIDENCE_PORT, v))
 		return;
 	if (decide(v, cls_match_net(catalogue, item->server_is_src ? &t->src : &t->dst),
 		    DP_EVIDENCE_ADDRESS) ||
