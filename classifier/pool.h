@@ -17,6 +17,8 @@ struct cls_state {
 	struct dp_verdict verdict; // so far
 	enum cls_name_step name_step; // of our own search
 	uint8_t named; // DP_EVIDENCE_* of the name it found, else _NONE
+	char hint
+		[DP_HOST_MAX]; // what the server was looked up as, at the last packet; "": nothing known
 	bool is_library_done;
 	bool is_name_told; // the library was asked what it knows of it,
 	bool is_name_known; // and its table has it

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 enum {
@@ -99,16 +100,20 @@ static void end_search(struct stage *s, struct cls_state *state)
 
 /* --- the verdict ------------------------------------------------------------------------------ */
 
-/* What the server's address was looked up as. A flow that never said anything is judged when it is forgotten, long after its
- * last packet: what was looked up until then tells nothing of it. */
-static const char *hint_of(const struct stage *s, const struct dp_stage_item *item)
+/* What the server's address was looked up as when the flow had its last packet with payload. A flow is judged at the latest when
+ * it is forgotten, long after that: what was looked up until then tells nothing of it. */
+static const char *hint_of(
+	const struct stage *s, struct cls_state *state, const struct dp_stage_item *item)
 {
 	const struct dp_five_tuple *t = item->tuple;
+	const char *host;
 
-	if (item->l3 == NULL && *item->state == NULL)
-		return NULL;
-	return cls_hints_get(
-		s->hints, item->endpoint, item->server_is_src ? &t->src : &t->dst, item->time_ns);
+	if (item->l3 != NULL) {
+		host = cls_hints_get(s->hints, item->endpoint,
+			item->server_is_src ? &t->src : &t->dst, item->time_ns);
+		(void)snprintf(state->hint, sizeof(state->hint), "%s", host != NULL ? host : "");
+	}
+	return state->hint[0] != '\0' ? state->hint : NULL;
 }
 
 /* The library's word after the last update, our name in it. */
@@ -138,6 +143,16 @@ static bool is_spared(struct stage *s, struct cls_state *state, const struct dp_
 		is_name_known(s, state, item, ret_protocol);
 }
 
+/* Of a name that the catalogue has the library's word decides nothing. */
+static bool is_alike(struct stage *s, struct cls_state *state, const ndpi_protocol *p)
+{
+	const char *host = state->verdict.host[0] != '\0' ? state->verdict.host
+							  : state->flow.host_server_name;
+
+	return cls_match_host(s->catalogue, host, strlen(host)).app == DP_APP_UNKNOWN &&
+		cls_library_is_alike(s->lib, &state->flow, p, host);
+}
+
 /* What is known by now, where the library thinks *p. */
 static struct cls_view view_of(struct stage *s, struct cls_state *state,
 	const struct dp_stage_item *item, const ndpi_protocol *p)
@@ -156,11 +171,9 @@ static struct cls_view view_of(struct stage *s, struct cls_state *state,
 	view.is_guess = !state->is_name_known &&
 		cls_library_is_guess(s->lib, &state->flow, &view.proto);
 	if (state->verdict.app == DP_APP_UNDECIDED)
-		view.is_alike = cls_library_is_alike(s->lib, &state->flow, &view.proto,
-			state->verdict.host[0] != '\0' ? state->verdict.host
-						       : state->flow.host_server_name);
-	if (state->verdict.app == DP_APP_UNDECIDED && !view.is_name_open)
-		view.hint = hint_of(s, item);
+		view.is_alike = is_alike(s, state, &view.proto);
+	if (state->verdict.app == DP_APP_UNDECIDED)
+		view.hint = hint_of(s, state, item);
 	return view;
 }
 
