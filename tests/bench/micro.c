@@ -207,8 +207,10 @@ static uint64_t find_ours(void)
 	struct dp_flow_seek seeks[BURST];
 
 	for (uint32_t i = 0; i < LOOKUPS; i += BURST) {
-		for (uint32_t k = 0; k < BURST; k++)
+		for (uint32_t k = 0; k < BURST; k++) {
 			dp_flow_seek(&find.tuples[i + k], &seeks[k]);
+			dp_flow_fetch(&find.table, &seeks[k]);
+		}
 		dp_flow_prepare(&find.table, seeks, BURST);
 		for (uint32_t k = 0; k < BURST; k++)
 			find.n_missed += dp_flow_find(&find.table, &seeks[k]) == DP_FLOW_NONE;
