@@ -15,8 +15,8 @@ enum {
 	 * word: what nDPI's own reader uses (24 and 80). The library looks at 32 by itself. */
 	UDP_PACKETS_MAX = 24,
 	TCP_PACKETS_MAX = 80,
-	POOL_MAX = 65536, // flows in dissection per worker: 55 MB of states; start value
-	HINTS_MAX = 1 << 19, // addresses that were looked up, per worker; start value
+	POOL_MAX = 65536, // flows in dissection per worker: 71 MB of states; start value
+	HINTS_MAX = 1 << 19, // addresses that were looked up, per worker: 39 MB; start value
 };
 
 struct stage {
@@ -143,14 +143,19 @@ static bool is_spared(struct stage *s, struct cls_state *state, const struct dp_
 		is_name_known(s, state, item, ret_protocol);
 }
 
-/* Of a name that the catalogue has the library's word decides nothing. */
-static bool is_alike(struct stage *s, struct cls_state *state, const ndpi_protocol *p)
+/* What else may decide, where the name does not by the catalogue. */
+static void look_further(struct stage *s, struct cls_state *state, const struct dp_stage_item *item,
+	struct cls_view *view)
 {
 	const char *host = state->verdict.host[0] != '\0' ? state->verdict.host
 							  : state->flow.host_server_name;
+	const bool is_listed = cls_match_host(s->catalogue, host, strlen(host)).app !=
+		DP_APP_UNKNOWN;
 
-	return cls_match_host(s->catalogue, host, strlen(host)).app == DP_APP_UNKNOWN &&
-		cls_library_is_alike(s->lib, &state->flow, p, host);
+	if (!is_listed)
+		view->is_alike = cls_library_is_alike(s->lib, &state->flow, &view->proto, host);
+	if (!is_listed || state->verdict.has_ech)
+		view->hint = hint_of(s, state, item);
 }
 
 /* What is known by now, where the library thinks *p. */
@@ -171,9 +176,7 @@ static struct cls_view view_of(struct stage *s, struct cls_state *state,
 	view.is_guess = !state->is_name_known &&
 		cls_library_is_guess(s->lib, &state->flow, &view.proto);
 	if (state->verdict.app == DP_APP_UNDECIDED)
-		view.is_alike = is_alike(s, state, &view.proto);
-	if (state->verdict.app == DP_APP_UNDECIDED)
-		view.hint = hint_of(s, state, item);
+		look_further(s, state, item, &view);
 	return view;
 }
 
