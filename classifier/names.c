@@ -147,28 +147,38 @@ static enum cls_name_step look_udp(struct cls_names *n, struct cls_names_flow *f
 	return step;
 }
 
-/* The server said something, and its client has not yet. Two ports of a mirror may deliver the sides the wrong way
- * round, but not for long; behind that it is a protocol in which the server begins. */
-static bool is_greeting(struct cls_names_flow *flow)
+/* The server said something. Where its client has not yet, two ports of a mirror may deliver the sides the wrong way round,
+ * but not for long; behind that it is a protocol in which the server begins. Of datagrams only an answer of
+ * QUIC is waited behind (RFC 8999 5.1). */
+static enum cls_name_step look_at_answer(struct cls_names_flow *flow, const struct cls_segment *s)
 {
-	return flow->n_packets == 0 && ++flow->n_answers == ANSWERS_MAX;
+	const bool may_be_quic = s->len > 0 && (s->payload[0] & 0x80) != 0;
+
+	if (flow->n_packets > 0)
+		return CLS_NAME_MORE;
+	if (++flow->n_answers < ANSWERS_MAX && (s->l4_proto == IPPROTO_TCP || may_be_quic))
+		return CLS_NAME_MORE;
+	flow->n_answers = 0;
+	return CLS_NAME_NONE;
 }
 
 enum cls_name_step cls_names_look(struct cls_names *n, struct cls_names_flow *flow,
 	const struct dp_stage_item *item, struct cls_name *ret_name, enum dp_evidence *ret_evidence)
 {
-	const bool is_client = is_from_client(item);
-	enum cls_name_step step = CLS_NAME_NONE;
+	const bool is_client = is_from_client(item), is_tcp = item->tuple->l4_proto == IPPROTO_TCP;
+	enum cls_name_step step;
 	struct cls_segment s;
 
+	if (!is_tcp && item->tuple->l4_proto != IPPROTO_UDP)
+		return CLS_NAME_NONE;
 	if (!cls_segment_of(item, &s))
 		return CLS_NAME_MORE; // cut by a snap length: the next one may be whole
 	if (!is_client && !flow->is_quic)
-		return is_greeting(flow) ? CLS_NAME_NONE : CLS_NAME_MORE;
+		return look_at_answer(flow, &s);
 	flow->n_packets++;
-	if (item->tuple->l4_proto == IPPROTO_TCP)
+	if (is_tcp)
 		step = look_tcp(n, flow, item, &s, ret_name, ret_evidence);
-	else if (item->tuple->l4_proto == IPPROTO_UDP)
+	else
 		step = look_udp(n, flow, &s, is_client, ret_name, ret_evidence);
 	if (step == CLS_NAME_MORE && flow->n_packets >= PACKETS_MAX)
 		return cls_names_last(n, flow, ret_name, ret_evidence);

@@ -21,7 +21,7 @@ struct cls_names_flow {
 	bool has_base;
 	bool is_quic;
 	uint16_t n_packets; // with payload, of the client
-	uint8_t n_answers; // TCP: likewise of the server, before the client said anything
+	uint8_t n_answers; // likewise of the server, before the client said anything
 };
 
 struct cls_names;
