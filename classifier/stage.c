@@ -149,6 +149,10 @@ static void look_further(struct stage *s, struct cls_state *state, const struct 
 {
 	const char *host = state->verdict.host[0] != '\0' ? state->verdict.host
 							  : state->flow.host_server_name;
+
+	if (cls_overhear_wants(item->tuple, item->server_is_src))
+		return; // what a look-up asks for is no name of its own
+
 	const bool is_listed = cls_match_host(s->catalogue, host, strlen(host)).app !=
 		DP_APP_UNKNOWN;
 

@@ -26,6 +26,8 @@ enum {
 	VLAN_DOWN = 102,
 };
 
+enum { DNS_PACKETS = 2 }; // of a flow: each look-up has a port of its own (RFC 5452 9.2)
+
 enum kind { KIND_TLS, KIND_HTTP, KIND_DNS, KIND_QUIC, KIND_COUNT };
 enum tcp_flag { FIN = 0x01, SYN = 0x02, PSH = 0x08, ACK = 0x10 };
 
@@ -95,8 +97,11 @@ static bool is_tcp(const struct flow *f)
 static void begin_flow(struct traffic *t, struct flow *f)
 {
 	f->kind = (uint8_t)wire_below(&t->random, t->cfg.quic_len > 0 ? KIND_COUNT : KIND_QUIC);
-	if (t->cfg.is_begun && f->kind == KIND_DNS)
+	// A question and its answer are no flow that goes on and on.
+	if (f->kind == KIND_DNS && t->cfg.is_begun)
 		f->kind = KIND_QUIC;
+	else if (f->kind == KIND_DNS && t->cfg.n_flow_packets == 0)
+		f->kind = KIND_TLS;
 	f->step = is_tcp(f) && !t->cfg.is_begun ? STEP_SYN : STEP_DATA;
 	f->is_requested = t->cfg.is_begun;
 	f->seq[0] = wire_random(&t->random);
@@ -104,6 +109,8 @@ static void begin_flow(struct traffic *t, struct flow *f)
 	f->n_left = t->cfg.n_flow_packets == 0
 		? 0
 		: 1 + wire_below(&t->random, 2 * t->cfg.n_flow_packets - 1);
+	if (f->kind == KIND_DNS && f->n_left > DNS_PACKETS)
+		f->n_left = DNS_PACKETS;
 }
 
 static uint64_t coprime(uint64_t n)
@@ -369,7 +376,7 @@ static size_t bulk_size(struct traffic *t, const struct flow *f)
 	return size == IMIX_SMALL ? IMIX_MEDIUM : size;
 }
 
-/* Bulk: one packet of four goes up. DNS asks and answers, and nothing else. */
+/* Bulk: one packet of four goes up. DNS asks, is answered, and that is all. */
 static struct packet data_packet(struct traffic *t, uint64_t flow_idx)
 {
 	struct flow *f = &t->flows[flow_idx];
