@@ -9,10 +9,7 @@
 #include <time.h>
 
 static const uint64_t END_ADVANCE_NS = 600ULL * 1000000000; // so that sessions and flows end
-enum {
-	TICKS_AHEAD = 2,
-	FRAMES_AHEAD = 4, // whose first line is fetched; start value
-};
+enum { FRAMES_AHEAD = 4 }; // whose first line is fetched; start value
 
 static uint64_t monotonic_ns(void)
 {
@@ -135,7 +132,7 @@ static void mark(struct dp_receiver *r, uint64_t tick, const struct dp_receiver_
 	r->last_mark = tick;
 	dp_idle_over(&idle);
 	while (r->cfg.waits && !is_aborted(end) &&
-		atomic_load_explicit(r->drained, memory_order_acquire) + TICKS_AHEAD < r->n_marks)
+		atomic_load_explicit(r->drained, memory_order_acquire) + DP_TICKS_AHEAD < r->n_marks)
 		wait(r, &idle);
 }
 

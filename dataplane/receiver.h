@@ -35,13 +35,17 @@ struct dp_receiver_counters {
 	struct dp_stretch_counters stretches; // of a thread without a worker: its first receiver's
 };
 
+/* Of control, in a replay. Each wait is two threads that sleep and wake up, most of the time of a capture
+ * with few packets a second; what lies between them is bounded by the rings. Start value. */
+enum { DP_TICKS_AHEAD = 32 };
+
 struct dp_receiver_config {
 	uint64_t tick_ns;
 	const struct dp_endpoint_nets *nets; // borrowed
 	const struct dp_ignore *ignore; // borrowed; NULL: nothing is ignored
 	struct rte_mempool *frames; // borrowed: for credits without a frame of their own
 	struct rte_mempool *wide; // borrowed: room for DP_WIDE_BYTES
-	bool waits; // replay: nothing is dropped, and the reader stays two ticks ahead at most
+	bool waits; // replay: nothing is dropped, and the reader stays DP_TICKS_AHEAD ahead at most
 	bool yields; // shares its CPU
 };
 

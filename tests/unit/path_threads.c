@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "dataplane/eal.h"
+#include "dataplane/receiver.h"
 #include "tests/unit/capture.h"
 #include "tests/unit/frame.h"
 
@@ -404,14 +405,14 @@ static void a_capture_ends_however_slow_control_is(void **)
 	}
 }
 
-/* Two ticks ahead, the reader waits for control, which never comes. */
+/* At its furthest ahead, the reader waits for control, which never comes. */
 static void a_reader_that_waits_for_control_can_be_stopped(void **)
 {
 	for (uint16_t n_workers = 1; n_workers <= 2; n_workers++) {
 		struct dp_path *path = open_replay(n_workers);
 
-		// The third mark holds it, before the first frame of the fourth tick.
-		wait_for_accounted(path, 3 * N_PER_TICK);
+		// The first mark too many holds it, before the first frame of the next tick.
+		wait_for_accounted(path, (DP_TICKS_AHEAD + 1) * N_PER_TICK);
 		dp_path_close(path);
 	}
 }
