@@ -132,7 +132,8 @@ static void mark(struct dp_receiver *r, uint64_t tick, const struct dp_receiver_
 	r->last_mark = tick;
 	dp_idle_over(&idle);
 	while (r->cfg.waits && !is_aborted(end) &&
-		atomic_load_explicit(r->drained, memory_order_acquire) + DP_TICKS_AHEAD < r->n_marks)
+		atomic_load_explicit(r->drained, memory_order_acquire) + DP_TICKS_AHEAD <
+			r->n_marks)
 		wait(r, &idle);
 }
 
