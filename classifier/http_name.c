@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "classifier/http_name.h"
 
-enum { METHOD_MAX = 32 }; // twice the longest that is registered
+enum {
+	METHOD_MAX = 32, // twice the longest that is registered
+	LINES_MAX = 128, // of fields, where servers take 100 or so. Start value
+};
 
 /* What bytes of a kind may be; '%' of a name is followed by two hexadecimal digits. */
 enum {
@@ -228,10 +231,12 @@ static bool is_host(struct text line, struct text *ret_value)
  * is there. Lines that are no fields are passed over, as servers do. */
 static enum cls_name_step read_fields(struct text left, struct cls_name *ret_name)
 {
-	while (left.len > 0 && !is_blank(left.p[0])) {
+	for (int n_lines = 0; left.len > 0 && !is_blank(left.p[0]); n_lines++) {
 		const uint8_t *end = memchr(left.p, '\n', left.len);
 		struct text line, value;
 
+		if (n_lines == LINES_MAX)
+			return CLS_NAME_NONE;
 		if (end == NULL)
 			return CLS_NAME_MORE;
 		line = (struct text){left.p, (size_t)(end - left.p)};

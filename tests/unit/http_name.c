@@ -9,6 +9,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { MORE = CLS_NAME_MORE, FOUND = CLS_NAME_FOUND, NONE = CLS_NAME_NONE };
 
@@ -176,6 +177,22 @@ static void ports_are_left_out_and_brackets_stay(void **)
 	}
 }
 
+/* So that a stream of short lines costs no more than any other. */
+static void a_host_behind_more_fields_than_servers_take_is_none(void **)
+{
+	char lines[2 * 127 + 32] = "GET / HTTP/1.1\r\n";
+
+	for (int i = 0; i < 127; i++)
+		strcat(lines, "a\n");
+
+	const size_t n = strlen(lines);
+
+	strcpy(lines + n, "Host: a.example\r\n\r");
+	check(lines, "\n", "a.example");
+	strcpy(lines + n, "a\nH");
+	check(lines, "ost: a.example\r\n\r\n", NULL);
+}
+
 static void a_nul_is_in_no_host(void **)
 {
 	static const char request[] = "GET / HTTP/1.1\r\nHost: a.exa\0ple\r\n\r\n";
@@ -277,6 +294,7 @@ int main(void)
 		cmocka_unit_test(an_absolute_target_has_the_host),
 		cmocka_unit_test(the_target_of_connect_is_the_host),
 		cmocka_unit_test(ports_are_left_out_and_brackets_stay),
+		cmocka_unit_test(a_host_behind_more_fields_than_servers_take_is_none),
 		cmocka_unit_test(a_nul_is_in_no_host),
 		cmocka_unit_test(a_long_name_keeps_its_tail),
 		cmocka_unit_test(what_is_no_request_is_none_at_its_first_wrong_byte),
