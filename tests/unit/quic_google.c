@@ -3,7 +3,6 @@
 
 #include "classifier/quic_google.h"
 
-static struct quic_rig rig;
 static uint8_t chlo[CLS_JOIN_BYTES];
 static size_t n_chlo;
 
@@ -13,15 +12,8 @@ static const uint32_t numbers[] = {24, 25, 30, 33, 34, 35, 37, 39, 43, 44, 46};
 
 static int setup(void **)
 {
-	quic_rig_init(&rig, 2);
 	n_chlo = quic_wire_chlo(NAME, 900, chlo);
-	return 0;
-}
-
-static int teardown(void **)
-{
-	quic_rig_fini(&rig);
-	return 0;
+	return quic_rig_setup(NULL);
 }
 
 /* Bytes begin to end of the hello as a frame of its stream. */
@@ -295,34 +287,28 @@ static void a_name_with_a_nul_is_none(void **)
 	assert_int_equal(look(n_chlo, false), NONE);
 }
 
+#define CHLO_TEST(test) cmocka_unit_test_setup_teardown(test, setup, quic_rig_teardown)
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(the_hash_is_fnv_1a, setup, teardown),
-		cmocka_unit_test_setup_teardown(each_version_in_clear_is_read, setup, teardown),
-		cmocka_unit_test_setup_teardown(
-			a_packet_that_is_cut_tells_no_name, setup, teardown),
-		cmocka_unit_test_setup_teardown(
-			a_packet_with_a_wrong_bit_tells_no_name, setup, teardown),
-		cmocka_unit_test_setup_teardown(
-			two_packets_in_either_order_make_the_hello, setup, teardown),
-		cmocka_unit_test_setup_teardown(the_last_frame_needs_no_length, setup, teardown),
-		cmocka_unit_test_setup_teardown(other_frames_are_skipped, setup, teardown),
-		cmocka_unit_test_setup_teardown(
-			a_packet_with_a_frame_that_is_cut_tells_nothing, setup, teardown),
-		cmocka_unit_test_setup_teardown(
-			a_packet_with_a_frame_that_has_no_place_tells_nothing, setup, teardown),
-		cmocka_unit_test_setup_teardown(
-			the_servers_connection_ids_are_unlike, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_hello_of_tags_may_be_encrypted, setup, teardown),
-		cmocka_unit_test_setup_teardown(
-			a_hello_of_tls_may_be_in_googles_frames, setup, teardown),
-		cmocka_unit_test_setup_teardown(
-			a_hello_that_is_cut_has_its_name_once_it_is_there, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_hello_without_a_name_is_none, setup, teardown),
-		cmocka_unit_test_setup_teardown(tags_that_go_back_are_none, setup, teardown),
-		cmocka_unit_test_setup_teardown(too_many_tags_are_none, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_name_with_a_nul_is_none, setup, teardown),
+		CHLO_TEST(the_hash_is_fnv_1a),
+		CHLO_TEST(each_version_in_clear_is_read),
+		CHLO_TEST(a_packet_that_is_cut_tells_no_name),
+		CHLO_TEST(a_packet_with_a_wrong_bit_tells_no_name),
+		CHLO_TEST(two_packets_in_either_order_make_the_hello),
+		CHLO_TEST(the_last_frame_needs_no_length),
+		CHLO_TEST(other_frames_are_skipped),
+		CHLO_TEST(a_packet_with_a_frame_that_is_cut_tells_nothing),
+		CHLO_TEST(a_packet_with_a_frame_that_has_no_place_tells_nothing),
+		CHLO_TEST(the_servers_connection_ids_are_unlike),
+		CHLO_TEST(a_hello_of_tags_may_be_encrypted),
+		CHLO_TEST(a_hello_of_tls_may_be_in_googles_frames),
+		CHLO_TEST(a_hello_that_is_cut_has_its_name_once_it_is_there),
+		CHLO_TEST(a_hello_without_a_name_is_none),
+		CHLO_TEST(tags_that_go_back_are_none),
+		CHLO_TEST(too_many_tags_are_none),
+		CHLO_TEST(a_name_with_a_nul_is_none),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

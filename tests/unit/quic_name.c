@@ -3,24 +3,9 @@
 
 #include "tests/lib/wire.h"
 
-static struct quic_rig rig;
-
-static const struct quic_wire client = {.dcid = "\x83\x94\xc8\xf0\x3e\x51\x57\x08", .dcid_len = 8};
 // What the client says once it has the server's connection id.
 static const struct quic_wire answered = {
 	.dcid = "\x01\x02\x03\x04\x05", .dcid_len = 5, .keys = &client};
-
-static int setup(void **)
-{
-	quic_rig_init(&rig, 2);
-	return 0;
-}
-
-static int teardown(void **)
-{
-	quic_rig_fini(&rig);
-	return 0;
-}
 
 static void a_hello_in_one_packet_needs_no_join(void **)
 {
@@ -382,50 +367,31 @@ static void what_is_no_quic_is_none_at_once(void **)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(
-			a_hello_in_one_packet_needs_no_join, setup, teardown),
-		cmocka_unit_test_setup_teardown(an_encrypted_name_is_said, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_hello_without_a_name_is_none, setup, teardown),
-		cmocka_unit_test_setup_teardown(
-			a_packet_that_is_cut_tells_no_name, setup, teardown),
-		cmocka_unit_test_setup_teardown(
-			a_packet_with_a_wrong_bit_tells_no_name, setup, teardown),
-		cmocka_unit_test_setup_teardown(
-			frames_in_any_order_make_the_hello_without_a_join, setup, teardown),
-		cmocka_unit_test_setup_teardown(
-			two_packets_in_either_order_make_the_hello, setup, teardown),
-		cmocka_unit_test_setup_teardown(
-			frames_of_two_packets_may_be_mixed, setup, teardown),
-		cmocka_unit_test_setup_teardown(
-			what_comes_twice_or_overlaps_changes_nothing, setup, teardown),
-		cmocka_unit_test_setup_teardown(
-			overlaps_within_one_packet_need_no_join, setup, teardown),
-		cmocka_unit_test_setup_teardown(
-			a_long_hello_takes_as_many_packets, setup, teardown),
-		cmocka_unit_test_setup_teardown(
-			of_a_hello_that_is_too_long_the_beginning_counts, setup, teardown),
-		cmocka_unit_test_setup_teardown(
-			without_a_join_what_is_there_counts, setup, teardown),
-		cmocka_unit_test_setup_teardown(
-			when_no_more_comes_what_is_there_counts, setup, teardown),
-		cmocka_unit_test_setup_teardown(
-			a_dropped_flow_gives_its_join_back, setup, teardown),
-		cmocka_unit_test_setup_teardown(
-			the_keys_stay_when_the_client_learns_the_servers_id, setup, teardown),
-		cmocka_unit_test_setup_teardown(
-			packets_of_a_connection_that_began_unseen_tell_nothing, setup, teardown),
-		cmocka_unit_test_setup_teardown(
-			behind_a_retry_keys_and_hello_begin_anew, setup, teardown),
-		cmocka_unit_test_setup_teardown(
-			the_next_connection_of_a_port_is_another_one, setup, teardown),
-		cmocka_unit_test_setup_teardown(flows_in_turn_do_not_meet, setup, teardown),
-		cmocka_unit_test_setup_teardown(
-			packets_in_one_datagram_are_all_read, setup, teardown),
-		cmocka_unit_test_setup_teardown(
-			what_follows_in_a_datagram_may_have_a_short_header, setup, teardown),
-		cmocka_unit_test_setup_teardown(work_for_a_flow_is_bounded, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_server_tells_no_name, setup, teardown),
-		cmocka_unit_test_setup_teardown(what_is_no_quic_is_none_at_once, setup, teardown),
+		QUIC_RIG_TEST(a_hello_in_one_packet_needs_no_join),
+		QUIC_RIG_TEST(an_encrypted_name_is_said),
+		QUIC_RIG_TEST(a_hello_without_a_name_is_none),
+		QUIC_RIG_TEST(a_packet_that_is_cut_tells_no_name),
+		QUIC_RIG_TEST(a_packet_with_a_wrong_bit_tells_no_name),
+		QUIC_RIG_TEST(frames_in_any_order_make_the_hello_without_a_join),
+		QUIC_RIG_TEST(two_packets_in_either_order_make_the_hello),
+		QUIC_RIG_TEST(frames_of_two_packets_may_be_mixed),
+		QUIC_RIG_TEST(what_comes_twice_or_overlaps_changes_nothing),
+		QUIC_RIG_TEST(overlaps_within_one_packet_need_no_join),
+		QUIC_RIG_TEST(a_long_hello_takes_as_many_packets),
+		QUIC_RIG_TEST(of_a_hello_that_is_too_long_the_beginning_counts),
+		QUIC_RIG_TEST(without_a_join_what_is_there_counts),
+		QUIC_RIG_TEST(when_no_more_comes_what_is_there_counts),
+		QUIC_RIG_TEST(a_dropped_flow_gives_its_join_back),
+		QUIC_RIG_TEST(the_keys_stay_when_the_client_learns_the_servers_id),
+		QUIC_RIG_TEST(packets_of_a_connection_that_began_unseen_tell_nothing),
+		QUIC_RIG_TEST(behind_a_retry_keys_and_hello_begin_anew),
+		QUIC_RIG_TEST(the_next_connection_of_a_port_is_another_one),
+		QUIC_RIG_TEST(flows_in_turn_do_not_meet),
+		QUIC_RIG_TEST(packets_in_one_datagram_are_all_read),
+		QUIC_RIG_TEST(what_follows_in_a_datagram_may_have_a_short_header),
+		QUIC_RIG_TEST(work_for_a_flow_is_bounded),
+		QUIC_RIG_TEST(a_server_tells_no_name),
+		QUIC_RIG_TEST(what_is_no_quic_is_none_at_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -131,3 +131,23 @@ static inline void quic_rig_again(struct quic_rig *r)
 	cls_quic_drop(r->quic, &r->flow);
 	r->n_frames = r->len = 0;
 }
+
+/* --- for each test one of its own -------------------------------------------------------------- */
+
+static struct quic_rig rig;
+
+static const struct quic_wire client = {.dcid = "\x83\x94\xc8\xf0\x3e\x51\x57\x08", .dcid_len = 8};
+
+static inline int quic_rig_setup(void **)
+{
+	quic_rig_init(&rig, 2);
+	return 0;
+}
+
+static inline int quic_rig_teardown(void **)
+{
+	quic_rig_fini(&rig);
+	return 0;
+}
+
+#define QUIC_RIG_TEST(test) cmocka_unit_test_setup_teardown(test, quic_rig_setup, quic_rig_teardown)

@@ -1,22 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "tests/unit/quic_rig.h"
 
-static struct quic_rig rig;
-
-static const struct quic_wire client = {.dcid = "\x83\x94\xc8\xf0\x3e\x51\x57\x08", .dcid_len = 8};
-
-static int setup(void **)
-{
-	quic_rig_init(&rig, 2);
-	return 0;
-}
-
-static int teardown(void **)
-{
-	quic_rig_fini(&rig);
-	return 0;
-}
-
 static size_t from_hex(const char *hex, uint8_t *ret)
 {
 	const size_t n = strlen(hex) / 2;
@@ -272,32 +256,23 @@ static void what_is_no_client_hello_is_none(void **)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(the_packet_of_rfc_9001_is_read, setup, teardown),
-		cmocka_unit_test_setup_teardown(the_packet_of_rfc_9369_is_read, setup, teardown),
-		cmocka_unit_test_setup_teardown(
-			the_servers_packet_of_rfc_9001_is_not_a_clients, setup, teardown),
-		cmocka_unit_test_setup_teardown(each_version_is_read, setup, teardown),
-		cmocka_unit_test_setup_teardown(
-			the_keys_stay_when_both_agree_on_version_2, setup, teardown),
-		cmocka_unit_test_setup_teardown(
-			a_version_that_is_refused_may_be_followed_by_another, setup, teardown),
-		cmocka_unit_test_setup_teardown(
-			connection_ids_of_any_length_are_read, setup, teardown),
-		cmocka_unit_test_setup_teardown(longer_connection_ids_are_none, setup, teardown),
-		cmocka_unit_test_setup_teardown(tokens_of_any_length_are_skipped, setup, teardown),
-		cmocka_unit_test_setup_teardown(
-			packet_numbers_of_any_length_are_read, setup, teardown),
-		cmocka_unit_test_setup_teardown(
-			a_packet_without_a_frame_is_none_of_a_client, setup, teardown),
-		cmocka_unit_test_setup_teardown(reserved_bits_do_not_matter, setup, teardown),
-		cmocka_unit_test_setup_teardown(other_frames_are_skipped, setup, teardown),
-		cmocka_unit_test_setup_teardown(
-			a_packet_with_a_frame_that_is_cut_tells_nothing, setup, teardown),
-		cmocka_unit_test_setup_teardown(
-			a_packet_with_a_frame_that_no_initial_has_tells_nothing, setup, teardown),
-		cmocka_unit_test_setup_teardown(
-			more_frames_than_are_looked_at_do_no_harm, setup, teardown),
-		cmocka_unit_test_setup_teardown(what_is_no_client_hello_is_none, setup, teardown),
+		QUIC_RIG_TEST(the_packet_of_rfc_9001_is_read),
+		QUIC_RIG_TEST(the_packet_of_rfc_9369_is_read),
+		QUIC_RIG_TEST(the_servers_packet_of_rfc_9001_is_not_a_clients),
+		QUIC_RIG_TEST(each_version_is_read),
+		QUIC_RIG_TEST(the_keys_stay_when_both_agree_on_version_2),
+		QUIC_RIG_TEST(a_version_that_is_refused_may_be_followed_by_another),
+		QUIC_RIG_TEST(connection_ids_of_any_length_are_read),
+		QUIC_RIG_TEST(longer_connection_ids_are_none),
+		QUIC_RIG_TEST(tokens_of_any_length_are_skipped),
+		QUIC_RIG_TEST(packet_numbers_of_any_length_are_read),
+		QUIC_RIG_TEST(a_packet_without_a_frame_is_none_of_a_client),
+		QUIC_RIG_TEST(reserved_bits_do_not_matter),
+		QUIC_RIG_TEST(other_frames_are_skipped),
+		QUIC_RIG_TEST(a_packet_with_a_frame_that_is_cut_tells_nothing),
+		QUIC_RIG_TEST(a_packet_with_a_frame_that_no_initial_has_tells_nothing),
+		QUIC_RIG_TEST(more_frames_than_are_looked_at_do_no_harm),
+		QUIC_RIG_TEST(what_is_no_client_hello_is_none),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
