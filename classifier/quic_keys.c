@@ -134,7 +134,9 @@ static bool derive(struct cls_quic_keys *k, const struct cls_quic_version *versi
 static const struct slot *slot_of(struct cls_quic_keys *k, const struct cls_quic_version *version,
 	const struct cls_quic_cid *cid)
 {
-	struct slot *s = &k->slots[(cid->bytes[0] ^ cid->bytes[7]) & (CACHE_SLOTS - 1)];
+	// By the salt too: what may be of two versions has a slot for each.
+	const uint8_t mixed = cid->bytes[0] ^ cid->bytes[7] ^ version->salt[0];
+	struct slot *s = &k->slots[mixed & (CACHE_SLOTS - 1)];
 
 	if (s->version == version && memcmp(&s->cid, cid, sizeof(*cid)) == 0)
 		return s;

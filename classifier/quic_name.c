@@ -197,32 +197,35 @@ static ssize_t open_packet(struct cls_quic *q, struct cls_quic_flow *flow,
 	return n;
 }
 
-static enum cls_name_step take_initial(struct cls_quic *q, struct cls_quic_flow *flow,
-	const struct cls_quic_header *h, const uint8_t *packet, struct cls_name *ret_name)
+/* The frames of an Initial, len bytes in q->frames. */
+static enum cls_name_step take_frames(struct cls_quic *q, struct cls_quic_flow *flow,
+	const struct cls_quic_version *version, size_t len, struct cls_name *ret_name)
 {
 	struct cls_quic_pieces pieces;
-	const ssize_t n = open_packet(q, flow, h, packet);
 	bool is_read;
 
 	pieces.n = 0;
-	if (n < 0)
-		return CLS_NAME_MORE;
-	is_read = h->version->hello == CLS_QUIC_TLS
-		? cls_quic_frames_read(q->frames, (size_t)n, &pieces)
-		: cls_quic_google_frames(q->frames, (size_t)n, &pieces);
-	return is_read ? take_pieces(q, flow, h->version, &pieces, ret_name) : CLS_NAME_MORE;
+	is_read = version->hello == CLS_QUIC_TLS ? cls_quic_frames_read(q->frames, len, &pieces)
+						 : cls_quic_google_frames(q->frames, len, &pieces);
+	return is_read ? take_pieces(q, flow, version, &pieces, ret_name) : CLS_NAME_MORE;
 }
 
-/* Each Initial in a datagram of long headers, one behind the other. */
+/* Each Initial in a datagram of long headers, one behind the other, all of the connection id of the first (RFC 9000
+ * 12.2), until one cannot be opened: so that a datagram costs few keys, however many packets it has. */
 static enum cls_name_step take_long(struct cls_quic *q, struct cls_quic_flow *flow,
 	const uint8_t *datagram, size_t len, struct cls_name *ret_name)
 {
 	enum cls_name_step step = CLS_NAME_MORE;
+	struct cls_quic_cid dcid = {0};
 	struct cls_quic_header h;
 
 	for (size_t at = 0; at < len && step == CLS_NAME_MORE; at += h.len) {
 		if (!cls_quic_header_read(datagram + at, len - at, &h) || h.len == 0)
 			break; // what follows has a short header, or is none
+		if (at == 0)
+			dcid = h.dcid;
+		if (!is_same(&dcid, &h.dcid))
+			break;
 		if (flow->version == 0)
 			flow->version = h.version_number;
 		if (!h.is_initial)
@@ -230,7 +233,12 @@ static enum cls_name_step take_long(struct cls_quic *q, struct cls_quic_flow *fl
 		if (flow->n_packets == CLS_QUIC_PACKETS_MAX)
 			break;
 		flow->n_packets++;
-		step = take_initial(q, flow, &h, datagram + at, ret_name);
+
+		const ssize_t n = open_packet(q, flow, &h, datagram + at);
+
+		if (n < 0)
+			break;
+		step = take_frames(q, flow, h.version, (size_t)n, ret_name);
 	}
 	return step;
 }

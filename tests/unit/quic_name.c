@@ -281,8 +281,9 @@ static void flows_in_turn_do_not_meet(void **)
 
 static void packets_in_one_datagram_are_all_read(void **)
 {
-	const struct quic_wire handshake = {.dcid = {1}, .dcid_len = 1, .is_handshake = true};
+	struct quic_wire handshake = client;
 
+	handshake.is_handshake = true;
 	quic_rig_put(&rig, "\x01\x01\x01\x01", 4);
 	quic_rig_packet(&rig, &handshake);
 	quic_rig_crypto(&rig, 100, rig.hello.len);
@@ -293,6 +294,33 @@ static void packets_in_one_datagram_are_all_read(void **)
 	rig.len += 50;
 	assert_int_equal(quic_rig_send(&rig), FOUND);
 	assert_string_equal(rig.name.host, NAME);
+}
+
+/* RFC 9000 12.2. Keys are derived for one connection id, however many a datagram has. */
+static void what_follows_for_another_connection_is_not_looked_at(void **)
+{
+	struct quic_wire other = client;
+
+	other.dcid[0] ^= 1;
+	quic_rig_crypto(&rig, 0, 100);
+	quic_rig_packet(&rig, &client);
+	quic_rig_crypto(&rig, 0, rig.hello.len);
+	quic_rig_packet(&rig, &other);
+	assert_int_equal(quic_rig_send(&rig), MORE);
+	assert_int_equal(rig.flow.n_packets, 1);
+	assert_memory_equal(rig.flow.dcid.bytes, client.dcid, client.dcid_len);
+	assert_int_equal(quic_rig_part(&rig, &client, 100, rig.hello.len), FOUND);
+}
+
+static void what_follows_a_packet_of_other_keys_is_not_looked_at(void **)
+{
+	for (int i = 0; i < 2; i++) {
+		quic_rig_crypto(&rig, 0, rig.hello.len);
+		quic_rig_packet(&rig, &answered);
+	}
+	assert_int_equal(quic_rig_send(&rig), MORE);
+	assert_int_equal(rig.flow.n_packets, 1);
+	assert_int_equal(quic_rig_part(&rig, &client, 0, rig.hello.len), FOUND);
 }
 
 static void what_follows_in_a_datagram_may_have_a_short_header(void **)
@@ -388,6 +416,8 @@ int main(void)
 		QUIC_RIG_TEST(the_next_connection_of_a_port_is_another_one),
 		QUIC_RIG_TEST(flows_in_turn_do_not_meet),
 		QUIC_RIG_TEST(packets_in_one_datagram_are_all_read),
+		QUIC_RIG_TEST(what_follows_for_another_connection_is_not_looked_at),
+		QUIC_RIG_TEST(what_follows_a_packet_of_other_keys_is_not_looked_at),
 		QUIC_RIG_TEST(what_follows_in_a_datagram_may_have_a_short_header),
 		QUIC_RIG_TEST(work_for_a_flow_is_bounded),
 		QUIC_RIG_TEST(a_server_tells_no_name),
