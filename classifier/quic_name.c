@@ -174,6 +174,8 @@ static ssize_t open_with(struct cls_quic *q, const struct cls_quic_cid *cid,
 	const struct cls_quic_version *v = h->version;
 	ssize_t n = -1;
 
+	if (h->len > sizeof(q->frames))
+		return -1; // no datagram is that long but a jumbogram's (RFC 2675 4)
 	for (; v != NULL && n < 0; v = v->other)
 		n = cls_quic_keys_open(q->keys, v, cid, packet, h->pn_off, h->len, q->frames);
 	return n;

@@ -323,6 +323,16 @@ static void what_follows_a_packet_of_other_keys_is_not_looked_at(void **)
 	assert_int_equal(quic_rig_part(&rig, &client, 0, rig.hello.len), FOUND);
 }
 
+static void a_packet_longer_than_any_datagram_is_not_opened(void **)
+{
+	static const uint8_t header[] = "\xc0\x00\x00\x00\x01\x01?\x00\x00\x80\x01\xd4\xc0";
+	static uint8_t jumbogram[sizeof(header) - 1 + 0x1d4c0];
+
+	memcpy(jumbogram, header, sizeof(header) - 1);
+	assert_int_equal(quic_rig_look(&rig, jumbogram, sizeof(jumbogram)), MORE);
+	assert_int_equal(quic_rig_part(&rig, &client, 0, rig.hello.len), FOUND);
+}
+
 static void what_follows_in_a_datagram_may_have_a_short_header(void **)
 {
 	quic_rig_crypto(&rig, 0, 100);
@@ -418,6 +428,7 @@ int main(void)
 		QUIC_RIG_TEST(packets_in_one_datagram_are_all_read),
 		QUIC_RIG_TEST(what_follows_for_another_connection_is_not_looked_at),
 		QUIC_RIG_TEST(what_follows_a_packet_of_other_keys_is_not_looked_at),
+		QUIC_RIG_TEST(a_packet_longer_than_any_datagram_is_not_opened),
 		QUIC_RIG_TEST(what_follows_in_a_datagram_may_have_a_short_header),
 		QUIC_RIG_TEST(work_for_a_flow_is_bounded),
 		QUIC_RIG_TEST(a_server_tells_no_name),
