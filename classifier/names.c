@@ -11,8 +11,8 @@
 
 enum {
 	JOINS = 4096, // hellos that are put together at once, per worker: 64 MB where all are long. Start value
-	// With payload of a client, after which its name is not waited for: a long hello in segments of a
-	// few bytes. Start value.
+	// With payload, from the client's first on, behind which its name is not waited for: room for a long
+	// hello in segments of a few bytes; but what the mirror lost never comes. Start value.
 	PACKETS_MAX = 1024,
 	ANSWERS_MAX = 4, // start value
 	PORT_SYSTEM_MAX = 1023, // RFC 6335 6: of servers
@@ -138,8 +138,7 @@ static enum cls_name_step look_udp(struct cls_names *n, struct cls_names_flow *f
 	enum cls_name_step step;
 
 	*ret_evidence = DP_EVIDENCE_SNI;
-	if (!flow->is_quic && is_client &&
-		cls_dtls_name(s->payload, s->len, ret_name) == CLS_NAME_FOUND)
+	if (!flow->is_quic && cls_dtls_name(s->payload, s->len, ret_name) == CLS_NAME_FOUND)
 		return CLS_NAME_FOUND;
 	*ret_evidence = DP_EVIDENCE_QUIC;
 	step = cls_quic_name(n->quic, &flow->quic, s->payload, s->len, is_client, ret_name);
@@ -158,7 +157,6 @@ static enum cls_name_step look_at_answer(struct cls_names_flow *flow, const stru
 		return CLS_NAME_MORE;
 	if (++flow->n_answers < ANSWERS_MAX && (s->l4_proto == IPPROTO_TCP || may_be_quic))
 		return CLS_NAME_MORE;
-	flow->n_answers = 0;
 	return CLS_NAME_NONE;
 }
 
@@ -173,10 +171,10 @@ enum cls_name_step cls_names_look(struct cls_names *n, struct cls_names_flow *fl
 		return CLS_NAME_NONE;
 	if (!cls_segment_of(item, &s))
 		return CLS_NAME_MORE; // cut by a snap length: the next one may be whole
+	flow->n_packets += is_client || flow->n_packets > 0;
 	if (!is_client && !flow->is_quic)
-		return look_at_answer(flow, &s);
-	flow->n_packets++;
-	if (is_tcp)
+		step = look_at_answer(flow, &s);
+	else if (is_tcp)
 		step = look_tcp(n, flow, item, &s, ret_name, ret_evidence);
 	else
 		step = look_udp(n, flow, &s, is_client, ret_name, ret_evidence);

@@ -20,8 +20,8 @@ struct cls_names_flow {
 	uint32_t base_seq; // TCP: of the client's first byte, with has_base
 	bool has_base;
 	bool is_quic;
-	uint16_t n_packets; // with payload, of the client
-	uint8_t n_answers; // likewise of the server, before the client said anything
+	uint16_t n_packets; // with payload, of both sides from the client's first on
+	uint8_t n_answers; // with payload, of the server before that
 };
 
 struct cls_names;
@@ -34,7 +34,7 @@ enum cls_name_step cls_names_look(struct cls_names *names, struct cls_names_flow
 	const struct dp_stage_item *item, struct cls_name *ret_name,
 	enum dp_evidence *ret_evidence);
 
-/* Whether the beginning of a name was seen, and the rest is missing. */
+/* Whether bytes are kept of a hello or a request that is not whole. */
 bool cls_names_is_reading(const struct cls_names_flow *flow);
 
 /* No more packets come, behind MORE: FOUND where what is there says it, else NONE. */

@@ -227,6 +227,25 @@ static void what_is_there_in_the_end_counts(void **)
 	assert_int_equal(cls_names_last(names, &f.flow, &f.name, &f.evidence), NONE);
 }
 
+/* A segment that the mirror lost does not come again, and its flow may go on for hours. */
+static void what_was_lost_is_not_waited_for_behind_a_long_answer(void **)
+{
+	static const uint8_t answer[1000];
+	static const int steps[] = {NONE, FOUND};
+
+	for (size_t i = 0; i < 2; i++) {
+		struct flow f = flow_of(IPPROTO_TCP, 50000, 443, true);
+		const size_t begin = i == 0 ? 100 : 0, end = i == 0 ? stream.len : stream.len - 1;
+		enum cls_name_step step = client(&f, begin, end);
+		int n = 1;
+
+		for (; step == CLS_NAME_MORE && n < 5000; n++)
+			step = say(&f, true, answer, 0, sizeof(answer));
+		assert_int_equal(step, steps[i]);
+		assert_int_equal(n, 1024);
+	}
+}
+
 /* Neither packets nor memory without end for one flow; and what one took others have again. */
 static void a_search_is_bounded(void **)
 {
@@ -267,6 +286,7 @@ int main(void)
 		cmocka_unit_test(other_protocols_end_the_search_at_once),
 		cmocka_unit_test(a_request_is_read_across_segments),
 		cmocka_unit_test(what_is_there_in_the_end_counts),
+		cmocka_unit_test(what_was_lost_is_not_waited_for_behind_a_long_answer),
 		cmocka_unit_test(a_search_is_bounded),
 		cmocka_unit_test(without_room_a_flow_is_without_its_name_alone),
 	};
