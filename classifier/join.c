@@ -24,6 +24,7 @@ struct cls_join_pool {
 	uint8_t *bytes; // of all joins, mapped; NULL: there are none
 	struct cls_join *freed; // given back, last first: its memory is warm
 	uint32_t n, n_fresh; // joins[n_fresh..n) were never taken
+	uint64_t n_refused;
 	struct cls_join joins[];
 };
 
@@ -63,10 +64,16 @@ struct cls_join *cls_join_take(struct cls_join_pool *pool)
 		join->bytes = pool->bytes + (size_t)pool->n_fresh * CLS_JOIN_BYTES;
 		pool->n_fresh++;
 	} else {
+		pool->n_refused++;
 		return NULL;
 	}
 	join->n_pieces = 0;
 	return join;
+}
+
+uint64_t cls_join_pool_refused(const struct cls_join_pool *pool)
+{
+	return pool->n_refused;
 }
 
 void cls_join_give(struct cls_join_pool *pool, struct cls_join *join)

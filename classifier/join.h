@@ -26,6 +26,7 @@ void cls_join_pool_free(struct cls_join_pool *pool); // all that were taken too;
 
 /* An empty one; NULL: all are in use. */
 struct cls_join *cls_join_take(struct cls_join_pool *pool);
+uint64_t cls_join_pool_refused(const struct cls_join_pool *pool); // times that all were in use
 void cls_join_give(struct cls_join_pool *pool, struct cls_join *join); // NULL is fine
 
 /* bytes[0..len) stand at offset; NULL is fine where len is 0. What lies beyond CLS_JOIN_BYTES is left

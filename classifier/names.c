@@ -60,6 +60,11 @@ void cls_names_drop(struct cls_names *n, struct cls_names_flow *flow)
 	memset(flow, 0, sizeof(*flow));
 }
 
+uint64_t cls_names_refused(const struct cls_names *n)
+{
+	return cls_join_pool_refused(n->joins);
+}
+
 /* Who asks: who sent the first packet we saw, unless the ports of a connection that is older say
  * otherwise. */
 static bool is_from_client(const struct dp_stage_item *item)
@@ -85,22 +90,25 @@ static enum cls_name_step read_stream(const uint8_t *bytes, size_t len, bool is_
 	return is_last && step == CLS_NAME_MORE ? CLS_NAME_NONE : step;
 }
 
-/* Put a segment where it belongs; what the beginning says now. */
+/* Put a segment where it belongs; what the beginning says now. Without room for it no more is waited for. */
 static enum cls_name_step join_segment(struct cls_names *n, struct cls_names_flow *flow,
 	const struct cls_segment *s, uint32_t offset, struct cls_name *ret_name,
 	enum dp_evidence *ret_evidence)
 {
-	const uint8_t *bytes;
-	size_t len;
+	const uint8_t *bytes = s->payload;
+	size_t len = offset == 0 ? s->len : 0;
+	bool is_last = true;
 
 	if (flow->stream == NULL)
 		flow->stream = cls_join_take(n->joins);
-	if (flow->stream == NULL || !cls_join_put(flow->stream, offset, s->payload, s->len))
-		return CLS_NAME_NONE;
-	bytes = cls_join_ready(flow->stream, &len);
+	if (flow->stream != NULL) {
+		is_last = !cls_join_put(flow->stream, offset, s->payload, s->len) ||
+			cls_join_is_full(flow->stream);
+		bytes = cls_join_ready(flow->stream, &len);
+	}
 	if (len == 0)
-		return CLS_NAME_MORE;
-	return read_stream(bytes, len, cls_join_is_full(flow->stream), ret_name, ret_evidence);
+		return is_last ? CLS_NAME_NONE : CLS_NAME_MORE;
+	return read_stream(bytes, len, is_last, ret_name, ret_evidence);
 }
 
 static enum cls_name_step look_tcp(struct cls_names *n, struct cls_names_flow *flow,

@@ -43,3 +43,7 @@ enum cls_name_step cls_names_last(struct cls_names *names, struct cls_names_flow
 
 /* Give back what the flow holds; it is all 0 then. */
 void cls_names_drop(struct cls_names *names, struct cls_names_flow *flow);
+
+/* Flows of whose name only what their first part tells was found, as too many hellos were being put together: it
+ * depends on the other flows of this worker which ones. */
+uint64_t cls_names_refused(const struct cls_names *names);

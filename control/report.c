@@ -269,7 +269,8 @@ static void print_limits(const json_t *report, FILE *out)
 	} limits[] = {
 		{"flows_evicted", "flows ended early: the table was full, raise workers.flows"},
 		{"verdicts_cut", "flows judged early: too many were being classified"},
-		{"hints_forgotten", "look-ups forgotten: more addresses than are remembered"},
+		{"hints_forgotten",
+			"look-ups or hellos forgotten: more at once than there is room for"},
 		{"names_refused", "flows left without their name: raise workers.flows"},
 		{"quality_refused", "times quality went uncounted: raise workers.flows"},
 		{"copies_forgotten", "packets compared too short: lower workers.duplicate_window"},

@@ -230,7 +230,9 @@ static void joins_of_a_pool_are_apart(void **)
 		memset(fill, (int)i, sizeof(fill));
 		assert_true(cls_join_put(joins[i], 0, fill, sizeof(fill)));
 	}
+	assert_int_equal(cls_join_pool_refused(pool), 0);
 	assert_null(cls_join_take(pool));
+	assert_int_equal(cls_join_pool_refused(pool), 1);
 	assert_null(cls_join_take(none));
 	for (size_t i = 0; i < N_JOINS; i++) {
 		memset(fill, (int)i, sizeof(fill));

@@ -264,14 +264,33 @@ static void without_room_a_flow_is_without_its_name_alone(void **)
 	enum { N = 4097 };
 	static struct flow flows[N];
 	struct flow whole = flow_of(IPPROTO_TCP, 50000, 443, true);
+	const uint64_t n_refused = cls_names_refused(names);
 
 	for (int i = 0; i < N; i++) {
 		flows[i] = flow_of(IPPROTO_TCP, 50000, 443, true);
 		assert_int_equal(client(&flows[i], 0, 100), i < N - 1 ? MORE : NONE);
 	}
+	assert_int_equal(cls_names_refused(names) - n_refused, 1);
 	assert_int_equal(client(&whole, 0, stream.len), FOUND);
+	whole = flow_of(IPPROTO_TCP, 50000, 443, true);
+	assert_int_equal(client(&whole, 0, 5 + hello.name_end), FOUND); // what is there counts
+	assert_named(&whole, DP_EVIDENCE_SNI);
+	whole = flow_of(IPPROTO_TCP, 50000, 443, true);
+	assert_int_equal(client(&whole, 100, stream.len), NONE);
+	assert_int_equal(cls_names_refused(names) - n_refused, 3);
 	for (int i = 0; i < N - 1; i++)
 		assert_int_equal(client(&flows[i], 100, stream.len), FOUND);
+}
+
+static void of_too_many_pieces_the_beginning_counts(void **)
+{
+	struct flow f = flow_of(IPPROTO_TCP, 50000, 443, true);
+
+	assert_int_equal(client(&f, 0, 5 + hello.name_end), MORE);
+	for (size_t i = 1; i < CLS_JOIN_PIECES; i++)
+		assert_int_equal(client(&f, 1000 + 2 * i, 1000 + 2 * i + 1), MORE);
+	assert_int_equal(client(&f, 2000, 2001), FOUND);
+	assert_named(&f, DP_EVIDENCE_SNI);
 }
 
 int main(void)
@@ -289,6 +308,7 @@ int main(void)
 		cmocka_unit_test(what_was_lost_is_not_waited_for_behind_a_long_answer),
 		cmocka_unit_test(a_search_is_bounded),
 		cmocka_unit_test(without_room_a_flow_is_without_its_name_alone),
+		cmocka_unit_test(of_too_many_pieces_the_beginning_counts),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

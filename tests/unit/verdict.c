@@ -50,12 +50,13 @@ static void put_headers(struct frame *frame, const char *server, uint16_t port)
 	frame_ipv4(frame, IPPROTO_TCP, CLIENT, server);
 }
 
-/* The last word on a TCP flow to that server whose client says text, and nothing more. */
-static struct dp_verdict verdict_on(const char *server, uint16_t port, const char *text)
+/* What is said of a TCP flow to that server whose client says text, by now or, when nothing more comes, as the last
+ * word. */
+static struct dp_verdict say(
+	void **state, const char *server, uint16_t port, const char *text, bool is_last)
 {
-	void *state = NULL;
 	struct dp_five_tuple tuple = {.sport = 50000, .dport = port, .l4_proto = IPPROTO_TCP};
-	struct dp_stage_item item = {.state = &state,
+	struct dp_stage_item item = {.state = state,
 		.tuple = &tuple,
 		.endpoint = &tuple.src,
 		.n_packets = 1,
@@ -69,10 +70,18 @@ static struct dp_verdict verdict_on(const char *server, uint16_t port, const cha
 	item.l3 = frame_bytes(&frame);
 	item.l3_len = frame_len(&frame);
 	stage.ops->look(stage.self, &item);
-	if (!item.verdict.is_final)
+	if (is_last && !item.verdict.is_final)
 		stage.ops->finish(stage.self, &item);
-	assert_null(state);
 	return item.verdict;
+}
+
+static struct dp_verdict verdict_on(const char *server, uint16_t port, const char *text)
+{
+	void *state = NULL;
+	const struct dp_verdict v = say(&state, server, port, text, true);
+
+	assert_null(state);
+	return v;
 }
 
 static struct dp_verdict verdict_on_host(const char *server, const char *host)
@@ -178,6 +187,19 @@ static void a_guess_by_port_is_weak(void **)
 	assert_int_equal(v.evidence, DP_EVIDENCE_NONE);
 }
 
+/* Which flows, depends on those beside: the report has to say so. */
+static void a_request_that_finds_no_room_is_counted(void **)
+{
+	enum { N = 4096 + 1 };
+	static void *states[N];
+
+	for (size_t i = 0; i < N; i++) {
+		assert_int_equal(stage.ops->forgotten(stage.self), 0);
+		(void)say(&states[i], NOWHERE, 80, "GET / HTTP/1.1\r\n", false);
+	}
+	assert_int_equal(stage.ops->forgotten(stage.self), 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -186,6 +208,8 @@ int main(void)
 			the_librarys_word_on_a_look_alike_is_shown, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_guess_by_address_is_weak, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_guess_by_port_is_weak, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			a_request_that_finds_no_room_is_counted, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
