@@ -380,6 +380,7 @@ static void stage_finish(void *stage, struct dp_stage_item *item)
 		update(s, state, item, &p);
 	}
 	judge(s, item, state, &p);
+	cls_overhear_drop(s->overhear, item->state); // nothing is heard any more
 }
 
 static void stage_free(void *stage)

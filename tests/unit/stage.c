@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "classifier/ndpi.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "classifier/overhear.h"
+#include "tests/unit/dns_message.h"
+#include "tests/unit/frame.h"
+
+#include <netinet/in.h>
+
+enum { FILMS = 10, HALF = 20 };
+
+static const char CLIENT[] = "10.0.0.7", SERVER[] = "203.0.113.9", RESOLVER[] = "192.0.2.53";
+
+static struct cls_catalogue *catalogue;
+static struct dp_stage stage;
+
+static int setup(void **)
+{
+	static const struct cls_host_def films = {"films.example", DP_TAG_NONE};
+	static const struct cls_app_def apps[] = {
+		{.id = FILMS,
+			.name = "films",
+			.category = "streaming",
+			.hosts = &films,
+			.n_hosts = 1},
+	};
+
+	assert_int_equal(cls_catalogue_new(apps, 1, NULL, 0, &catalogue, NULL), 0);
+	return cls_stage_new(catalogue, &stage, NULL);
+}
+
+static int teardown(void **)
+{
+	stage.ops->free(stage.self);
+	cls_catalogue_free(catalogue);
+	return 0;
+}
+
+/* A flow over TCP that the client began, as a worker keeps it. */
+struct flow {
+	void *state;
+	struct dp_five_tuple tuple;
+	uint32_t n_packets;
+	uint32_t n_said[2]; // bytes of the client, of the server
+	struct dp_verdict verdict;
+};
+
+static struct flow flow_to(const char *server, uint16_t port)
+{
+	struct flow f = {.tuple = {.sport = 50000, .dport = port, .l4_proto = IPPROTO_TCP}};
+
+	assert_int_equal(dp_addr_parse(CLIENT, &f.tuple.src), 0);
+	assert_int_equal(dp_addr_parse(server, &f.tuple.dst), 0);
+	return f;
+}
+
+static struct dp_stage_item item_of(struct flow *f)
+{
+	return (struct dp_stage_item){.state = &f->state,
+		.tuple = &f->tuple,
+		.endpoint = &f->tuple.src,
+		.n_packets = f->n_packets,
+		.time_ns = 1000000000,
+		.is_watched = f->verdict.is_watched};
+}
+
+/* A side says so in one segment. */
+static void say(struct flow *f, bool is_server, const void *bytes, uint32_t len)
+{
+	const struct dp_five_tuple *t = &f->tuple;
+	const struct dp_addr *src = is_server ? &t->dst : &t->src,
+			     *dst = is_server ? &t->src : &t->dst;
+	const uint32_t seq = 1 + f->n_said[is_server];
+	char from[DP_ADDR_STRLEN], to[DP_ADDR_STRLEN];
+	struct frame frame;
+	struct dp_stage_item item;
+
+	frame_put(frame_new(&frame), bytes, len);
+	frame_tcp(&frame, is_server ? t->dport : t->sport, is_server ? t->sport : t->dport, 0x18,
+		seq);
+	frame_ipv4(&frame, IPPROTO_TCP, dp_addr_format(src, from), dp_addr_format(dst, to));
+	f->n_packets++;
+	f->n_said[is_server] += len;
+	item = item_of(f);
+	item.l3 = frame_bytes(&frame);
+	item.l3_len = frame_len(&frame);
+	item.tcp_seq = seq;
+	item.is_from_dst = is_server;
+	if (f->verdict.is_watched) {
+		stage.ops->overhear(stage.self, &item);
+		return;
+	}
+	assert_false(f->verdict.is_final);
+	stage.ops->look(stage.self, &item);
+	f->verdict = item.verdict;
+}
+
+static void end(struct flow *f)
+{
+	struct dp_stage_item item = item_of(f);
+
+	if (f->verdict.is_final && f->state == NULL)
+		return;
+	stage.ops->finish(stage.self, &item);
+	assert_null(f->state);
+	if (!f->verdict.is_final)
+		f->verdict = item.verdict;
+}
+
+/* What a server says to a question for films.example: that it is at SERVER. */
+static uint32_t put_answer(uint8_t bytes[512])
+{
+	struct dns_message m;
+
+	dns_begin(&m, "www.films.example", DNS_A);
+	dns_put_a(&m, "www.films.example", SERVER, 300);
+	frame_set16(bytes, m.len);
+	memcpy(bytes + 2, m.bytes, m.len);
+	return 2 + m.len;
+}
+
+static void look_up(struct flow *f)
+{
+	uint8_t bytes[512];
+	const uint32_t len = put_answer(bytes);
+
+	say(f, true, bytes, HALF);
+	say(f, true, bytes + HALF, len - HALF);
+}
+
+/* App of a flow to SERVER that shows no name. */
+static struct dp_verdict without_a_name(void)
+{
+	static const uint8_t noise[32] = {0x9c, 0x11, 0xfe, 0x07, 0x5d, 0xee, 0x42, 0x91};
+	struct flow f = flow_to(SERVER, 50001);
+
+	say(&f, false, noise, sizeof(noise));
+	end(&f);
+	return f.verdict;
+}
+
+static void a_flow_to_an_address_that_was_looked_up_has_its_app(void **)
+{
+	struct flow f = flow_to(RESOLVER, 53);
+
+	assert_int_equal(without_a_name().app, DP_APP_UNKNOWN);
+	look_up(&f);
+	end(&f);
+	assert_int_equal(without_a_name().app, FILMS);
+	assert_int_equal(without_a_name().evidence, DP_EVIDENCE_DNS);
+	assert_int_equal(stage.ops->forgotten(stage.self), 0);
+}
+
+/* Of flows that end before anybody knows what they are. */
+static void an_answer_that_never_becomes_whole_takes_no_room_for_good(void **)
+{
+	static const uint8_t begun[] = {8, 0, 0x12, 0x34, 0x80, 0};
+	struct flow f = flow_to(RESOLVER, 53);
+
+	for (int i = 0; i < CLS_DNS_WAITING + 1; i++) {
+		struct flow g = flow_to(RESOLVER, 53);
+
+		say(&g, true, begun, sizeof(begun));
+		assert_false(g.verdict.is_final);
+		end(&g);
+	}
+	look_up(&f);
+	end(&f);
+	assert_int_equal(without_a_name().app, FILMS);
+	assert_int_equal(stage.ops->forgotten(stage.self), 0);
+}
+
+int main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(a_flow_to_an_address_that_was_looked_up_has_its_app),
+		TEST(an_answer_that_never_becomes_whole_takes_no_room_for_good),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
