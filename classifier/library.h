@@ -42,12 +42,11 @@ bool cls_library_knows(struct cls_library *lib, struct ndpi_flow_struct *flow, u
 /* Whether the library has the app from an address, of either side, though it recognised what carries it and so calls its
  * word no guess. */
 bool cls_library_is_guess(
-	struct cls_library *lib, struct ndpi_flow_struct *flow, const ndpi_protocol *p);
+	struct cls_library *lib, const struct ndpi_flow_struct *flow, const ndpi_protocol *p);
 
 /* Whether the library has the app from a name that is only like one of its table: it takes xfilms.example, my-films.example
  * and films.example.evil.example for films.example. */
-bool cls_library_is_alike(struct cls_library *lib, struct ndpi_flow_struct *flow,
-	const ndpi_protocol *p, const char *host);
+bool cls_library_is_alike(struct cls_library *lib, const ndpi_protocol *p, const char *host);
 
 /* What a judgement rests on, besides the catalogue. */
 struct cls_view {

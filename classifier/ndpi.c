@@ -23,6 +23,8 @@ struct cls_library {
 	struct ndpi_detection_module_struct *nd;
 	struct cls_arena *arena;
 	struct cls_memo *memo;
+	// Its table of hosts writes what it finds into a flow, where its dissectors would take it for their own.
+	struct ndpi_flow_struct nobody;
 };
 
 /* Whose flow this thread is working on. Modules are made outside of it and live on the heap; what
@@ -248,34 +250,33 @@ ndpi_protocol cls_library_last_word(
 	return p;
 }
 
-/* What the library's table of hosts says of a name. It writes down the category only. */
-static uint16_t table_of_hosts(
-	struct cls_library *lib, struct ndpi_flow_struct *flow, uint16_t master, const char *host)
+/* What the library's table of hosts says of a name, shorter than DP_HOST_MAX. */
+static uint16_t table_of_hosts(struct cls_library *lib, uint16_t master, const char *host)
 {
+	const size_t len = strlen(host);
 	ndpi_protocol_match_result match;
 	char name[DP_HOST_MAX]; // the library does not promise to leave it as it is
 
-	(void)snprintf(name, sizeof(name), "%s", host);
-	return ndpi_match_host_subprotocol(
-		lib->nd, flow, name, (u_int)strlen(name), &match, master);
+	memcpy(name, host, len + 1);
+	lib->nobody.detected_protocol_stack[0] = NDPI_PROTOCOL_UNKNOWN; // else it may find less
+	return ndpi_match_host_subprotocol(lib->nd, &lib->nobody, name, (u_int)len, &match, master);
 }
 
 bool cls_library_is_guess(
-	struct cls_library *lib, struct ndpi_flow_struct *flow, const ndpi_protocol *p)
+	struct cls_library *lib, const struct ndpi_flow_struct *flow, const ndpi_protocol *p)
 {
 	if (p->master_protocol == NDPI_PROTOCOL_UNKNOWN ||
 		p->app_protocol == NDPI_PROTOCOL_UNKNOWN ||
 		p->app_protocol != flow->guessed_host_protocol_id)
 		return false;
 	return flow->host_server_name[0] == '\0' ||
-		table_of_hosts(lib, flow, p->master_protocol, flow->host_server_name) !=
-		p->app_protocol;
+		table_of_hosts(lib, p->master_protocol, flow->host_server_name) != p->app_protocol;
 }
 
 bool cls_library_knows(struct cls_library *lib, struct ndpi_flow_struct *flow, uint16_t master,
 	const char *host, ndpi_protocol *ret_protocol)
 {
-	const uint16_t app = table_of_hosts(lib, flow, master, host);
+	const uint16_t app = table_of_hosts(lib, master, host);
 
 	// Some names stand there only to be no more than what carries them.
 	if (app == NDPI_PROTOCOL_UNKNOWN || app == master)
@@ -290,13 +291,12 @@ bool cls_library_knows(struct cls_library *lib, struct ndpi_flow_struct *flow, u
 /* What is asked of the library's table: the same name again and again, from other places on. */
 struct asked {
 	struct cls_library *lib;
-	struct ndpi_flow_struct *flow;
 	uint16_t master, app;
 };
 
 static bool says_so(const struct asked *a, const char *host)
 {
-	return table_of_hosts(a->lib, a->flow, a->master, host) == a->app;
+	return table_of_hosts(a->lib, a->master, host) == a->app;
 }
 
 /* The last label from which on the table still says so; what it found begins in there. */
@@ -342,10 +342,9 @@ static bool ends_the_name(const struct asked *a, const char *label)
 	return top == 2 && strip(rest, &second) && second <= 3 && !says_so(a, rest);
 }
 
-bool cls_library_is_alike(struct cls_library *lib, struct ndpi_flow_struct *flow,
-	const ndpi_protocol *p, const char *host)
+bool cls_library_is_alike(struct cls_library *lib, const ndpi_protocol *p, const char *host)
 {
-	const struct asked a = {lib, flow, p->master_protocol, p->app_protocol};
+	const struct asked a = {lib, p->master_protocol, p->app_protocol};
 
 	if (host[0] == '\0' || p->master_protocol == NDPI_PROTOCOL_UNKNOWN || !says_so(&a, host))
 		return false;

@@ -157,7 +157,7 @@ static void look_further(struct stage *s, struct cls_state *state, const struct 
 		DP_APP_UNKNOWN;
 
 	if (!is_listed)
-		view->is_alike = cls_library_is_alike(s->lib, &state->flow, &view->proto, host);
+		view->is_alike = cls_library_is_alike(s->lib, &view->proto, host);
 	if (!is_listed || state->verdict.has_ech)
 		view->hint = hint_of(s, state, item);
 }

@@ -10,10 +10,11 @@
 #include "classifier/overhear.h"
 #include "tests/unit/dns_message.h"
 #include "tests/unit/frame.h"
+#include "tests/unit/hello_rig.h"
 
 #include <netinet/in.h>
 
-enum { FILMS = 10, HALF = 20 };
+enum { FILMS = 10, APPLE, HALF = 20 };
 
 static const char CLIENT[] = "10.0.0.7", SERVER[] = "203.0.113.9", RESOLVER[] = "192.0.2.53";
 
@@ -22,6 +23,7 @@ static struct dp_stage stage;
 
 static int setup(void **)
 {
+	static const char *const apple[] = {"Apple", NULL};
 	static const struct cls_host_def films = {"films.example", DP_TAG_NONE};
 	static const struct cls_app_def apps[] = {
 		{.id = FILMS,
@@ -29,9 +31,10 @@ static int setup(void **)
 			.category = "streaming",
 			.hosts = &films,
 			.n_hosts = 1},
+		{.id = APPLE, .name = "apple", .category = "web", .ndpi = apple},
 	};
 
-	assert_int_equal(cls_catalogue_new(apps, 1, NULL, 0, &catalogue, NULL), 0);
+	assert_int_equal(cls_catalogue_new(apps, 2, NULL, 0, &catalogue, NULL), 0);
 	return cls_stage_new(catalogue, &stage, NULL);
 }
 
@@ -113,6 +116,42 @@ static void end(struct flow *f)
 		f->verdict = item.verdict;
 }
 
+static void say_hello(struct flow *f, const char *name)
+{
+	static struct rig hello, stream;
+
+	rig_browser(&hello, name);
+	rig_records(&stream, &hello, 16384);
+	say(f, false, stream.bytes, (uint32_t)stream.len);
+}
+
+static void expect_proto(const struct dp_verdict *v, const char *proto)
+{
+	char text[64];
+
+	assert_string_equal(cls_proto_name(v->ndpi_master, v->ndpi_app, text, sizeof(text)), proto);
+}
+
+/* Its table of hosts has an app for them, and another one that they are of a kind of sites: then it says no more
+ * than TLS. */
+static void of_a_name_in_two_tables_the_library_says_what_it_would_have_said(void **)
+{
+	static const char *const names[] = {"captive.apple.com", "www.reddit.map.fastly.net",
+		"detectportal.firefox.com", "www.apple.com"};
+
+	for (size_t i = 0; i < 4; i++) {
+		struct flow f = flow_to(SERVER, 443);
+
+		say_hello(&f, names[i]);
+		assert_string_equal(f.verdict.host, names[i]);
+		end(&f);
+		expect_proto(&f.verdict, i < 3 ? "TLS" : "TLS.Apple");
+		assert_int_equal(f.verdict.app, i < 3 ? DP_APP_UNKNOWN : APPLE);
+	}
+}
+
+/* --- look-ups over TCP ------------------------------------------------------------------------- */
+
 /* What a server says to a question for films.example: that it is at SERVER. */
 static uint32_t put_answer(uint8_t bytes[512])
 {
@@ -180,6 +219,7 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
+		TEST(of_a_name_in_two_tables_the_library_says_what_it_would_have_said),
 		TEST(a_flow_to_an_address_that_was_looked_up_has_its_app),
 		TEST(an_answer_that_never_becomes_whole_takes_no_room_for_good),
 	};
