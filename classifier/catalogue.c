@@ -7,7 +7,6 @@
 #include <stdlib.h>
 
 enum {
-	HOST_LABELS_MAX = 127, // RFC 1035 3.1: 255 octets hold no more
 	NDPI_PROTO_MAX = 1024, // more than any known release has; larger ids match nothing
 };
 
@@ -307,15 +306,17 @@ size_t cls_catalogue_count(const struct cls_catalogue *c)
 	return c->n_apps;
 }
 
-struct cls_match cls_match_host(const struct cls_catalogue *c, const char *host, size_t len)
+/* The hosts that are suffixes of a name on a label boundary, the longest last. Returns how many. */
+static size_t find_hosts(const struct cls_catalogue *c, const char *host, size_t len,
+	const struct host_slot *ret_slots[CLS_HOST_LABELS_MAX])
 {
-	struct cls_match best = {DP_APP_UNKNOWN, DP_TAG_NONE};
 	uint64_t hash = HASH_SEED;
 	unsigned int n_labels = 0;
+	size_t n = 0;
 
 	if (len > 0 && host[len - 1] == '.')
 		len--;
-	for (size_t i = len; i > 0 && n_labels < HOST_LABELS_MAX; i--) {
+	for (size_t i = len; i > 0 && n_labels < CLS_HOST_LABELS_MAX; i--) {
 		hash = hash_prepend(hash, lower(host[i - 1]));
 		if (i > 1 && host[i - 2] != '.')
 			continue;
@@ -324,9 +325,32 @@ struct cls_match cls_match_host(const struct cls_catalogue *c, const char *host,
 		const struct host_slot *slot = host_slot(c, hash, host + i - 1, len - (i - 1));
 
 		if (slot->host != NULL)
-			best = slot->match; // longer than the one before
+			ret_slots[n++] = slot;
 	}
-	return best;
+	return n;
+}
+
+struct cls_match cls_match_host(const struct cls_catalogue *c, const char *host, size_t len)
+{
+	const struct host_slot *slots[CLS_HOST_LABELS_MAX];
+	const size_t n = find_hosts(c, host, len, slots);
+
+	return n > 0 ? slots[n - 1]->match : (struct cls_match){DP_APP_UNKNOWN, DP_TAG_NONE};
+}
+
+size_t cls_catalogue_rules(const struct cls_catalogue *c, const char *host, size_t len,
+	struct cls_host_rule *rules, size_t max)
+{
+	const struct host_slot *slots[CLS_HOST_LABELS_MAX];
+	const size_t n_found = find_hosts(c, host, len, slots);
+	size_t n = 0;
+
+	for (; n < n_found && n < max; n++) {
+		const struct host_slot *slot = slots[n_found - 1 - n];
+
+		rules[n] = (struct cls_host_rule){slot->host, slot->match.app, slot->match.tag};
+	}
+	return n;
 }
 
 struct cls_match cls_match_net(const struct cls_catalogue *c, const struct dp_addr *server)

@@ -68,6 +68,20 @@ struct cls_match {
 /* Longest suffix on a label boundary. host: len bytes, any case, a trailing dot is ignored. */
 struct cls_match cls_match_host(
 	const struct cls_catalogue *catalogue, const char *host, size_t len);
+
+enum { CLS_HOST_LABELS_MAX = 127 }; // RFC 1035 3.1: 255 octets hold no more
+
+struct cls_host_rule {
+	const char *host; // lower case; borrowed until the catalogue is freed
+	uint32_t app;
+	uint16_t tag;
+};
+
+/* Why: all hosts that are such a suffix, the longest, which decides, first. At most max, of which
+ * CLS_HOST_LABELS_MAX is always enough; returns how many. */
+size_t cls_catalogue_rules(const struct cls_catalogue *catalogue, const char *host, size_t len,
+	struct cls_host_rule *rules, size_t max);
+
 struct cls_match cls_match_net(const struct cls_catalogue *catalogue, const struct dp_addr *server);
 struct cls_match cls_match_port(
 	const struct cls_catalogue *catalogue, uint8_t l4_proto, uint16_t port);

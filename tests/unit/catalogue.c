@@ -96,6 +96,35 @@ static void a_look_alike_matches_nothing(void **)
 	cls_catalogue_free(c);
 }
 
+static void every_host_a_name_lies_in_is_told_and_the_winner_first(void **)
+{
+	static const struct cls_host_def a[] = {{"example", 0}, {"Films.Example", 1}};
+	static const struct cls_host_def b[] = {{"b.films.example", 0}, {"x.example", 0}};
+	static const struct cls_app_def apps[] = {
+		{.id = 10, .name = "a", .category = "web", .hosts = a, .n_hosts = 2},
+		{.id = 11, .name = "b", .category = "web", .hosts = b, .n_hosts = 2},
+	};
+	struct cls_catalogue *c = catalogue_of(apps, 2);
+	struct cls_host_rule rules[CLS_HOST_LABELS_MAX];
+
+	assert_int_equal(cls_catalogue_rules(c, "y.B.films.EXAMPLE.", 18, rules, 3), 3);
+	assert_string_equal(rules[0].host, "b.films.example");
+	assert_int_equal(rules[0].app, 11);
+	assert_string_equal(rules[1].host, "films.example");
+	assert_int_equal(rules[1].app, 10);
+	assert_int_equal(rules[1].tag, 1);
+	assert_string_equal(rules[2].host, "example");
+	assert_int_equal(rules[2].app, 10);
+	assert_int_equal(cls_catalogue_rules(c, "b.films.example", 15, rules, 2), 2);
+	assert_string_equal(
+		rules[0].host, "b.films.example"); // the longest are those that are kept
+	assert_string_equal(rules[1].host, "films.example");
+	assert_int_equal(cls_catalogue_rules(c, "b.films.example", 15, rules, 0), 0);
+	assert_int_equal(cls_catalogue_rules(c, "films.example.org", 17, rules, 3), 0);
+	assert_int_equal(cls_catalogue_rules(c, "", 0, rules, 3), 0);
+	cls_catalogue_free(c);
+}
+
 static void a_name_of_any_length_ends_the_search(void **)
 {
 	static const struct cls_host_def host = {"example", 0};
@@ -255,6 +284,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(hosts_match_on_label_boundaries_and_the_longest_wins),
 		cmocka_unit_test(a_look_alike_matches_nothing),
+		cmocka_unit_test(every_host_a_name_lies_in_is_told_and_the_winner_first),
 		cmocka_unit_test(a_name_of_any_length_ends_the_search),
 		cmocka_unit_test(each_of_many_hosts_is_found),
 		cmocka_unit_test(what_two_apps_claim_is_refused_and_names_both),
