@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "classifier/catalogue.h"
 
+#include "classifier/host_table.h"
 #include "classifier/ndpi.h"
 
 #include <errno.h>
@@ -14,12 +15,6 @@ struct app {
 	uint32_t id;
 	char *name;
 	char *category;
-};
-
-struct host_slot {
-	char *host; // owned; NULL marks a free slot
-	size_t len;
-	struct cls_match match;
 };
 
 struct net_rule {
@@ -37,8 +32,7 @@ struct cls_catalogue {
 	size_t n_apps;
 	char **tags;
 	size_t n_tags;
-	struct host_slot *hosts; // open addressing, at most half full
-	size_t host_mask;
+	struct cls_host_table hosts;
 	struct net_rule *nets; // longest prefix first
 	size_t n_nets;
 	struct port_rule *ports;
@@ -46,68 +40,23 @@ struct cls_catalogue {
 	uint32_t by_ndpi[NDPI_PROTO_MAX]; // DP_APP_UNKNOWN where no app claims the protocol
 };
 
-static uint8_t lower(char c)
-{
-	return (uint8_t)(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
-}
-
-/* FNV-1a from the last byte to the first, so that one pass over a name meets the hash of each of
- * its suffixes. */
-static uint64_t hash_prepend(uint64_t h, uint8_t c)
-{
-	return (h ^ c) * 0x100000001b3ULL;
-}
-
-static const uint64_t HASH_SEED = 0xcbf29ce484222325ULL;
-
-static uint64_t hash_of(const char *host, size_t len)
-{
-	uint64_t h = HASH_SEED;
-
-	while (len > 0)
-		h = hash_prepend(h, lower(host[--len]));
-	return h;
-}
-
-static bool same_host(const struct host_slot *slot, const char *host, size_t len)
-{
-	if (slot->len != len)
-		return false;
-	for (size_t i = 0; i < len; i++) {
-		if ((uint8_t)slot->host[i] != lower(host[i]))
-			return false;
-	}
-	return true;
-}
-
-/* The slot that holds host, or the free one where it belongs. */
-static struct host_slot *host_slot(
-	const struct cls_catalogue *c, uint64_t hash, const char *host, size_t len)
-{
-	size_t i = (hash ^ hash >> 32) & c->host_mask;
-
-	while (c->hosts[i].host != NULL && !same_host(&c->hosts[i], host, len))
-		i = (i + 1) & c->host_mask;
-	return &c->hosts[i];
-}
-
 static int add_host(struct cls_catalogue *c, const struct cls_app_def *app,
 	const struct cls_host_def *def, struct dp_err *reterr)
 {
-	const size_t len = strlen(def->host);
-	struct host_slot *slot = host_slot(c, hash_of(def->host, len), def->host, len);
+	struct cls_match first;
 
-	if (slot->host != NULL)
+	switch (cls_host_table_add(&c->hosts, def->host, strlen(def->host),
+		(struct cls_match){app->id, def->tag}, &first)) {
+	case 0:
+		return 0;
+	case -EEXIST:
 		return dp_fail(reterr, EEXIST, "host '%s' of app '%s' belongs to app '%s' already",
-			def->host, app->name, cls_app_name(c, slot->match.app));
-	slot->host = strdup(def->host);
-	if (slot->host == NULL)
-		return dp_fail(reterr, ENOMEM, "cannot store the hosts: %m");
-	for (char *p = slot->host; *p != '\0'; p++)
-		*p = (char)lower(*p);
-	slot->len = len;
-	slot->match = (struct cls_match){app->id, def->tag};
-	return 0;
+			def->host, app->name, cls_app_name(c, first.app));
+	default:
+		return dp_fail(reterr, EINVAL,
+			"host '%.80s' of app '%s': expected 1 to %d bytes in at most %d labels",
+			def->host, app->name, CLS_HOST_MAX, CLS_HOST_LABELS_MAX);
+	}
 }
 
 static int add_ndpi(struct cls_catalogue *c, const struct cls_app_def *app, struct dp_err *reterr)
@@ -164,23 +113,20 @@ static int by_id(const void *a, const void *b)
 static int reserve(struct cls_catalogue *c, const struct cls_app_def *apps, size_t n_apps,
 	const char *const *tag_names, size_t n_tags)
 {
-	size_t n_hosts = 0, n_nets = 0, n_ports = 0, n_slots = 16;
+	size_t n_hosts = 0, host_bytes = 0, n_nets = 0, n_ports = 0;
 
 	for (size_t i = 0; i < n_apps; i++) {
 		n_hosts += apps[i].n_hosts;
+		for (size_t k = 0; k < apps[i].n_hosts; k++)
+			host_bytes += strlen(apps[i].hosts[k].host);
 		n_nets += apps[i].n_nets;
 		n_ports += apps[i].n_ports;
 	}
-	while (n_slots < 2 * n_hosts)
-		n_slots *= 2;
-	c->host_mask = n_slots - 1;
-	c->hosts = calloc(n_slots, sizeof(*c->hosts));
 	c->apps = calloc(n_apps + 1, sizeof(*c->apps));
 	c->tags = calloc(n_tags + 1, sizeof(*c->tags));
 	c->nets = calloc(n_nets + 1, sizeof(*c->nets));
 	c->ports = calloc(n_ports + 1, sizeof(*c->ports));
-	if (c->hosts == NULL || c->apps == NULL || c->tags == NULL || c->nets == NULL ||
-		c->ports == NULL)
+	if (c->apps == NULL || c->tags == NULL || c->nets == NULL || c->ports == NULL)
 		return -ENOMEM;
 	for (size_t i = 0; i < n_apps; i++) {
 		struct app *app = &c->apps[c->n_apps++];
@@ -197,17 +143,17 @@ static int reserve(struct cls_catalogue *c, const struct cls_app_def *apps, size
 			return -ENOMEM;
 	}
 	qsort(c->apps, c->n_apps, sizeof(*c->apps), by_id);
-	return 0;
+	return cls_host_table_init(&c->hosts, n_hosts, host_bytes);
 }
 
 int cls_catalogue_new(const struct cls_app_def *apps, size_t n_apps, const char *const *tag_names,
 	size_t n_tags, struct cls_catalogue **ret_catalogue, struct dp_err *reterr)
 {
 	struct cls_catalogue *c = calloc(1, sizeof(*c));
-	int r = -ENOMEM;
+	int r = c == NULL ? -ENOMEM : reserve(c, apps, n_apps, tag_names, n_tags);
 
-	if (c == NULL || reserve(c, apps, n_apps, tag_names, n_tags) < 0) {
-		r = dp_fail(reterr, ENOMEM, "cannot build a catalogue of %zu apps: %m", n_apps);
+	if (r < 0) {
+		r = dp_fail(reterr, -r, "cannot build a catalogue of %zu apps: %m", n_apps);
 		goto fail;
 	}
 	for (size_t i = 0; i < NDPI_PROTO_MAX; i++)
@@ -236,15 +182,13 @@ void cls_catalogue_free(struct cls_catalogue *c)
 {
 	if (c == NULL)
 		return;
-	for (size_t i = 0; c->hosts != NULL && i <= c->host_mask; i++)
-		free(c->hosts[i].host);
+	cls_host_table_fini(&c->hosts);
 	for (size_t i = 0; i < c->n_apps; i++) {
 		free(c->apps[i].name);
 		free(c->apps[i].category);
 	}
 	for (size_t i = 0; i < c->n_tags; i++)
 		free(c->tags[i]);
-	free(c->hosts);
 	free(c->apps);
 	free(c->tags);
 	free(c->nets);
@@ -306,51 +250,15 @@ size_t cls_catalogue_count(const struct cls_catalogue *c)
 	return c->n_apps;
 }
 
-/* The hosts that are suffixes of a name on a label boundary, the longest last. Returns how many. */
-static size_t find_hosts(const struct cls_catalogue *c, const char *host, size_t len,
-	const struct host_slot *ret_slots[CLS_HOST_LABELS_MAX])
-{
-	uint64_t hash = HASH_SEED;
-	unsigned int n_labels = 0;
-	size_t n = 0;
-
-	if (len > 0 && host[len - 1] == '.')
-		len--;
-	for (size_t i = len; i > 0 && n_labels < CLS_HOST_LABELS_MAX; i--) {
-		hash = hash_prepend(hash, lower(host[i - 1]));
-		if (i > 1 && host[i - 2] != '.')
-			continue;
-		n_labels++;
-
-		const struct host_slot *slot = host_slot(c, hash, host + i - 1, len - (i - 1));
-
-		if (slot->host != NULL)
-			ret_slots[n++] = slot;
-	}
-	return n;
-}
-
 struct cls_match cls_match_host(const struct cls_catalogue *c, const char *host, size_t len)
 {
-	const struct host_slot *slots[CLS_HOST_LABELS_MAX];
-	const size_t n = find_hosts(c, host, len, slots);
-
-	return n > 0 ? slots[n - 1]->match : (struct cls_match){DP_APP_UNKNOWN, DP_TAG_NONE};
+	return cls_host_table_find(&c->hosts, host, len);
 }
 
 size_t cls_catalogue_rules(const struct cls_catalogue *c, const char *host, size_t len,
 	struct cls_host_rule *rules, size_t max)
 {
-	const struct host_slot *slots[CLS_HOST_LABELS_MAX];
-	const size_t n_found = find_hosts(c, host, len, slots);
-	size_t n = 0;
-
-	for (; n < n_found && n < max; n++) {
-		const struct host_slot *slot = slots[n_found - 1 - n];
-
-		rules[n] = (struct cls_host_rule){slot->host, slot->match.app, slot->match.tag};
-	}
-	return n;
+	return cls_host_table_rules(&c->hosts, host, len, rules, max);
 }
 
 struct cls_match cls_match_net(const struct cls_catalogue *c, const struct dp_addr *server)

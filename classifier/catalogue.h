@@ -16,6 +16,9 @@
 /* Of apps that carry others', whose fronts' names say nothing of what is behind. */
 #define CLS_CATEGORY_RELAY "relay"
 
+/* A host of the catalogue has no more. RFC 1035 3.1: 255 octets on the wire are 253 bytes of text, in 127 labels. */
+enum { CLS_HOST_MAX = 255, CLS_HOST_LABELS_MAX = 127 };
+
 struct cls_host_def {
 	const char *host; // lower case, no leading dot, matched on label boundaries
 	uint16_t tag; // DP_TAG_NONE or the tag's id
@@ -43,7 +46,8 @@ struct cls_app_def {
 struct cls_catalogue;
 
 /* Returns 0, -EEXIST for a host, protocol or id claimed twice, -ENOENT for an unknown protocol
- * name, -ENOMEM. tag_names[0..n_tags): by id, [0] is "". */
+ * name, -EINVAL for a host that is empty, longer or deeper than above, -EFBIG for more hosts than have room
+ * (a billion), -ENOMEM. tag_names[0..n_tags): by id, [0] is "". */
 [[nodiscard]] int cls_catalogue_new(const struct cls_app_def *apps, size_t n_apps,
 	const char *const *tag_names, size_t n_tags, struct cls_catalogue **ret_catalogue,
 	struct dp_err *reterr);
@@ -68,8 +72,6 @@ struct cls_match {
 /* Longest suffix on a label boundary. host: len bytes, any case, a trailing dot is ignored. */
 struct cls_match cls_match_host(
 	const struct cls_catalogue *catalogue, const char *host, size_t len);
-
-enum { CLS_HOST_LABELS_MAX = 127 }; // RFC 1035 3.1: 255 octets hold no more
 
 struct cls_host_rule {
 	const char *host; // lower case; borrowed until the catalogue is freed

@@ -172,6 +172,7 @@ static void what_two_apps_claim_is_refused_and_names_both(void **)
 	static const struct cls_host_def host = {"films.example", 0}, same = {"Films.Example", 0};
 	static const char *const netflix[] = {"NetFlix", NULL}, *const again[] = {"netflix", NULL};
 	static const char *const unknown[] = {"NoSuchProtocol", NULL};
+	static const struct cls_host_def empty = {"", 0};
 	static const struct {
 		struct cls_app_def apps[2];
 		int error;
@@ -189,6 +190,9 @@ static void what_two_apps_claim_is_refused_and_names_both(void **)
 		{{{.id = 10, .name = "one", .category = "", .ndpi = unknown},
 			 {.id = 11, .name = "two", .category = ""}},
 			-ENOENT, {"one", "NoSuchProtocol"}},
+		{{{.id = 10, .name = "one", .category = "", .hosts = &empty, .n_hosts = 1},
+			 {.id = 11, .name = "two", .category = ""}},
+			-EINVAL, {"host ''", "'one'"}},
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
