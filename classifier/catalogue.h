@@ -32,7 +32,7 @@ struct cls_port_def {
 /* One app; everything is borrowed during cls_catalogue_new and copied. */
 struct cls_app_def {
 	uint32_t id; // >= DP_APP_FIRST, unique
-	const char *name;
+	const char *name; // unique
 	const char *category;
 	const char *const *ndpi; // protocol names, NULL-terminated, or NULL
 	const struct cls_host_def *hosts;
@@ -45,7 +45,7 @@ struct cls_app_def {
 
 struct cls_catalogue;
 
-/* Returns 0, -EEXIST for a host, protocol or id claimed twice, -ENOENT for an unknown protocol
+/* Returns 0, -EEXIST for a host, network, port, protocol, name or id claimed twice, -ENOENT for an unknown protocol
  * name, -EINVAL for a host that is empty, longer or deeper than above, -EFBIG for more hosts than have room
  * (a billion), -ENOMEM. tag_names[0..n_tags): by id, [0] is "". */
 [[nodiscard]] int cls_catalogue_new(const struct cls_app_def *apps, size_t n_apps,

@@ -172,6 +172,9 @@ static void what_two_apps_claim_is_refused_and_names_both(void **)
 	static const struct cls_host_def host = {"films.example", 0}, same = {"Films.Example", 0};
 	static const char *const netflix[] = {"NetFlix", NULL}, *const again[] = {"netflix", NULL};
 	static const char *const unknown[] = {"NoSuchProtocol", NULL};
+	static const struct dp_prefix net = {{{[10] = 0xff, 0xff, 192, 0, 2, 0}}, 96 + 24};
+	static const struct cls_port_def port = {IPPROTO_UDP, 53, 53},
+					 range = {IPPROTO_UDP, 50, 60};
 	static const struct cls_host_def empty = {"", 0};
 	static const struct {
 		struct cls_app_def apps[2];
@@ -190,6 +193,15 @@ static void what_two_apps_claim_is_refused_and_names_both(void **)
 		{{{.id = 10, .name = "one", .category = "", .ndpi = unknown},
 			 {.id = 11, .name = "two", .category = ""}},
 			-ENOENT, {"one", "NoSuchProtocol"}},
+		{{{.id = 10, .name = "one", .category = "", .nets = &net, .n_nets = 1},
+			 {.id = 11, .name = "two", .category = "", .nets = &net, .n_nets = 1}},
+			-EEXIST, {"192.0.2.0/24 ", "'two'"}},
+		{{{.id = 10, .name = "one", .category = "", .ports = &port, .n_ports = 1},
+			 {.id = 11, .name = "two", .category = "", .ports = &range, .n_ports = 1}},
+			-EEXIST, {"'one'", "'two'"}},
+		{{{.id = 10, .name = "one", .category = ""},
+			 {.id = 11, .name = "one", .category = ""}},
+			-EEXIST, {"two apps", "'one'"}},
 		{{{.id = 10, .name = "one", .category = "", .hosts = &empty, .n_hosts = 1},
 			 {.id = 11, .name = "two", .category = ""}},
 			-EINVAL, {"host ''", "'one'"}},
@@ -207,9 +219,10 @@ static void what_two_apps_claim_is_refused_and_names_both(void **)
 	}
 }
 
-static void the_longest_network_and_the_first_port_range_win(void **)
+static void the_longest_network_wins_and_ports_are_of_their_protocol(void **)
 {
-	static const struct cls_port_def ports[] = {{IPPROTO_UDP, 500, 500}, {IPPROTO_TCP, 80, 90}};
+	static const struct cls_port_def ports[] = {{IPPROTO_UDP, 500, 500}, {IPPROTO_TCP, 80, 90},
+		{IPPROTO_TCP, 65535, 65535}, {IPPROTO_UDP, 0, 79}};
 	struct dp_prefix wide[2], narrow;
 	struct dp_addr a;
 
@@ -225,7 +238,7 @@ static void the_longest_network_and_the_first_port_range_win(void **)
 			.nets = &narrow,
 			.n_nets = 1,
 			.ports = ports,
-			.n_ports = 2},
+			.n_ports = 4},
 	};
 	static const struct {
 		const char *addr;
@@ -244,6 +257,11 @@ static void the_longest_network_and_the_first_port_range_win(void **)
 	assert_int_equal(cls_match_port(c, IPPROTO_TCP, 80).app, 11);
 	assert_int_equal(cls_match_port(c, IPPROTO_TCP, 90).app, 11);
 	assert_int_equal(cls_match_port(c, IPPROTO_TCP, 91).app, DP_APP_UNKNOWN);
+	assert_int_equal(cls_match_port(c, IPPROTO_TCP, 79).app, DP_APP_UNKNOWN);
+	assert_int_equal(cls_match_port(c, IPPROTO_TCP, 65535).app, 11);
+	assert_int_equal(cls_match_port(c, IPPROTO_UDP, 0).app, 11);
+	assert_int_equal(cls_match_port(c, IPPROTO_UDP, 80).app, DP_APP_UNKNOWN);
+	assert_int_equal(cls_match_port(c, IPPROTO_SCTP, 500).app, DP_APP_UNKNOWN);
 	cls_catalogue_free(c);
 }
 
@@ -265,10 +283,11 @@ static void ids_names_and_categories_are_told_for_any_id(void **)
 	static const struct cls_app_def apps[] = {
 		{.id = 900, .name = "late", .category = "web"},
 		{.id = 2, .name = "early", .category = "streaming"},
+		{.id = 30, .name = "between", .category = "web"},
 	};
-	struct cls_catalogue *c = catalogue_of(apps, 2);
+	struct cls_catalogue *c = catalogue_of(apps, 3);
 
-	assert_int_equal(cls_catalogue_count(c), 2);
+	assert_int_equal(cls_catalogue_count(c), 3);
 	assert_string_equal(cls_app_name(c, 900), "late");
 	assert_string_equal(cls_app_name(c, 2), "early");
 	assert_string_equal(cls_app_category(c, 2), "streaming");
@@ -279,7 +298,12 @@ static void ids_names_and_categories_are_told_for_any_id(void **)
 	assert_string_equal(cls_tag_name(c, 1), "port_in");
 	assert_string_equal(cls_tag_name(c, 2), "");
 	assert_int_equal(cls_app_by_name(c, "late"), 900);
+	assert_int_equal(cls_app_by_name(c, "early"), 2);
 	assert_int_equal(cls_app_by_name(c, "never"), DP_APP_UNKNOWN);
+	assert_true(cls_has_category(c, "web"));
+	assert_true(cls_has_category(c, "streaming"));
+	assert_false(cls_has_category(c, ""));
+	assert_false(cls_has_category(c, "late"));
 	cls_catalogue_free(c);
 }
 
@@ -292,7 +316,7 @@ int main(void)
 		cmocka_unit_test(a_name_of_any_length_ends_the_search),
 		cmocka_unit_test(each_of_many_hosts_is_found),
 		cmocka_unit_test(what_two_apps_claim_is_refused_and_names_both),
-		cmocka_unit_test(the_longest_network_and_the_first_port_range_win),
+		cmocka_unit_test(the_longest_network_wins_and_ports_are_of_their_protocol),
 		cmocka_unit_test(a_protocol_number_beyond_the_library_means_no_app),
 		cmocka_unit_test(ids_names_and_categories_are_told_for_any_id),
 	};
