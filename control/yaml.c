@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "control/yaml.h"
 
+#include "control/file.h"
 #include "control/yaml_arena.h"
 
 #include <errno.h>
@@ -354,25 +355,6 @@ int ctl_yaml_parse(const char *name, const char *text, size_t len, bool is_priva
 	return 0;
 }
 
-static int read_all(int fd, GByteArray *ret_bytes)
-{
-	static const size_t step = 64 * 1024;
-
-	while (ret_bytes->len <= CTL_YAML_BYTES_MAX) {
-		const guint len = ret_bytes->len;
-		ssize_t n;
-
-		g_byte_array_set_size(ret_bytes, len + (guint)step);
-		n = read(fd, ret_bytes->data + len, step);
-		g_byte_array_set_size(ret_bytes, len + (guint)MAX(n, 0));
-		if (n == 0)
-			return 0;
-		if (n < 0 && errno != EINTR)
-			return -errno;
-	}
-	return 0; // longer than allowed: the parser says so
-}
-
 static int read_file(const char *path, GByteArray *ret_bytes)
 {
 	const int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -380,7 +362,7 @@ static int read_file(const char *path, GByteArray *ret_bytes)
 
 	if (fd < 0)
 		return -errno;
-	r = read_all(fd, ret_bytes);
+	r = ctl_file_read(fd, CTL_YAML_BYTES_MAX, ret_bytes); // longer: the parser says so
 	(void)close(fd); // nothing was written
 	return r;
 }

@@ -16,7 +16,7 @@
 #include <stdint.h>
 
 enum {
-	CTL_YAML_BYTES_MAX = 16 * 1024 * 1024,
+	CTL_YAML_BYTES_MAX = 64 * 1024 * 1024, // a million hosts with what stands around them
 	CTL_YAML_DEPTH_MAX = 24,
 	CTL_YAML_NODES_MAX = 4 * 1024 * 1024,
 };

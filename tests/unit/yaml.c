@@ -138,7 +138,7 @@ static void depth_and_size_are_limited(void **)
 	g_string_set_size(text, CTL_YAML_BYTES_MAX + 1);
 	memset(text->str, ' ', text->len);
 	assert_int_equal(ctl_yaml_parse("big", text->str, text->len, false, m, &doc), -EINVAL);
-	assert_mistakes(m, "big: expected a file of at most 16 MiB");
+	assert_mistakes(m, "big: expected a file of at most 64 MiB");
 	ctl_mistakes_free(m);
 }
 
