@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "control/yaml_options.h"
 
+#include <assert.h>
 #include <string.h>
 
 void ctl_yaml_missing(const struct ctl_yaml *doc, const struct ctl_yaml_node *map, const char *key,
@@ -44,10 +45,22 @@ static bool is_null(const struct ctl_yaml_node *node)
 			strcmp(node->text, "null") == 0);
 }
 
+static void report_value(const struct ctl_yaml *doc, const struct ctl_yaml_node *value,
+	const struct ctl_option *option, const char *expected)
+{
+	char found[CTL_QUOTE_MAX];
+
+	if (option->is_private && value->kind == CTL_YAML_SCALAR)
+		(void)g_strlcpy(found, option->name, sizeof(found));
+	else
+		(void)ctl_yaml_found(doc, value, found);
+	ctl_yaml_mistake(doc, value, "%s, %s", found, expected);
+}
+
 static void set_scalar(const struct ctl_yaml *doc, const struct ctl_yaml_node *value,
 	const struct ctl_option *option, void *base)
 {
-	char expected[CTL_EXPECTED_MAX], found[CTL_QUOTE_MAX];
+	char expected[CTL_EXPECTED_MAX];
 
 	if (value->kind == CTL_YAML_REFUSED)
 		return;
@@ -55,11 +68,7 @@ static void set_scalar(const struct ctl_yaml *doc, const struct ctl_yaml_node *v
 		ctl_option_expected(option, expected);
 	else if (ctl_option_set(option, value->text, base, expected) == 0)
 		return;
-	if (option->is_private && value->kind == CTL_YAML_SCALAR)
-		(void)g_strlcpy(found, option->name, sizeof(found));
-	else
-		(void)ctl_yaml_found(doc, value, found);
-	ctl_yaml_mistake(doc, value, "%s, %s", found, expected);
+	report_value(doc, value, option, expected);
 }
 
 void ctl_yaml_option(const struct ctl_yaml *doc, const struct ctl_yaml_node *value,
@@ -76,6 +85,40 @@ void ctl_yaml_option(const struct ctl_yaml *doc, const struct ctl_yaml_node *val
 	}
 	for (CTL_YAML_EACH(element, value))
 		set_scalar(doc, element, option, base);
+}
+
+static void give_text(const struct ctl_yaml *doc, const struct ctl_yaml_node *value,
+	const struct ctl_option *option, ctl_yaml_text_fn *fn, void *ctx)
+{
+	char expected[CTL_EXPECTED_MAX];
+	const char *wrong = NULL;
+
+	if (value->kind == CTL_YAML_REFUSED)
+		return;
+	if (value->kind != CTL_YAML_SCALAR || is_null(value) || *value->text == '\0') {
+		ctl_option_expected(option, expected);
+		wrong = expected;
+	} else if (option->check != NULL) {
+		wrong = option->check(value->text);
+	}
+	if (wrong != NULL)
+		report_value(doc, value, option, wrong);
+	else
+		fn(ctx, value);
+}
+
+void ctl_yaml_texts(const struct ctl_yaml *doc, const struct ctl_yaml_node *value,
+	const struct ctl_option *option, ctl_yaml_text_fn *fn, void *ctx)
+{
+	assert(option->type == CTL_OPTION_STRINGS);
+	if (value == NULL)
+		return;
+	if (value->kind != CTL_YAML_LIST) {
+		give_text(doc, value, option, fn, ctx);
+		return;
+	}
+	for (CTL_YAML_EACH(element, value))
+		give_text(doc, element, option, fn, ctx);
 }
 
 static const struct ctl_option *option_find(

@@ -21,6 +21,12 @@ void ctl_yaml_options(const struct ctl_yaml *doc, const struct ctl_yaml_node *ma
 void ctl_yaml_option(const struct ctl_yaml *doc, const struct ctl_yaml_node *value,
 	const struct ctl_option *option, void *base);
 
+/* Each right text of a list of texts, or the one text that stands for a list, in its order; what is wrong
+ * becomes a mistake. value NULL: nothing. Nothing is kept: a list may have a million. */
+typedef void ctl_yaml_text_fn(void *ctx, const struct ctl_yaml_node *text);
+void ctl_yaml_texts(const struct ctl_yaml *doc, const struct ctl_yaml_node *value,
+	const struct ctl_option *option, ctl_yaml_text_fn *fn, void *ctx);
+
 /* "'key' missing, expected ..." at the mapping. */
 void ctl_yaml_missing(const struct ctl_yaml *doc, const struct ctl_yaml_node *map, const char *key,
 	const char *expected);
