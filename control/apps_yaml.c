@@ -3,6 +3,8 @@
 
 #include "classifier/ndpi.h"
 #include "control/apps_build.h"
+#include "control/apps_files.h"
+#include "control/apps_ports.h"
 #include "control/checks.h"
 #include "control/yaml_options.h"
 
@@ -10,58 +12,39 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Who was the first to claim a name, a host, a protocol, a network. */
-struct claim {
-	const struct ctl_yaml_node *node;
-	const char *app;
-};
-
-struct port {
-	struct cls_port_def def;
-	struct claim claim;
-};
-
 struct reader {
 	const struct ctl_yaml *doc;
-	GPtrArray *apps; // struct ctl_app *
-	GHashTable *names; // char * -> NULL, owned by struct ctl_apps
-	GHashTable *claims; // "host NAME", "ndpi NAME" ... -> struct claim *
-	GArray *ports; // struct port, of all apps
-	GHashTable *tags; // set, borrowed from the document
+	struct ctl_apps_raw *raw; // being filled
+	struct ctl_claims *names, *files, *protocols, *nets;
+	GPtrArray *claimed_names, *claimed_files; // const char *, borrowed from the document
+	GArray *claimed_protocols; // int
+	GArray *ports; // struct ctl_app_port, of all apps
+	size_t n_file_bytes; // of all hosts files so far
+	struct ctl_source source; // the app that is being read, in the catalogue
+	uint16_t tag; // of the hosts that are being read
 };
 
-static int port_parse(const char *text, struct cls_port_def *ret)
+static struct ctl_spot spot_of(const struct ctl_yaml_node *node)
 {
-	unsigned long first, last;
-	const char *p = text + 4;
-	char *end;
-
-	if (!g_str_has_prefix(text, "tcp:") && !g_str_has_prefix(text, "udp:"))
-		return -EINVAL;
-	if (!g_ascii_isdigit(*p) || strlen(p) > sizeof("65535-65535") - 1)
-		return -EINVAL;
-	first = last = strtoul(p, &end, 10);
-	if (*end == '-') {
-		p = end + 1;
-		if (!g_ascii_isdigit(*p))
-			return -EINVAL;
-		last = strtoul(p, &end, 10);
-	}
-	if (*end != '\0' || first == 0 || first > last || last > UINT16_MAX)
-		return -EINVAL;
-	*ret = (struct cls_port_def){.l4_proto = text[0] == 't' ? 6 : 17, // IANA protocol numbers
-		.first = (uint16_t)first,
-		.last = (uint16_t)last};
-	return 0;
+	return (struct ctl_spot){node->line, node->column};
 }
 
-static const char *check_port(const char *text)
+static bool is_same_text(const void *things, size_t i, const void *thing)
 {
-	struct cls_port_def def;
+	return strcmp(((const GPtrArray *)things)->pdata[i], thing) == 0;
+}
 
-	if (port_parse(text, &def) == 0)
-		return NULL;
-	return "expected tcp:PORT, udp:PORT or a range such as udp:3478-3481";
+static bool is_same_protocol(const void *things, size_t i, const void *thing)
+{
+	return g_array_index((const GArray *)things, int, i) == *(const int *)thing;
+}
+
+static bool is_same_net(const void *things, size_t i, const void *thing)
+{
+	const struct dp_prefix *a = &g_array_index((const GArray *)things, struct dp_prefix, i);
+	const struct dp_prefix *b = thing;
+
+	return a->len == b->len && dp_addr_cmp(&a->addr, &b->addr) == 0;
 }
 
 static const char *check_app_name(const char *text)
@@ -86,109 +69,65 @@ const struct ctl_option ctl_app_options[] = {
 		.required = true,
 		.check = ctl_check_name,
 		.help = "What kind of app it is; rules select by it."},
-	{.name = "ndpi",
+	{.name = "hosts_file",
+		.type = CTL_OPTION_STRING,
+		.off = offsetof(struct ctl_app, hosts_file),
+		.check = ctl_check_hosts_file,
+		.help = "Text file with more hosts, one a line, a tag behind a space; relative to the "
+			"catalogue's folder and below it."},
+	{.name = NULL},
+};
+
+enum list { LIST_NDPI, LIST_HOSTS, LIST_NETS, LIST_PORTS };
+
+/* Read text by text: nothing is kept by the table. */
+const struct ctl_option ctl_app_lists[] = {
+	[LIST_NDPI] = {.name = "ndpi",
 		.type = CTL_OPTION_STRINGS,
-		.off = offsetof(struct ctl_app, ndpi),
 		.help = "Protocols of nDPI that mean this app."},
-	{.name = "hosts",
+	[LIST_HOSTS] = {.name = "hosts",
 		.type = CTL_OPTION_STRINGS,
-		.off = offsetof(struct ctl_app, hosts),
 		.check = ctl_check_host,
 		.help = "Names (with all names below them) from TLS, QUIC, HTTP and DNS."},
-	{.name = "nets",
+	[LIST_NETS] = {.name = "nets",
 		.type = CTL_OPTION_STRINGS,
-		.off = offsetof(struct ctl_app, nets),
 		.check = ctl_check_prefix,
 		.help = "Networks of its servers; weak evidence."},
-	{.name = "ports",
+	[LIST_PORTS] = {.name = "ports",
 		.type = CTL_OPTION_STRINGS,
-		.off = offsetof(struct ctl_app, ports),
-		.check = check_port,
+		.check = ctl_check_app_port,
 		.help = "Server ports as `tcp:PORT`, `udp:PORT` or `udp:FIRST-LAST`; weak evidence."},
 	{.name = NULL},
 };
 
-static void app_free(void *data)
+static void add_host(void *ctx, const struct ctl_yaml_node *node)
 {
-	struct ctl_app *app = data;
+	struct reader *r = ctx;
 
-	ctl_options_fini(ctl_app_options, app);
-	g_array_unref(app->host_defs);
-	g_array_unref(app->net_defs);
-	g_array_unref(app->port_defs);
-	g_free(app);
+	ctl_hosts_add(r->raw->hosts, &r->source, spot_of(node), node->text, r->tag);
 }
 
-/* "expected each host once; app 'x' has it at FILE:1:2" unless this is the first claim. */
-static bool claim(struct reader *r, const struct ctl_yaml_node *node, const char *kind,
-	const char *key, const char *app)
+static void add_net(void *ctx, const struct ctl_yaml_node *node)
 {
-	char *id = g_strdup_printf("%s %s", kind, key);
-	const struct claim *first = g_hash_table_lookup(r->claims, id);
-	struct claim *own;
-	char found[CTL_QUOTE_MAX];
-
-	if (first != NULL) {
-		ctl_yaml_mistake(r->doc, node,
-			"%s, expected each %s once; app '%s' has it at %s:%u:%u",
-			ctl_yaml_found(r->doc, node, found), kind, first->app, r->doc->path,
-			first->node->line, first->node->column);
-		g_free(id);
-		return false;
-	}
-	own = g_new(struct claim, 1);
-	*own = (struct claim){node, app};
-	g_hash_table_insert(r->claims, id, own);
-	return true;
-}
-
-/* Calls fn for each scalar of a list (or the one scalar) that the table found right. */
-static void each_valid(struct reader *r, struct ctl_app *app, const struct ctl_yaml_node *list,
-	const char *(*check)(const char *),
-	void (*fn)(struct reader *, struct ctl_app *, const struct ctl_yaml_node *, const char *),
-	const char *tag)
-{
-	const struct ctl_yaml_node *node;
-
-	if (list == NULL || list->kind == CTL_YAML_MAP)
-		return;
-	for (node = list->kind == CTL_YAML_LIST ? list->first : list; node != NULL;
-		node = list->kind == CTL_YAML_LIST ? node->next : NULL)
-		if (node->kind == CTL_YAML_SCALAR && *node->text != '\0' &&
-			(check == NULL || check(node->text) == NULL))
-			fn(r, app, node, tag);
-}
-
-static void add_host(
-	struct reader *r, struct ctl_app *app, const struct ctl_yaml_node *node, const char *tag)
-{
-	const struct ctl_app_host host = {node->text, tag};
-
-	if (claim(r, node, "host", node->text, app->name))
-		g_array_append_val(app->host_defs, host);
-}
-
-static void add_net(
-	struct reader *r, struct ctl_app *app, const struct ctl_yaml_node *node, const char *)
-{
-	char key[DP_ADDR_STRLEN + sizeof("/128")], addr[DP_ADDR_STRLEN];
+	struct reader *r = ctx;
 	struct dp_prefix prefix;
+	uint32_t hash;
 
 	if (dp_prefix_parse(node->text, &prefix) < 0)
-		return; // reported by the table
-	(void)g_snprintf(key, sizeof(key), "%s/%u", dp_addr_format(&prefix.addr, addr), prefix.len);
-	if (claim(r, node, "network", key, app->name))
-		g_array_append_val(app->net_defs, prefix);
+		return; // was checked
+	hash = ctl_claims_hash(&prefix.addr, sizeof(prefix.addr)) + prefix.len;
+	if (ctl_claim(r->nets, &r->source, spot_of(node), hash, &prefix, node->text))
+		g_array_append_val(r->raw->nets, prefix);
 }
 
-static void add_port(
-	struct reader *r, struct ctl_app *app, const struct ctl_yaml_node *node, const char *)
+static void add_port(void *ctx, const struct ctl_yaml_node *node)
 {
-	struct port port = {.claim = {node, app->name}};
+	struct reader *r = ctx;
+	struct ctl_app_port port = {.app = r->source.app, .node = node};
 
-	if (port_parse(node->text, &port.def) < 0)
-		return; // reported by the table
-	g_array_append_val(app->port_defs, port.def);
+	if (ctl_app_port_parse(node->text, &port.def) < 0)
+		return; // was checked
+	g_array_append_val(r->raw->ports, port.def);
 	g_array_append_val(r->ports, port);
 }
 
@@ -203,16 +142,20 @@ static const char *nearest_protocol(const char *name)
 	return ctl_nearest(name, (const char *const *)names->pdata);
 }
 
-static void add_ndpi(
-	struct reader *r, struct ctl_app *app, const struct ctl_yaml_node *node, const char *)
+static void add_ndpi(void *ctx, const struct ctl_yaml_node *node)
 {
+	struct reader *r = ctx;
 	const int proto = cls_ndpi_proto_by_name(node->text);
 	const char *nearest = NULL;
-	char found[CTL_QUOTE_MAX], key[16];
+	char found[CTL_QUOTE_MAX];
 
 	if (proto >= 0) {
-		(void)g_snprintf(key, sizeof(key), "%d", proto);
-		(void)claim(r, node, "protocol", key, app->name);
+		const uint32_t hash = ctl_claims_hash(&proto, sizeof(proto));
+
+		if (ctl_claim(r->protocols, &r->source, spot_of(node), hash, &proto, node->text)) {
+			g_array_append_val(r->claimed_protocols, proto);
+			g_ptr_array_add(r->raw->ndpi, (void *)node->text);
+		}
 		return;
 	}
 	// The search looks at every name; what is not shown anyway needs none.
@@ -226,18 +169,15 @@ static void add_ndpi(
 			ctl_yaml_found(r->doc, node, found), cls_ndpi_version());
 }
 
-static void read_tags(struct reader *r, struct ctl_app *app, const struct ctl_yaml_node *tags)
+static void read_tags(struct reader *r, const struct ctl_yaml_node *tags)
 {
 	if (!ctl_yaml_is(r->doc, tags, CTL_YAML_MAP,
 		    "expected a mapping of tags to hosts such as {plans: [plans.rival.example]}"))
 		return;
 	for (CTL_YAML_EACH(key, tags)) {
 		// A table of one line checks the hosts below a tag.
-		const struct ctl_option option = {.name = key->text,
-			.type = CTL_OPTION_STRINGS,
-			.off = offsetof(struct ctl_app, hosts),
-			.check = ctl_check_host};
-		struct ctl_app scratch = {0};
+		const struct ctl_option option = {
+			.name = key->text, .type = CTL_OPTION_STRINGS, .check = ctl_check_host};
 		const char *expected;
 		char found[CTL_QUOTE_MAX];
 
@@ -247,96 +187,114 @@ static void read_tags(struct reader *r, struct ctl_app *app, const struct ctl_ya
 		if (expected != NULL)
 			ctl_yaml_mistake(r->doc, key, "%s, %s", ctl_yaml_found(r->doc, key, found),
 				expected);
-		ctl_yaml_option(r->doc, key->value, &option, &scratch);
-		ctl_option_clear(&option, &scratch);
-		each_valid(r, app, key->value, ctl_check_host, add_host, key->text);
-		g_hash_table_add(r->tags, (void *)key->text);
+		else
+			r->tag = ctl_hosts_tag(r->raw->hosts, &r->source, spot_of(key), key->text);
+		ctl_yaml_texts(r->doc, key->value, &option, add_host, r);
+		r->tag = 0;
 	}
+}
+
+/* The mistakes of the file are its own; what is wrong with it as a whole stands where it is named. */
+static void read_hosts_file(struct reader *r, const char *name, const struct ctl_yaml_node *node)
+{
+	g_autofree char *path = ctl_yaml_resolve(r->doc, name);
+	const size_t n_mistakes = ctl_mistakes_count(r->doc->mistakes);
+	const guint n_hosts = r->raw->hosts->defs->len;
+	struct ctl_source source = {.app = r->source.app};
+	char *text, found[CTL_QUOTE_MAX];
+	struct dp_err err;
+	ssize_t len;
+
+	len = ctl_apps_file_read(
+		r->doc->path, name, CTL_HOSTS_BYTES_MAX - r->n_file_bytes, &text, &err);
+	if (len < 0) {
+		ctl_yaml_mistake(r->doc, node, "%s", err.text);
+		return;
+	}
+	g_ptr_array_add(r->raw->texts, text);
+	r->n_file_bytes += (size_t)len;
+	source.file = ctl_mistakes_add_file(r->doc->mistakes, path);
+	source.path = g_steal_pointer(&path);
+	g_ptr_array_add(r->raw->texts, (char *)source.path);
+	ctl_hosts_read(r->raw->hosts, &source, text, (size_t)len);
+	if (r->raw->hosts->defs->len == n_hosts &&
+		ctl_mistakes_count(r->doc->mistakes) == n_mistakes)
+		ctl_yaml_mistake(r->doc, node,
+			"%s has no host, expected one a line, or no 'hosts_file'",
+			ctl_quote(name, found));
+}
+
+static void claim_hosts_file(struct reader *r, const struct ctl_yaml_node *node)
+{
+	const uint32_t hash = ctl_claims_hash(node->text, strlen(node->text));
+
+	if (!ctl_claim(r->files, &r->source, spot_of(node), hash, node->text, node->text))
+		return;
+	g_ptr_array_add(r->claimed_files, (void *)node->text);
+	read_hosts_file(r, node->text, node);
 }
 
 static void check_recognisable(const struct ctl_yaml *doc, const struct ctl_yaml_node *map)
 {
-	static const char *const keys[] = {"ndpi", "hosts", "tags", "nets", "ports", NULL};
+	static const char *const keys[] = {
+		"ndpi", "hosts", "hosts_file", "tags", "nets", "ports", NULL};
 
 	for (size_t i = 0; keys[i] != NULL; i++)
 		if (ctl_yaml_get(map, keys[i]) != NULL)
 			return;
 	ctl_yaml_mistake(doc, map,
-		"nothing to recognise the app by, expected ndpi, hosts, tags, nets or ports");
+		"nothing to recognise the app by, expected ndpi, hosts, hosts_file, tags, nets or "
+		"ports");
+}
+
+static void claim_name(
+	struct reader *r, const struct ctl_app *app, const struct ctl_yaml_node *node)
+{
+	const uint32_t hash = ctl_claims_hash(app->name, strlen(app->name));
+
+	if (ctl_claim(r->names, &r->source, spot_of(node), hash, app->name, app->name))
+		g_ptr_array_add(r->claimed_names, (void *)node->text);
+}
+
+static void read_lists(struct reader *r, struct ctl_app *app, const struct ctl_yaml_node *map)
+{
+	static ctl_yaml_text_fn *const add[] = {[LIST_NDPI] = add_ndpi,
+		[LIST_HOSTS] = add_host,
+		[LIST_NETS] = add_net,
+		[LIST_PORTS] = add_port};
+	const struct ctl_apps_raw *raw = r->raw;
+
+	app->ndpi_begin = raw->ndpi->len;
+	app->host_begin = raw->hosts->defs->len;
+	app->net_begin = raw->nets->len;
+	app->port_begin = raw->ports->len;
+	for (size_t i = 0; i < G_N_ELEMENTS(add); i++)
+		ctl_yaml_texts(r->doc, ctl_yaml_get(map, ctl_app_lists[i].name), &ctl_app_lists[i],
+			add[i], r);
+	read_tags(r, ctl_yaml_get(map, "tags"));
+	if (app->hosts_file != NULL)
+		claim_hosts_file(r, ctl_yaml_get(map, "hosts_file"));
+	g_ptr_array_add(raw->ndpi, NULL);
+	app->n_hosts = raw->hosts->defs->len - app->host_begin;
+	app->n_nets = raw->nets->len - app->net_begin;
+	app->n_ports = raw->ports->len - app->port_begin;
 }
 
 static void read_app(struct reader *r, const struct ctl_yaml_node *map)
 {
-	static const char *const others[] = {"tags", NULL};
-	const struct ctl_yaml_node *name = ctl_yaml_get(map, "name");
-	struct ctl_app *app = g_new0(struct ctl_app, 1);
+	static const char *const others[] = {"ndpi", "hosts", "nets", "ports", "tags", NULL};
+	struct ctl_app app = {0};
 
-	app->host_defs = g_array_new(FALSE, FALSE, sizeof(struct ctl_app_host));
-	app->net_defs = g_array_new(FALSE, FALSE, sizeof(struct dp_prefix));
-	app->port_defs = g_array_new(FALSE, FALSE, sizeof(struct cls_port_def));
-	g_ptr_array_add(r->apps, app);
-	ctl_yaml_options(r->doc, map, &(struct ctl_yaml_part){ctl_app_options, app}, 1, others);
+	ctl_yaml_options(r->doc, map, &(struct ctl_yaml_part){ctl_app_options, &app}, 1, others);
 	if (map->kind != CTL_YAML_MAP)
 		return;
-	if (app->name == NULL)
-		app->name = g_strdup("?"); // for messages; reported by the table
-	else if (claim(r, name, "app", app->name, app->name))
-		g_hash_table_add(r->names, g_strdup(app->name));
+	r->source = (struct ctl_source){
+		app.name != NULL ? app.name : "?", r->doc->path, r->doc->file};
+	if (app.name != NULL)
+		claim_name(r, &app, ctl_yaml_get(map, "name"));
 	check_recognisable(r->doc, map);
-	each_valid(r, app, ctl_yaml_get(map, "ndpi"), NULL, add_ndpi, NULL);
-	each_valid(r, app, ctl_yaml_get(map, "hosts"), ctl_check_host, add_host, NULL);
-	read_tags(r, app, ctl_yaml_get(map, "tags"));
-	each_valid(r, app, ctl_yaml_get(map, "nets"), ctl_check_prefix, add_net, NULL);
-	each_valid(r, app, ctl_yaml_get(map, "ports"), check_port, add_port, NULL);
-}
-
-static int port_cmp(const void *pa, const void *pb)
-{
-	const struct port *a = pa, *b = pb;
-
-	if (a->def.l4_proto != b->def.l4_proto)
-		return a->def.l4_proto < b->def.l4_proto ? -1 : 1;
-	if (a->def.first != b->def.first)
-		return a->def.first < b->def.first ? -1 : 1;
-	if (a->claim.node->line != b->claim.node->line)
-		return a->claim.node->line < b->claim.node->line ? -1 : 1;
-	return a->claim.node->column < b->claim.node->column ? -1 : 1;
-}
-
-static bool is_before(const struct ctl_yaml_node *a, const struct ctl_yaml_node *b)
-{
-	return a->line != b->line ? a->line < b->line : a->column < b->column;
-}
-
-/* Ranges may overlap without being equal, so they are compared in order, not hashed. */
-static void check_ports(struct reader *r)
-{
-	const struct port *widest = NULL; // reaches furthest so far
-
-	g_array_sort(r->ports, port_cmp);
-	for (guint i = 0; i < r->ports->len; i++) {
-		const struct port *port = &g_array_index(r->ports, struct port, i);
-		const struct claim *first, *second;
-		char found[CTL_QUOTE_MAX];
-
-		if (widest == NULL || widest->def.l4_proto != port->def.l4_proto ||
-			widest->def.last < port->def.first) {
-			widest = port;
-			continue;
-		}
-		first = &widest->claim;
-		second = &port->claim;
-		if (is_before(second->node, first->node)) {
-			first = &port->claim;
-			second = &widest->claim;
-		}
-		ctl_yaml_mistake(r->doc, second->node,
-			"%s, expected each port once; app '%s' has it at %s:%u:%u",
-			ctl_yaml_found(r->doc, second->node, found), first->app, r->doc->path,
-			first->node->line, first->node->column);
-		if (port->def.last > widest->def.last)
-			widest = port;
-	}
+	read_lists(r, &app, map);
+	g_array_append_val(r->raw->apps, app);
 }
 
 static void read_file(struct reader *r)
@@ -357,35 +315,71 @@ static void read_file(struct reader *r)
 		return;
 	for (CTL_YAML_EACH(app, apps))
 		read_app(r, app);
-	check_ports(r);
+	ctl_app_ports_check(r->doc, r->ports);
+}
+
+static struct reader reader_new(const struct ctl_yaml *doc)
+{
+	struct reader r = {.doc = doc, .raw = ctl_apps_raw_new(doc->mistakes)};
+
+	r.claimed_names = g_ptr_array_new();
+	r.claimed_files = g_ptr_array_new();
+	r.claimed_protocols = g_array_new(FALSE, FALSE, sizeof(int));
+	r.ports = g_array_new(FALSE, FALSE, sizeof(struct ctl_app_port));
+	r.names = ctl_claims_new("app", is_same_text, r.claimed_names, doc->mistakes);
+	r.files = ctl_claims_new("hosts file", is_same_text, r.claimed_files, doc->mistakes);
+	r.protocols = ctl_claims_new(
+		"protocol", is_same_protocol, r.claimed_protocols, doc->mistakes);
+	r.nets = ctl_claims_new("network", is_same_net, r.raw->nets, doc->mistakes);
+	return r;
+}
+
+/* Without what was read. */
+static void reader_fini(struct reader *r)
+{
+	ctl_claims_free(r->names);
+	ctl_claims_free(r->files);
+	ctl_claims_free(r->protocols);
+	ctl_claims_free(r->nets);
+	g_ptr_array_unref(r->claimed_names);
+	g_ptr_array_unref(r->claimed_files);
+	g_array_unref(r->claimed_protocols);
+	g_array_unref(r->ports);
 }
 
 static void apps_init(struct ctl_apps *apps)
 {
-	apps->catalogue = NULL;
+	*apps = (struct ctl_apps){0};
 	apps->names = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	apps->files = g_ptr_array_new_with_free_func(g_free);
+}
+
+static void summarise(const struct reader *r, struct ctl_apps *apps)
+{
+	for (guint i = 0; i < r->claimed_names->len; i++)
+		g_hash_table_add(apps->names, g_strdup(r->claimed_names->pdata[i]));
+	for (guint i = 0; i < r->claimed_files->len; i++)
+		g_ptr_array_add(apps->files, g_strdup(r->claimed_files->pdata[i]));
+	apps->n_hosts = r->raw->hosts->defs->len;
+	apps->n_nets = r->raw->nets->len;
 }
 
 int ctl_apps_read(const struct ctl_yaml *doc, struct ctl_dict *app_ids, struct ctl_dict *tag_ids,
 	struct ctl_apps *ret_apps)
 {
-	g_autoptr(GPtrArray) apps = g_ptr_array_new_with_free_func(app_free);
-	g_autoptr(GHashTable)
-		claims = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
-	g_autoptr(GArray) ports = g_array_new(FALSE, FALSE, sizeof(struct port));
-	g_autoptr(GHashTable) tags = g_hash_table_new(g_str_hash, g_str_equal);
-	struct reader r = {doc, apps, NULL, claims, ports, tags};
+	struct reader r = reader_new(doc);
+	int rc = -EINVAL;
 
 	apps_init(ret_apps);
-	r.names = ret_apps->names;
 	read_file(&r);
-	if (!ctl_dict_has_room(tag_ids, g_hash_table_size(tags)) ||
-		!ctl_dict_has_room(app_ids, apps->len))
-		ctl_mistake(doc->mistakes, doc->file, 0, 0,
-			"too many different tags or apps, expected fewer (a restart forgets old names)");
-	if (ctl_yaml_has_mistakes(doc))
-		return -EINVAL;
-	return ctl_apps_build(doc, apps, app_ids, tag_ids, &ret_apps->catalogue);
+	summarise(&r, ret_apps);
+	reader_fini(&r);
+	if (!ctl_yaml_has_mistakes(doc))
+		ctl_apps_check_room(doc, r.raw, app_ids, tag_ids);
+	if (!ctl_yaml_has_mistakes(doc))
+		rc = ctl_apps_build(doc, r.raw, app_ids, tag_ids, &ret_apps->catalogue);
+	ctl_apps_raw_free(r.raw);
+	return rc;
 }
 
 int ctl_apps_load(const char *path, struct ctl_dict *app_ids, struct ctl_dict *tag_ids,
@@ -407,5 +401,6 @@ void ctl_apps_fini(struct ctl_apps *apps)
 {
 	cls_catalogue_free(apps->catalogue);
 	g_clear_pointer(&apps->names, g_hash_table_unref);
+	g_clear_pointer(&apps->files, g_ptr_array_unref);
 	apps->catalogue = NULL;
 }

@@ -37,10 +37,11 @@ static int check(const char *path)
 
 	if (ctl_config_load(path, NULL, ctl_print_mistake, NULL, &config) < 0)
 		return CTL_EXIT_USAGE;
-	(void)printf("ok: %zu apps, %zu rules, %u subscribers, %u plans, %zu ports; catalogue %s\n",
-		cls_catalogue_count(config->catalogue), config->n_rules,
-		config->facts->persons->len, config->facts->plans->len, config->n_ports,
-		config->apps_path);
+	(void)printf("ok: %zu apps, %zu hosts, %zu networks, %u hosts files, %zu rules, "
+		     "%u subscribers, %u plans, %zu ports; catalogue %s\n",
+		cls_catalogue_count(config->catalogue), config->n_hosts, config->n_networks,
+		config->hosts_files->len, config->n_rules, config->facts->persons->len,
+		config->facts->plans->len, config->n_ports, config->apps_path);
 	ctl_config_free(config);
 	return 0;
 }

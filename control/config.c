@@ -23,6 +23,7 @@ void ctl_config_free(struct ctl_config *config)
 	g_free(config->ports);
 	g_free(config->rules);
 	cls_catalogue_free(config->catalogue);
+	g_clear_pointer(&config->hosts_files, g_ptr_array_unref);
 	ctl_facts_free(config->facts);
 	if (config->redis.password != NULL)
 		explicit_bzero(config->redis.password, strlen(config->redis.password));
@@ -168,6 +169,9 @@ static void load_apps(struct ctl_config_reader *r, struct ctl_apps *ret_apps)
 		    config->apps_path, ctl_dict_apps(), ctl_dict_tags(), r->mistakes, ret_apps) < 0)
 		return; // reported
 	config->catalogue = g_steal_pointer(&ret_apps->catalogue);
+	config->hosts_files = g_steal_pointer(&ret_apps->files);
+	config->n_hosts = ret_apps->n_hosts;
+	config->n_networks = ret_apps->n_nets;
 }
 
 static void load_told(struct ctl_config_reader *r, const struct ctl_apps *apps)

@@ -116,6 +116,9 @@ struct ctl_config {
 	struct dp_endpoint_nets nets;
 	char *apps_path; // the catalogue that was read; the shipped one when the file names none
 	struct cls_catalogue *catalogue; // owned
+	GPtrArray *
+		hosts_files; // char *: those that the catalogue names, relative to its folder; owned
+	size_t n_hosts, n_networks; // of the catalogue, its hosts files included
 	bool kill_switch; // G1 for every rule
 	struct ctl_rule *rules;
 	size_t n_rules;

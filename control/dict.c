@@ -34,9 +34,24 @@ void ctl_dict_free(struct ctl_dict *dict)
 	g_free(dict);
 }
 
+bool ctl_dict_has(const struct ctl_dict *dict, const char *name)
+{
+	return g_hash_table_contains(dict->ids, name);
+}
+
+size_t ctl_dict_count(const struct ctl_dict *dict)
+{
+	return dict->names->len;
+}
+
+size_t ctl_dict_room(const struct ctl_dict *dict)
+{
+	return (size_t)dict->last - dict->first + 1 - dict->names->len;
+}
+
 bool ctl_dict_has_room(const struct ctl_dict *dict, size_t n)
 {
-	return n <= (size_t)dict->last - dict->first + 1 - dict->names->len;
+	return n <= ctl_dict_room(dict);
 }
 
 int ctl_dict_id(struct ctl_dict *dict, const char *name, uint32_t *ret_id)

@@ -17,8 +17,13 @@ void ctl_dict_free(struct ctl_dict *dict);
 /* The id of a name; a new name gets the next free one. Returns 0, or -ENOSPC when all are given. */
 [[nodiscard]] int ctl_dict_id(struct ctl_dict *dict, const char *name, uint32_t *ret_id);
 
-/* Whether n names more could get an id. */
+/* Whether a name has an id. */
+bool ctl_dict_has(const struct ctl_dict *dict, const char *name);
+
+/* Whether n names more could get an id; how many could, and how many have one. */
 bool ctl_dict_has_room(const struct ctl_dict *dict, size_t n);
+size_t ctl_dict_room(const struct ctl_dict *dict);
+size_t ctl_dict_count(const struct ctl_dict *dict);
 
 /* The name of an id, NULL when it was never given. Borrowed for the life of the dictionary. */
 const char *ctl_dict_name(const struct ctl_dict *dict, uint32_t id);

@@ -47,8 +47,8 @@ static const struct section apps_sections[] = {
 	{"`apps`",
 		"A list of mappings, the only key of the file. `tags` maps a tag to a list of hosts of "
 		"the app. A host, a protocol, a network and a port belong to one app. An app needs at "
-		"least one of `ndpi`, `hosts`, `tags`, `nets`, `ports`.",
-		{ctl_app_options}},
+		"least one of `ndpi`, `hosts`, `hosts_file`, `tags`, `nets`, `ports`.",
+		{ctl_app_options, ctl_app_lists}},
 };
 
 static const struct section told_sections[] = {

@@ -179,8 +179,8 @@ static void every_mistake_of_a_catalogue_is_reported_in_one_run(void **)
 		"apps.yaml:2:11\n"
 		"apps.yaml:13:12: 'unknown', expected another name (this one means that no app was "
 		"found)\n"
-		"apps.yaml:14:5: nothing to recognise the app by, expected ndpi, hosts, tags, nets "
-		"or ports\n"
+		"apps.yaml:14:5: nothing to recognise the app by, expected ndpi, hosts, "
+		"hosts_file, tags, nets or ports\n"
 		"apps.yaml:15:5: 'nonsense', expected a mapping of keys to values\n"
 		"apps.yaml:16:1: 'more', expected a known key (apps)");
 	ctl_apps_fini(&apps);

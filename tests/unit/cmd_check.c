@@ -88,8 +88,9 @@ static void a_right_file_is_one_line_and_zero(void **)
 
 	assert_int_equal(o.code, 0);
 	assert_string_equal(o.err, "");
-	assert_true(g_str_has_prefix(
-		o.out, "ok: 1 apps, 1 rules, 0 subscribers, 0 plans, 0 ports; catalogue /"));
+	assert_true(g_str_has_prefix(o.out,
+		"ok: 1 apps, 1 hosts, 0 networks, 0 hosts files, 1 rules, 0 subscribers, "
+		"0 plans, 0 ports; catalogue /"));
 	assert_ptr_equal(strchr(o.out, '\n'), o.out + strlen(o.out) - 1);
 	outcome_clear(&o);
 }
