@@ -34,10 +34,10 @@ ndpi_protocol cls_library_last_word(
 /* Free what hangs on the flow; its own bytes are the caller's and stay as they are. */
 void cls_library_drop(struct cls_library *lib, struct ndpi_flow_struct *flow);
 
-/* Whether the library's own table of hosts has the name that the flow's client said; then the flow is recognised, and
- * *ret_protocol is its word. master: NDPI_PROTOCOL_TLS, _DTLS, _QUIC or _HTTP. */
-bool cls_library_knows(struct cls_library *lib, struct ndpi_flow_struct *flow, uint16_t master,
-	const char *host, ndpi_protocol *ret_protocol);
+/* Whether the library's own table of hosts has the name that the flow's client said; then the flow is recognised, as
+ * detected_protocol_stack says. master: NDPI_PROTOCOL_TLS, _DTLS, _QUIC or _HTTP. */
+bool cls_library_knows(
+	struct cls_library *lib, struct ndpi_flow_struct *flow, uint16_t master, const char *host);
 
 /* Whether the library has the app from an address, of either side, though it recognised what carries it and so calls its
  * word no guess. */

@@ -273,8 +273,8 @@ bool cls_library_is_guess(
 		table_of_hosts(lib, p->master_protocol, flow->host_server_name) != p->app_protocol;
 }
 
-bool cls_library_knows(struct cls_library *lib, struct ndpi_flow_struct *flow, uint16_t master,
-	const char *host, ndpi_protocol *ret_protocol)
+bool cls_library_knows(
+	struct cls_library *lib, struct ndpi_flow_struct *flow, uint16_t master, const char *host)
 {
 	const uint16_t app = table_of_hosts(lib, master, host);
 
@@ -284,7 +284,6 @@ bool cls_library_knows(struct cls_library *lib, struct ndpi_flow_struct *flow, u
 	flow->detected_protocol_stack[0] = app;
 	flow->detected_protocol_stack[1] = master;
 	flow->confidence = NDPI_CONFIDENCE_DPI;
-	*ret_protocol = (ndpi_protocol){.master_protocol = master, .app_protocol = app};
 	return true;
 }
 

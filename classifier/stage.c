@@ -123,13 +123,19 @@ static ndpi_protocol said_of(const struct cls_state *state)
 		.app_protocol = state->verdict.ndpi_app};
 }
 
-/* Whether the library's table has the name that we found. */
+/* Whether the library's table has the name that we found; *ret_protocol is its word then, whatever it took the packets
+ * for. It is asked once. */
 static bool is_name_known(struct stage *s, struct cls_state *state,
 	const struct dp_stage_item *item, ndpi_protocol *ret_protocol)
 {
+	if (!state->is_name_told)
+		state->is_name_known = cls_library_knows(
+			s->lib, &state->flow, master_of(state, item), state->verdict.host);
 	state->is_name_told = true;
-	state->is_name_known = cls_library_knows(
-		s->lib, &state->flow, master_of(state, item), state->verdict.host, ret_protocol);
+	if (state->is_name_known)
+		*ret_protocol = (ndpi_protocol){
+			.master_protocol = state->flow.detected_protocol_stack[1],
+			.app_protocol = state->flow.detected_protocol_stack[0]};
 	return state->is_name_known;
 }
 
@@ -172,8 +178,7 @@ static struct cls_view view_of(struct stage *s, struct cls_state *state,
 		.is_name_open = state->name_step == CLS_NAME_MORE};
 
 	// The library saw no name: what would it have said?
-	if (state->named != DP_EVIDENCE_NONE && !state->is_name_told &&
-		state->flow.host_server_name[0] == '\0')
+	if (state->named != DP_EVIDENCE_NONE && state->flow.host_server_name[0] == '\0')
 		(void)is_name_known(s, state, item, &view.proto);
 	if (state->named != DP_EVIDENCE_NONE && view.proto.app_protocol == NDPI_PROTOCOL_UNKNOWN)
 		view.proto.app_protocol = master_of(state, item);

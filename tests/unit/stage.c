@@ -50,7 +50,6 @@ struct flow {
 	void *state;
 	struct dp_five_tuple tuple;
 	uint32_t n_packets;
-	uint32_t n_said[2]; // bytes of the client, of the server
 	struct dp_verdict verdict;
 };
 
@@ -73,28 +72,28 @@ static struct dp_stage_item item_of(struct flow *f)
 		.is_watched = f->verdict.is_watched};
 }
 
-/* A side says so in one segment. */
-static void say(struct flow *f, bool is_server, const void *bytes, uint32_t len)
+/* bytes[at..end) of what a side says, in one segment. */
+static void say(struct flow *f, bool is_server, const uint8_t *bytes, size_t at, size_t end)
 {
 	const struct dp_five_tuple *t = &f->tuple;
 	const struct dp_addr *src = is_server ? &t->dst : &t->src,
 			     *dst = is_server ? &t->src : &t->dst;
-	const uint32_t seq = 1 + f->n_said[is_server];
+	const uint32_t seq = 1 + (uint32_t)at;
 	char from[DP_ADDR_STRLEN], to[DP_ADDR_STRLEN];
 	struct frame frame;
 	struct dp_stage_item item;
 
-	frame_put(frame_new(&frame), bytes, len);
+	frame_put(frame_new(&frame), bytes + at, (uint32_t)(end - at));
 	frame_tcp(&frame, is_server ? t->dport : t->sport, is_server ? t->sport : t->dport, 0x18,
 		seq);
 	frame_ipv4(&frame, IPPROTO_TCP, dp_addr_format(src, from), dp_addr_format(dst, to));
 	f->n_packets++;
-	f->n_said[is_server] += len;
 	item = item_of(f);
 	item.l3 = frame_bytes(&frame);
 	item.l3_len = frame_len(&frame);
 	item.tcp_seq = seq;
 	item.is_from_dst = is_server;
+	item.has_syn = true;
 	if (f->verdict.is_watched) {
 		stage.ops->overhear(stage.self, &item);
 		return;
@@ -116,13 +115,14 @@ static void end(struct flow *f)
 		f->verdict = item.verdict;
 }
 
-static void say_hello(struct flow *f, const char *name)
+/* What a browser says first. */
+static const struct rig *hello_of(const char *name)
 {
 	static struct rig hello, stream;
 
 	rig_browser(&hello, name);
 	rig_records(&stream, &hello, 16384);
-	say(f, false, stream.bytes, (uint32_t)stream.len);
+	return &stream;
 }
 
 static void expect_proto(const struct dp_verdict *v, const char *proto)
@@ -140,14 +140,30 @@ static void of_a_name_in_two_tables_the_library_says_what_it_would_have_said(voi
 		"detectportal.firefox.com", "www.apple.com"};
 
 	for (size_t i = 0; i < 4; i++) {
+		const struct rig *hello = hello_of(names[i]);
 		struct flow f = flow_to(SERVER, 443);
 
-		say_hello(&f, names[i]);
+		say(&f, false, hello->bytes, 0, hello->len);
 		assert_string_equal(f.verdict.host, names[i]);
 		end(&f);
 		expect_proto(&f.verdict, i < 3 ? "TLS" : "TLS.Apple");
 		assert_int_equal(f.verdict.app, i < 3 ? DP_APP_UNKNOWN : APPLE);
 	}
+}
+
+/* Two bytes from the middle of a hello are a WebSocket for it. */
+static void a_name_overrules_what_the_library_took_its_pieces_for(void **)
+{
+	const struct rig *hello = hello_of("www.apple.com");
+	struct flow f = flow_to(SERVER, 443);
+
+	for (size_t at = (hello->len - 1) & ~(size_t)1; !f.verdict.is_final; at -= 2) {
+		say(&f, false, hello->bytes, at, at + 2 < hello->len ? at + 2 : hello->len);
+		assert_true(f.verdict.is_final == (at == 0));
+	}
+	assert_string_equal(f.verdict.host, "www.apple.com");
+	assert_int_equal(f.verdict.app, APPLE);
+	expect_proto(&f.verdict, "TLS.Apple");
 }
 
 /* --- look-ups over TCP ------------------------------------------------------------------------- */
@@ -169,8 +185,8 @@ static void look_up(struct flow *f)
 	uint8_t bytes[512];
 	const uint32_t len = put_answer(bytes);
 
-	say(f, true, bytes, HALF);
-	say(f, true, bytes + HALF, len - HALF);
+	say(f, true, bytes, 0, HALF);
+	say(f, true, bytes, HALF, len);
 }
 
 /* App of a flow to SERVER that shows no name. */
@@ -179,7 +195,7 @@ static struct dp_verdict without_a_name(void)
 	static const uint8_t noise[32] = {0x9c, 0x11, 0xfe, 0x07, 0x5d, 0xee, 0x42, 0x91};
 	struct flow f = flow_to(SERVER, 50001);
 
-	say(&f, false, noise, sizeof(noise));
+	say(&f, false, noise, 0, sizeof(noise));
 	end(&f);
 	return f.verdict;
 }
@@ -205,7 +221,7 @@ static void an_answer_that_never_becomes_whole_takes_no_room_for_good(void **)
 	for (int i = 0; i < CLS_DNS_WAITING + 1; i++) {
 		struct flow g = flow_to(RESOLVER, 53);
 
-		say(&g, true, begun, sizeof(begun));
+		say(&g, true, begun, 0, sizeof(begun));
 		assert_false(g.verdict.is_final);
 		end(&g);
 	}
@@ -220,6 +236,7 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(of_a_name_in_two_tables_the_library_says_what_it_would_have_said),
+		TEST(a_name_overrules_what_the_library_took_its_pieces_for),
 		TEST(a_flow_to_an_address_that_was_looked_up_has_its_app),
 		TEST(an_answer_that_never_becomes_whole_takes_no_room_for_good),
 	};
