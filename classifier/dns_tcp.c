@@ -25,6 +25,7 @@ struct cls_dns_tcp_pool {
 	struct waiting *all; // owned
 	struct waiting *free_list;
 	uint32_t n, n_touched; // the pages beyond cost nothing yet
+	uint64_t n_refused;
 };
 
 struct cls_dns_tcp_pool *cls_dns_tcp_pool_new(uint32_t n)
@@ -58,8 +59,10 @@ static struct waiting *take(struct cls_dns_tcp_pool *pool, uint32_t seq)
 		pool->free_list = w->next_free;
 	else if (pool->n_touched < pool->n)
 		w = &pool->all[pool->n_touched++];
-	else
+	if (w == NULL) {
+		pool->n_refused++;
 		return NULL;
+	}
 	w->seq = seq;
 	w->n_bytes = 0;
 	memset(w->is_there, 0, sizeof(w->is_there));
@@ -75,6 +78,11 @@ void cls_dns_tcp_drop(struct cls_dns_tcp_pool *pool, void **waiting)
 	w->next_free = pool->free_list;
 	pool->free_list = w;
 	*waiting = NULL;
+}
+
+uint64_t cls_dns_tcp_refused(const struct cls_dns_tcp_pool *pool)
+{
+	return pool->n_refused;
 }
 
 /* Length of the message with that in front, of which len bytes are there from its first on; LENGTH_LEN while that is not
@@ -178,7 +186,7 @@ void cls_dns_tcp_put(struct cls_dns_tcp_pool *pool, void **waiting, uint32_t seq
 
 		if (size == 0 || size > CLS_DNS_TCP_MAX)
 			return;
-		if (size > len - n || size == LENGTH_LEN) {
+		if (size > len - n) {
 			struct waiting *w = take(pool, seq + (uint32_t)n);
 
 			if (w != NULL)

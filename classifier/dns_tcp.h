@@ -27,9 +27,12 @@ struct cls_dns_sink {
 
 /* bytes[0..len) of a server, the first of which has the sequence number seq. *waiting: the message of this
  * connection that waits, NULL in the beginning; it is taken from the pool and given back here. Of an empty
- * pool nothing is had: the message is lost. */
+ * pool nothing is had: the message is lost, and counted. */
 void cls_dns_tcp_put(struct cls_dns_tcp_pool *pool, void **waiting, uint32_t seq,
 	const uint8_t *bytes, size_t len, const struct cls_dns_sink *sink);
+
+/* Messages, and what began like one, that an empty pool lost. */
+uint64_t cls_dns_tcp_refused(const struct cls_dns_tcp_pool *pool);
 
 /* The connection is over: give back what waits; *waiting is NULL then, and may be. */
 void cls_dns_tcp_drop(struct cls_dns_tcp_pool *pool, void **waiting);

@@ -91,3 +91,8 @@ void cls_overhear_drop(struct cls_overhear *o, void **waiting)
 {
 	cls_dns_tcp_drop(o->pool, waiting);
 }
+
+uint64_t cls_overhear_refused(const struct cls_overhear *o)
+{
+	return cls_dns_tcp_refused(o->pool);
+}

@@ -28,3 +28,6 @@ bool cls_overhear_wants(const struct dp_five_tuple *tuple, bool server_is_src);
  * packets (TCP: an answer that is not whole) is given back by cls_overhear_drop() at the flow's end. */
 void cls_overhear(struct cls_overhear *o, const struct dp_stage_item *item, void **waiting);
 void cls_overhear_drop(struct cls_overhear *o, void **waiting); // NULL inside is fine
+
+/* Answers that found no room to wait in: a count. */
+uint64_t cls_overhear_refused(const struct cls_overhear *o);

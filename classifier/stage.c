@@ -355,7 +355,8 @@ static uint64_t stage_forgotten(const void *stage)
 {
 	const struct stage *s = stage;
 
-	return cls_hints_counts(s->hints)->forgotten + cls_names_refused(s->names);
+	return cls_hints_counts(s->hints)->forgotten + cls_names_refused(s->names) +
+		cls_overhear_refused(s->overhear);
 }
 
 /* A flow's last word. Where the library never took a packet (no payload, or each was cut by a snap

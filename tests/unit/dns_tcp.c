@@ -262,13 +262,16 @@ static void an_empty_pool_loses_messages_until_one_comes_back(void **)
 		cls_dns_tcp_put(pool, &others[i], FIRST_SEQ, sent.bytes, 20, &sink);
 		assert_non_null(others[i]);
 	}
+	assert_int_equal(cls_dns_tcp_refused(pool), 0);
 	see(0, 20);
 	assert_null(waiting);
+	assert_int_equal(cls_dns_tcp_refused(pool), 1);
 	see(20, sent.len);
 	expect_taken(0, 0);
 	cls_dns_tcp_drop(pool, &others[2]);
 	see(0, 20);
 	assert_non_null(waiting);
+	assert_int_equal(cls_dns_tcp_refused(pool), 1);
 	see(20, sent.len);
 	expect_taken(0, 1);
 	cls_dns_tcp_put(pool, &others[0], FIRST_SEQ + 20, sent.bytes + 20, sent.len - 20, &sink);

@@ -231,6 +231,27 @@ static void an_answer_that_never_becomes_whole_takes_no_room_for_good(void **)
 	assert_int_equal(stage.ops->forgotten(stage.self), 0);
 }
 
+/* So that a report can say that other workers might have said something else. */
+static void an_answer_without_room_to_wait_is_counted(void **)
+{
+	static struct flow begun[CLS_DNS_WAITING];
+	struct flow f = flow_to(RESOLVER, 53);
+	uint8_t bytes[512];
+
+	(void)put_answer(bytes);
+	for (int i = 0; i < CLS_DNS_WAITING; i++) {
+		begun[i] = flow_to(RESOLVER, 53);
+		say(&begun[i], true, bytes, 0, HALF);
+	}
+	assert_int_equal(stage.ops->forgotten(stage.self), 0);
+	look_up(&f);
+	end(&f);
+	assert_int_equal(without_a_name().app, DP_APP_UNKNOWN);
+	assert_int_equal(stage.ops->forgotten(stage.self), 1);
+	for (int i = 0; i < CLS_DNS_WAITING; i++)
+		end(&begun[i]);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -239,6 +260,7 @@ int main(void)
 		TEST(a_name_overrules_what_the_library_took_its_pieces_for),
 		TEST(a_flow_to_an_address_that_was_looked_up_has_its_app),
 		TEST(an_answer_that_never_becomes_whole_takes_no_room_for_good),
+		TEST(an_answer_without_room_to_wait_is_counted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
