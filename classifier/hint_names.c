@@ -65,19 +65,6 @@ void cls_hint_names_make_resident(struct cls_hint_names *t)
 	memset(t->buckets, 0, ((size_t)t->bucket_mask + 1) * sizeof(*t->buckets));
 }
 
-static uint32_t hash_of(const char *host, size_t len)
-{
-	uint64_t h = len;
-
-	for (size_t i = 0; i < len; i += sizeof(uint64_t)) {
-		uint64_t w = 0;
-
-		memcpy(&w, host + i, len - i < sizeof(w) ? len - i : sizeof(w));
-		h = dp_hash_mix(h, w);
-	}
-	return (uint32_t)h;
-}
-
 /* size: with the NUL. */
 static bool is_name(const struct cls_hint_names *t, uint32_t name, const char *host, size_t size)
 {
@@ -139,7 +126,7 @@ static uint32_t add(struct cls_hint_names *t, const char *host, size_t size, uin
 uint32_t cls_hint_name_get(struct cls_hint_names *t, const char *host)
 {
 	const size_t size = strlen(host) + 1;
-	const uint32_t hash = hash_of(host, size - 1);
+	const uint32_t hash = (uint32_t)dp_hash_bytes(size, host, size);
 	uint32_t name = t->buckets[hash & t->bucket_mask];
 
 	for (; name != CLS_HINT_NAME_NONE; name = t->cells[name].bucket_next) {

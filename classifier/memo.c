@@ -26,26 +26,13 @@ void cls_memo_free(struct cls_memo *memo)
 	free(memo);
 }
 
-static uint64_t hash_of(const char *name, size_t len)
-{
-	uint64_t h = len;
-
-	for (size_t i = 0; i < len; i += sizeof(uint64_t)) {
-		uint64_t w = 0;
-
-		memcpy(&w, name + i, len - i < sizeof(w) ? len - i : sizeof(w));
-		h = dp_hash_mix(h, w);
-	}
-	return h;
-}
-
 struct cls_memo_name *cls_memo_name(struct cls_memo *memo, const char *name, size_t len)
 {
 	struct cls_memo_name *place;
 
 	if (len == 0 || len > CLS_MEMO_NAME_MAX)
 		return NULL;
-	place = &memo->names[hash_of(name, len) % NAMES];
+	place = &memo->names[dp_hash_bytes(len, name, len) % NAMES];
 	if (place->len == len && memcmp(place->name, name, len) == 0)
 		return place;
 	*place = (struct cls_memo_name){.len = (uint8_t)len};

@@ -18,15 +18,8 @@ static uint64_t hash_of(const struct dp_said *s, size_t len)
 {
 	const uint64_t protos = (uint64_t)s->has_ech << 32 | (uint64_t)s->ndpi_master << 16 |
 		s->ndpi_app;
-	uint64_t h = dp_hash_mix(dp_hash_mix(s->risk_bits, protos), len);
 
-	for (size_t i = 0; i < len; i += sizeof(uint64_t)) {
-		uint64_t w = 0;
-
-		memcpy(&w, s->host + i, len - i < sizeof(w) ? len - i : sizeof(w));
-		h = dp_hash_mix(h, w);
-	}
-	return h;
+	return dp_hash_bytes(dp_hash_mix(dp_hash_mix(s->risk_bits, protos), len), s->host, len);
 }
 
 static bool is_same(const struct dp_said *a, const struct dp_said *b)
