@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 enum { HEAD_BYTES = 16, PART_BYTES = 28 };
+static_assert((DP_HOST_MAX - HEAD_BYTES) % PART_BYTES == 0, "names are read in whole cells");
 
 struct cls_hint_cell {
 	uint32_t next; // of the name, 0: the last; or in the free list
@@ -57,12 +58,6 @@ void cls_hint_names_fini(struct cls_hint_names *t)
 	free(t->cells);
 	free(t->buckets);
 	*t = (struct cls_hint_names){0};
-}
-
-void cls_hint_names_make_resident(struct cls_hint_names *t)
-{
-	memset(t->cells, 0, ((size_t)t->n_cells + 1) * sizeof(*t->cells));
-	memset(t->buckets, 0, ((size_t)t->bucket_mask + 1) * sizeof(*t->buckets));
 }
 
 /* size: with the NUL. */

@@ -25,8 +25,6 @@ struct cls_hint_names {
 [[nodiscard]] int cls_hint_names_init(struct cls_hint_names *t, uint32_t n_cells);
 void cls_hint_names_fini(struct cls_hint_names *t);
 size_t cls_hint_names_bytes(uint32_t n_cells);
-/* Touch all of an empty table. */
-void cls_hint_names_make_resident(struct cls_hint_names *t);
 
 /* A reference to host (NUL-terminated, shorter than DP_HOST_MAX); CLS_HINT_NAME_NONE: no room. */
 uint32_t cls_hint_name_get(struct cls_hint_names *t, const char *host);

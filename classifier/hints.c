@@ -409,16 +409,6 @@ struct cls_hints *cls_hints_new(uint32_t n)
 	return h;
 }
 
-void cls_hints_make_resident(struct cls_hints *h)
-{
-	memset(h->hints, 0, ((size_t)h->n_hints + 1) * sizeof(*h->hints));
-	memset(h->heap, 0, h->n_hints * sizeof(*h->heap));
-	memset(h->endpoints, 0, ((size_t)h->n_endpoints + 1) * sizeof(*h->endpoints));
-	memset(h->by_server.ids, 0, ((size_t)h->by_server.mask + 1) * sizeof(uint32_t));
-	memset(h->by_endpoint.ids, 0, ((size_t)h->by_endpoint.mask + 1) * sizeof(uint32_t));
-	cls_hint_names_make_resident(&h->names);
-}
-
 void cls_hints_free(struct cls_hints *h)
 {
 	if (h == NULL)

@@ -4,9 +4,10 @@
 /* What addresses are called, for one endpoint: by the DNS answers it received. So that a flow whose name is
  * not seen (ECH, a protocol without one) has an app all the same, of evidence `dns`.
  *
- * One table per worker, which has all packets of its endpoints; its thread only. Memory is had at the
- * start: n hints, endpoints for a quarter of them, names stored once (classifier/hint_names.h). One
- * endpoint has at most CLS_HINTS_PER_ENDPOINT; beyond it, and in a full table, the one that ends first goes.
+ * One table per worker, which has all packets of its endpoints; its thread only. Room is had at the start, its
+ * pages as they are first touched: n hints, endpoints for a quarter of them, names stored once
+ * (classifier/hint_names.h). One endpoint has at most CLS_HINTS_PER_ENDPOINT; beyond it, and in a full table, the
+ * one that ends first goes.
  * Where there is no room for one more endpoint, all hints of the endpoint with the one that ends first go.
  * Event time, to the second; a hint lives its TTL, at least CLS_HINT_MIN_S (clients keep addresses longer
  * than they may) and at most CLS_HINT_MAX_S.
@@ -32,9 +33,6 @@ struct cls_hints_counts {
 struct cls_hints;
 struct cls_hints *cls_hints_new(uint32_t n); // 1 <= n <= 2^28; NULL: no memory
 void cls_hints_free(struct cls_hints *hints); // NULL is fine
-
-/* Touch all of an empty table, so that nothing is left to be had later. */
-void cls_hints_make_resident(struct cls_hints *hints);
 
 /* server is called host (NUL-terminated, lower case, shorter than DP_HOST_MAX) for this endpoint from
  * now_ns on. Time does not run backwards. */

@@ -335,7 +335,7 @@ static bool ends_the_name(const struct asked *a, const char *label)
 	char rest[DP_HOST_MAX];
 	size_t top = 0, second = 0;
 
-	(void)snprintf(rest, sizeof(rest), "%s", label);
+	memcpy(rest, label, strlen(label) + 1);
 	if (!strip(rest, &top) || !says_so(a, rest))
 		return true;
 	return top == 2 && strip(rest, &second) && second <= 3 && !says_so(a, rest);

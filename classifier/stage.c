@@ -111,7 +111,10 @@ static const char *hint_of(
 	if (item->l3 != NULL) {
 		host = cls_hints_get(s->hints, item->endpoint,
 			item->server_is_src ? &t->src : &t->dst, item->time_ns);
-		(void)snprintf(state->hint, sizeof(state->hint), "%s", host != NULL ? host : "");
+		if (host != NULL)
+			memcpy(state->hint, host, strlen(host) + 1);
+		else
+			state->hint[0] = '\0';
 	}
 	return state->hint[0] != '\0' ? state->hint : NULL;
 }

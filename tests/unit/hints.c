@@ -350,7 +350,6 @@ static void names_of_every_length_are_stored_once(void **)
 	char host[DP_HOST_MAX] = {0}, read[DP_HOST_MAX];
 
 	assert_int_equal(cls_hint_names_init(&t, 1000), 0);
-	cls_hint_names_make_resident(&t);
 	for (int round = 0; round < 3; round++) {
 		for (size_t len = 0; len <= N; len++) {
 			memset(host, 'a' + round, len);
