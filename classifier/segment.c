@@ -97,7 +97,6 @@ static bool tcp(struct rest r, const struct dp_stage_item *item, struct cls_segm
 		.sport = (uint16_t)be16(header),
 		.dport = (uint16_t)be16(header + 2),
 		.l4_proto = IPPROTO_TCP,
-		.is_whole = true,
 		.seq = item->tcp_seq + ((header[13] & TCP_SYN) != 0)};
 	return true;
 }
@@ -117,8 +116,7 @@ static bool udp(struct rest r, struct cls_segment *ret)
 		.len = bytes != 0 && bytes - UDP_LEN < r.len ? bytes - UDP_LEN : r.len,
 		.sport = (uint16_t)be16(header),
 		.dport = (uint16_t)be16(header + 2),
-		.l4_proto = IPPROTO_UDP,
-		.is_whole = bytes == 0 || bytes - UDP_LEN <= r.len};
+		.l4_proto = IPPROTO_UDP};
 	return true;
 }
 

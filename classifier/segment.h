@@ -11,7 +11,6 @@ struct cls_segment {
 	uint32_t len; // bytes of it captured; UDP: at most what its header says
 	uint16_t sport, dport; // of this packet, host order
 	uint8_t l4_proto; // IPPROTO_TCP or IPPROTO_UDP
-	bool is_whole; // UDP: as many bytes were captured as its header says; TCP: true
 	uint32_t seq; // TCP: sequence number of payload[0]; a SYN's is behind its own (RFC 7413)
 };
 
