@@ -8,17 +8,18 @@
 
 #include <cmocka.h>
 
+#include "tests/lib/wire.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 enum { N_SEEDS = 100, N_PUTS = 200, N_JOINS = 5 };
 
-static uint64_t state;
+static struct wire_random source = {1};
 
 static uint32_t chance(uint32_t n)
 {
-	state = state * 6364136223846793005ULL + 1442695040888963407ULL;
-	return (uint32_t)(state >> 33) % n;
+	return wire_below(&source, n);
 }
 
 struct model {
@@ -101,7 +102,7 @@ static void pieces_by_chance_are_what_the_model_says(void **)
 		const uint32_t longest = seed % 3 == 2 ? 4000 : 60;
 
 		assert_non_null(join);
-		state = seed;
+		wire_random_init(&source, seed);
 		m = (struct model){0};
 		for (uint32_t i = 0; i < N_PUTS; i++) {
 			const uint64_t offset = chance(16) == 0 ? 0 : chance(room);
@@ -133,7 +134,7 @@ static void a_stream_is_the_same_in_any_order(void **)
 		} parts[2 * CLS_JOIN_PIECES];
 		struct cls_join *join = cls_join_take(pool);
 
-		state = seed;
+		wire_random_init(&source, seed);
 
 		const size_t total = 1 + chance(CLS_JOIN_BYTES);
 		size_t n = 0;
