@@ -95,26 +95,43 @@ int ctl_apps_file_open(const char *catalogue, const char *name, struct dp_err *r
 		ctl_quote(name, found));
 }
 
+static int too_large(const char *name, struct dp_err *reterr)
+{
+	char found[CTL_QUOTE_MAX];
+
+	return dp_fail(reterr, EFBIG,
+		"%s is too large, expected hosts files of at most %d MiB together",
+		ctl_quote(name, found), CTL_HOSTS_BYTES_MAX / 1024 / 1024);
+}
+
+static int read_whole(
+	int fd, const char *name, size_t max, GByteArray *ret_bytes, struct dp_err *reterr)
+{
+	char found[CTL_QUOTE_MAX];
+	struct stat st;
+	int r;
+
+	if (fstat(fd, &st) == 0 && (size_t)st.st_size > max)
+		return too_large(name, reterr); // it may grow nevertheless while it is read
+	r = ctl_file_read(fd, max, ret_bytes);
+	if (r < 0)
+		return dp_fail(reterr, -r, "%s cannot be read (%m), expected a readable file",
+			ctl_quote(name, found));
+	return ret_bytes->len > max ? too_large(name, reterr) : 0;
+}
+
 ssize_t ctl_apps_file_read(
 	const char *catalogue, const char *name, size_t max, char **ret_text, struct dp_err *reterr)
 {
 	const int fd = ctl_apps_file_open(catalogue, name, reterr);
-	char found[CTL_QUOTE_MAX];
 	GByteArray *bytes;
 	ssize_t len;
 
 	if (fd < 0)
 		return fd;
 	bytes = g_byte_array_new();
-	len = ctl_file_read(fd, max, bytes);
+	len = read_whole(fd, name, max, bytes, reterr);
 	(void)close(fd); // was only read
-	if (len < 0)
-		len = dp_fail(reterr, (int)-len, "%s cannot be read (%m), expected a readable file",
-			ctl_quote(name, found));
-	else if (bytes->len > max)
-		len = dp_fail(reterr, EFBIG,
-			"%s is too large, expected hosts files of at most %d MiB together",
-			ctl_quote(name, found), CTL_HOSTS_BYTES_MAX / 1024 / 1024);
 	if (len < 0) {
 		g_byte_array_unref(bytes);
 		return len;

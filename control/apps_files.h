@@ -13,7 +13,10 @@
 
 #include <glib.h>
 
-enum { CTL_HOSTS_BYTES_MAX = 256 * 1024 * 1024 }; // of all hosts files of a catalogue together
+enum {
+	CTL_HOSTS_BYTES_MAX = 256 * 1024 * 1024, // of all hosts files of a catalogue together
+	CTL_HOSTS_FILES_MAX = 1000, // of a catalogue: each is opened, copied and counted
+};
 
 /* Whether text may name a hosts file: NULL, or "expected ..." (static). */
 const char *ctl_check_hosts_file(const char *text);

@@ -227,7 +227,13 @@ static void read_hosts_file(struct reader *r, const char *name, const struct ctl
 static void claim_hosts_file(struct reader *r, const struct ctl_yaml_node *node)
 {
 	const uint32_t hash = ctl_claims_hash(node->text, strlen(node->text));
+	char found[CTL_QUOTE_MAX];
 
+	if (r->claimed_files->len == CTL_HOSTS_FILES_MAX) {
+		ctl_yaml_mistake(r->doc, node, "%s, expected at most %d hosts files in a catalogue",
+			ctl_yaml_found(r->doc, node, found), CTL_HOSTS_FILES_MAX);
+		return;
+	}
 	if (!ctl_claim(r->files, &r->source, spot_of(node), hash, node->text, node->text))
 		return;
 	g_ptr_array_add(r->claimed_files, (void *)node->text);

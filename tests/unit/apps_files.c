@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <glib/gstdio.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -18,12 +19,22 @@ struct folder {
 	struct ctl_apps read;
 };
 
-static void put(const char *name, const char *text)
+/* Nobody waits for the disk. */
+static void put_bytes(const char *name, const char *bytes, size_t len)
 {
 	g_autofree char *dir = g_path_get_dirname(name);
+	FILE *file;
 
 	assert_int_equal(g_mkdir_with_parents(dir, 0700), 0);
-	assert_true(g_file_set_contents(name, text, -1, NULL));
+	file = fopen(name, "w");
+	assert_non_null(file);
+	assert_int_equal(fwrite(bytes, 1, len, file), len);
+	assert_int_equal(fclose(file), 0);
+}
+
+static void put(const char *name, const char *text)
+{
+	put_bytes(name, text, strlen(text));
 }
 
 static int folder_make(void **state)
@@ -260,12 +271,12 @@ static void every_truncation_of_catalogue_and_hosts_file_is_read_or_refused(void
 
 	put("list", list);
 	for (size_t len = 0; len < sizeof(yaml); len++) {
-		assert_true(g_file_set_contents("apps.yaml", yaml, (gssize)len, NULL));
+		put_bytes("apps.yaml", yaml, len);
 		load_either_way(f);
 	}
 	assert_int_equal(f->read.n_hosts, 4);
 	for (size_t len = 0; len < sizeof(list) - 1; len++) {
-		assert_true(g_file_set_contents("list", list, (gssize)len, NULL));
+		put_bytes("list", list, len);
 		load_either_way(f);
 		assert_true(f->read.n_hosts >= 2 && f->read.n_hosts <= 4);
 	}
@@ -291,6 +302,32 @@ static void what_is_read_has_a_bound(void **state)
 	assert_mistakes(f->mistakes,
 		"apps.yaml:2:44: 'list' is too large, expected hosts files of at most 256 MiB "
 		"together");
+}
+
+static void a_catalogue_names_at_most_1000_hosts_files(void **state)
+{
+	g_autoptr(GString) text = g_string_new("apps:\n");
+	struct folder *f = *state;
+
+	for (int i = 1; i <= CTL_HOSTS_FILES_MAX + 2; i++) {
+		g_autofree char *name = g_strdup_printf("%d", i);
+		g_autofree char *host = g_strdup_printf("h%d.example", i);
+
+		g_string_append_printf(
+			text, "  - {name: a%d, category: web, hosts_file: %d}\n", i, i);
+		if (i == CTL_HOSTS_FILES_MAX) {
+			put("apps.yaml", text->str);
+			put(name, host);
+			assert_int_equal(load(f, "apps.yaml"), 0);
+			assert_int_equal(f->read.n_hosts, CTL_HOSTS_FILES_MAX);
+		}
+		put(name, host);
+	}
+	put("apps.yaml", text->str);
+	assert_int_equal(load(f, "apps.yaml"), -EINVAL);
+	assert_mistakes(f->mistakes,
+		"apps.yaml:1002:46: '1001', expected at most 1000 hosts files in a catalogue\n"
+		"apps.yaml:1003:46: '1002', expected at most 1000 hosts files in a catalogue");
 }
 
 static void the_files_that_a_document_names_can_be_asked_for(void **)
@@ -335,6 +372,7 @@ int main(void)
 		TEST(a_link_may_lead_to_within_the_folder_and_nowhere_else),
 		TEST(every_truncation_of_catalogue_and_hosts_file_is_read_or_refused),
 		TEST(what_is_read_has_a_bound),
+		TEST(a_catalogue_names_at_most_1000_hosts_files),
 		cmocka_unit_test(the_files_that_a_document_names_can_be_asked_for),
 	};
 

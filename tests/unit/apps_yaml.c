@@ -187,6 +187,85 @@ static void every_mistake_of_a_catalogue_is_reported_in_one_run(void **)
 	fixture_free(&f);
 }
 
+static void apps_and_tags_that_get_no_number_are_a_mistake_each(void **)
+{
+	struct fixture f = {ctl_dict_new(5, 7), ctl_dict_new(1, 2), ctl_mistakes_new()};
+	struct ctl_apps apps;
+
+	assert_int_equal(read_text(&f,
+				 "apps:\n"
+				 "  - {name: a, category: web, tags: {s: [a.example], t: []}}\n"
+				 "  - {name: b, category: web, hosts: [b.example]}\n",
+				 &apps),
+		0);
+	ctl_apps_fini(&apps);
+	assert_int_equal(
+		read_text(&f,
+			"apps:\n"
+			"  - {name: c, category: web, tags: {t: [a.example], u: [b.example]}}\n"
+			"  - {name: a, category: web, hosts: [c.example]}\n"
+			"  - {name: d, category: web, hosts: [d.example]}\n",
+			&apps),
+		-EINVAL);
+	assert_mistakes(f.mistakes,
+		"apps.yaml: 2 new names of apps, expected at most 1: 2 are taken, and a name keeps its "
+		"number as long as the store lives\n"
+		"apps.yaml: 1 new names of tags, expected at most 0: 2 are taken, and a name keeps its "
+		"number as long as the store lives");
+	ctl_apps_fini(&apps);
+	assert_int_equal(ctl_dict_end(f.apps), 7); // nothing was taken
+	ctl_mistakes_free(f.mistakes);
+	f.mistakes = ctl_mistakes_new();
+	// Where all names have a number, a full dictionary is none's concern.
+	assert_int_equal(
+		read_text(&f,
+			"apps:\n"
+			"  - {name: c, category: web, tags: {t: [a.example], s: [b.example]}}\n"
+			"  - {name: a, category: web, hosts: [c.example]}\n",
+			&apps),
+		0);
+	ctl_apps_fini(&apps);
+	fixture_free(&f);
+}
+
+static void a_hundred_thousand_apps_are_a_catalogue(void **)
+{
+	enum { N = 100000 };
+	g_autoptr(GString) text = g_string_new("apps:\n");
+	struct fixture f = fixture_new();
+	struct ctl_apps apps;
+
+	for (int i = 0; i < N; i++)
+		g_string_append_printf(
+			text, "- {name: a%d, category: web, hosts: h%d.example}\n", i, (i + 1) % N);
+	assert_int_equal(read_text(&f, text->str, &apps), 0);
+	assert_int_equal(apps.n_hosts, N);
+	assert_int_equal(cls_catalogue_count(apps.catalogue), N);
+	assert_int_equal(
+		cls_match_host(apps.catalogue, "www.h0.example", 14).app, DP_APP_FIRST + N - 1);
+	assert_int_equal(ctl_dict_end(f.apps), DP_APP_FIRST + N);
+	ctl_apps_fini(&apps);
+	fixture_free(&f);
+}
+
+/* In one list, where a cost that grows with its square would show as a time-out. */
+static void a_list_may_have_two_hundred_thousand_hosts(void **)
+{
+	enum { N = 200000 };
+	g_autoptr(GString) text = g_string_new("apps: [{name: a, category: web, hosts: [");
+	struct fixture f = fixture_new();
+	struct ctl_apps apps;
+
+	for (int i = 0; i < N; i++)
+		g_string_append_printf(text, "h%d.example, ", i);
+	g_string_append(text, "]}]\n");
+	assert_int_equal(read_text(&f, text->str, &apps), 0);
+	assert_int_equal(apps.n_hosts, N);
+	assert_int_equal(cls_match_host(apps.catalogue, "h199999.example", 15).app, DP_APP_FIRST);
+	ctl_apps_fini(&apps);
+	fixture_free(&f);
+}
+
 static void a_catalogue_may_have_no_hosts(void **)
 {
 	struct fixture f = fixture_new();
@@ -264,6 +343,9 @@ int main(void)
 		cmocka_unit_test(a_reload_keeps_the_ids_of_names_and_gives_none_twice),
 		cmocka_unit_test(a_refused_file_takes_no_ids),
 		cmocka_unit_test(every_mistake_of_a_catalogue_is_reported_in_one_run),
+		cmocka_unit_test(apps_and_tags_that_get_no_number_are_a_mistake_each),
+		cmocka_unit_test(a_hundred_thousand_apps_are_a_catalogue),
+		cmocka_unit_test(a_list_may_have_two_hundred_thousand_hosts),
 		cmocka_unit_test(a_catalogue_may_have_no_hosts),
 		cmocka_unit_test(a_file_without_apps_is_a_mistake),
 		cmocka_unit_test(the_shipped_catalogue_has_no_mistake),
