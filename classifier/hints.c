@@ -321,15 +321,16 @@ void cls_hints_put(struct cls_hints *h, const struct dp_addr *endpoint,
 	for (int n = 0; n < ENDED_PER_PUT && h->counts.held > 0 && h->heap[0].second < now_s; n++)
 		remove_hint(h, h->heap[0].hint);
 	name = take_name(h, host, now_s);
+	i = hint_of(h, endpoint_of(h, endpoint), server);
 	if (name == CLS_HINT_NAME_NONE) {
 		h->counts.forgotten++;
-		return;
-	}
-	i = hint_of(h, endpoint_of(h, endpoint), server);
-	if (i != NONE)
+		if (i != NONE)
+			remove_hint(h, i); // it is not called that any more
+	} else if (i != NONE) {
 		change(h, i, name, end_s);
-	else
+	} else {
 		add(h, open_endpoint(h, endpoint, now_s), server, name, end_s);
+	}
 }
 
 const char *cls_hints_get(const struct cls_hints *h, const struct dp_addr *endpoint,

@@ -220,6 +220,32 @@ static void without_room_for_a_name_those_that_end_first_go(void **)
 	cls_hints_free(h);
 }
 
+/* What the server was called before is not what it is called now. */
+static void without_room_for_a_name_the_one_before_it_goes(void **)
+{
+	enum { N = 1000, N_NAMES = (N / 2 + 64) / 5, N_SHARING = 20 };
+	struct cls_hints *h = table(N);
+	char host[DP_HOST_MAX] = {0};
+
+	for (uint32_t i = 0; i < N_SHARING; i++) // their ends make room for no name
+		put(h, 2, i, "one.example", 300, 1000);
+	memset(host, 'x', DP_HOST_MAX - 1);
+	for (uint32_t i = 0; i < N_NAMES; i++) {
+		host[0] = (char)('a' + i % 26);
+		host[1] = (char)('a' + i / 26);
+		put(h, 1, i, host, 2000, 1000);
+	}
+	assert_int_equal(cls_hints_counts(h)->forgotten, 0);
+	host[2] = 'y';
+	put(h, 1, 5, host, 3000, 1000);
+	expect(h, 1, 5, 1000, NULL);
+	expect(h, 2, N_SHARING - 1, 1000, "one.example");
+	assert_int_equal(cls_hints_counts(h)->forgotten, 8 + 1);
+	put(h, 1, 6, host, 3000, 1000); // there is room now
+	expect(h, 1, 6, 1000, host);
+	cls_hints_free(h);
+}
+
 /* --- against a model -------------------------------------------------------------------------- */
 
 enum { N_SERVERS = 600, N_ENDPOINTS = 12, N_HOSTS = 50 };
@@ -410,6 +436,7 @@ int main(void)
 		cmocka_unit_test(a_full_table_loses_the_one_that_ends_first_and_counts_it),
 		cmocka_unit_test(without_room_for_an_endpoint_that_of_the_first_end_goes),
 		cmocka_unit_test(without_room_for_a_name_those_that_end_first_go),
+		cmocka_unit_test(without_room_for_a_name_the_one_before_it_goes),
 		cmocka_unit_test(any_order_of_answers_gives_what_a_plain_list_gives),
 		cmocka_unit_test(names_of_every_length_are_stored_once),
 		cmocka_unit_test(names_without_room_are_none_and_take_none),
