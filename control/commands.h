@@ -34,6 +34,9 @@ int ctl_cmd_replay(int argc, char **argv);
 /* check -c FILE: every mistake of every file; check --options: the reference of all options. */
 int ctl_cmd_check(int argc, char **argv);
 
+/* apps WHAT: the workbench, see control/apps_commands.h. */
+int ctl_cmd_apps(int argc, char **argv);
+
 /* show WHAT [ARG] [--json] [--socket PATH]: ask the running daemon. Without WHAT: what there is. */
 int ctl_cmd_show(int argc, char **argv);
 

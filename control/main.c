@@ -13,6 +13,7 @@ static const struct ctl_cmd commands[] = {
 		ctl_cmd_replay},
 	{"check", "-c FILE | --options", "validate configuration, catalogue and told facts",
 		ctl_cmd_check},
+	{"apps", "WHAT [ARGUMENT...]", "the workbench: tune the catalogue", ctl_cmd_apps},
 	{"show", "WHAT [ID] [--json]", "ask the running daemon", ctl_cmd_show},
 	{"stream", "[resend | continue] [--json]", "how Redis and the outbox stand to each other",
 		ctl_cmd_stream},
@@ -57,6 +58,6 @@ int main(int argc, char **argv)
 			return cmd->run(argc - 1, argv + 1);
 	}
 	return ctl_complain(CTL_EXIT_USAGE,
-		"'%s' is no command, expected one of run, replay, check, show, stream, subject, store; 'wirecue --help' tells more",
+		"'%s' is no command, expected one of run, replay, check, apps, show, stream, subject, store; 'wirecue --help' tells more",
 		argv[1]);
 }

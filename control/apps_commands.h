@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+/* `wirecue apps WHAT`: one file each, control/cmd_apps_WHAT.c; the table is in cmd_apps.c. */
+
+#include "control/commands.h"
+
+/* Each as run of struct ctl_cmd. argv[0] is "apps WHAT", so that ctl_complain_option() names the help
+ * that there is. getopt_long() is to begin anew (optind = 0). */
+
+/* test [-c FILE | --apps FILE] [--json] HOST...: every rule that fits, and why the winner wins. */
+int ctl_cmd_apps_test(int argc, char **argv);
