@@ -64,6 +64,7 @@ static const char help_text[] =
 	"\n"
 	"  -c, --config FILE     wirecue.yaml; without it: default networks, the shipped\n"
 	"                        catalogue, no rules\n"
+	"      --apps FILE       the catalogue, instead of the one that the configuration names\n"
 	"      --source dpdk     the capture path; xdp is not part of this build\n"
 	"      --workers N       worker threads, 1 to 64; the output does not depend on it\n"
 	"      --json            the report as one JSON object\n"
@@ -81,7 +82,8 @@ static const char help_text[] =
 	"delivered, or a frame is missing from the ledger; 2 usage or configuration error.\n";
 
 enum {
-	OPT_SOURCE = 256,
+	OPT_APPS = 256,
+	OPT_SOURCE,
 	OPT_WORKERS,
 	OPT_JSON,
 	OPT_FLOWS,
@@ -95,6 +97,7 @@ enum {
 
 static const struct option long_options[] = {
 	{"config", required_argument, NULL, 'c'},
+	{"apps", required_argument, NULL, OPT_APPS},
 	{"source", required_argument, NULL, OPT_SOURCE},
 	{"workers", required_argument, NULL, OPT_WORKERS},
 	{"json", no_argument, NULL, OPT_JSON},
@@ -137,6 +140,9 @@ static int set_option(struct options *o, int c, char *const argv[])
 	switch (c) {
 	case 'c':
 		o->config = optarg;
+		return -1;
+	case OPT_APPS:
+		o->overrides.apps = optarg;
 		return -1;
 	case OPT_SOURCE:
 		return set_source(optarg);

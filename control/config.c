@@ -159,12 +159,22 @@ static void read_nothing(struct ctl_config_reader *r)
 	privacy->key_len = strlen(CTL_TEST_KEY);
 }
 
-static void load_apps(struct ctl_config_reader *r, struct ctl_apps *ret_apps)
+/* Which catalogue is read; owned by the caller. */
+static char *apps_path(
+	const struct ctl_config_reader *r, const struct ctl_config_overrides *overrides)
+{
+	if (overrides != NULL && overrides->apps != NULL)
+		return g_strdup(overrides->apps);
+	return r->raw.apps != NULL ? ctl_yaml_resolve(r->doc, r->raw.apps)
+				   : ctl_config_shipped_apps();
+}
+
+static void load_apps(struct ctl_config_reader *r, const struct ctl_config_overrides *overrides,
+	struct ctl_apps *ret_apps)
 {
 	struct ctl_config *config = r->config;
 
-	config->apps_path = r->raw.apps != NULL ? ctl_yaml_resolve(r->doc, r->raw.apps)
-						: ctl_config_shipped_apps();
+	config->apps_path = apps_path(r, overrides);
 	if (ctl_apps_load(
 		    config->apps_path, ctl_dict_apps(), ctl_dict_tags(), r->mistakes, ret_apps) < 0)
 		return; // reported
@@ -203,7 +213,7 @@ static void read_all(struct ctl_config_reader *r, const struct ctl_config_overri
 	read_overrides(r, overrides);
 	if (overrides != NULL && overrides->number_names != NULL)
 		overrides->number_names(r->config->store.path);
-	load_apps(r, &apps);
+	load_apps(r, overrides, &apps);
 	ctl_config_check_rules(r, ctl_yaml_get(root, "rules"));
 	load_told(r, &apps);
 	ctl_apps_fini(&apps);

@@ -141,6 +141,7 @@ struct ctl_config_overrides {
 	const char *node; // --node
 	const char *socket; // --socket
 	const char *store; // --store: a folder
+	const char *apps; // --apps: the catalogue, whatever the file names
 	uint64_t n_workers; // --workers; 0 = not given
 	/* Called before the catalogue is read, with the folder of the store: gives the names it knows
 	 * their numbers (ctl_dict_apps, ctl_dict_tags). NULL: every name gets a new one. */
