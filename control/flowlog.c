@@ -20,6 +20,7 @@ struct flow {
 	uint64_t tick;
 	const char *host; // one of the log's
 	uint32_t app;
+	uint16_t tag;
 	uint16_t sport, dport;
 	uint16_t ndpi_master, ndpi_app;
 	uint8_t l4_proto, evidence, effort;
@@ -258,6 +259,7 @@ void ctl_flowlog_add(struct ctl_flowlog *log, const struct dp_record *note)
 		.tick = note->tick,
 		.host = host_of(log, n),
 		.app = note->app,
+		.tag = note->tag,
 		.sport = n->sport,
 		.dport = n->dport,
 		.ndpi_master = n->ndpi_master,
@@ -346,6 +348,9 @@ static json_t *flow_json(
 		(json_int_t)f->bytes[1], "first_ns", (json_int_t)f->first_ns, "last_ns",
 		(json_int_t)f->last_ns, "effort", f->effort);
 
+	if (f->tag != DP_TAG_NONE)
+		(void)json_object_set_new(
+			flow, "tag", json_string(cls_tag_name(catalogue, f->tag)));
 	if (f->has_ech)
 		(void)json_object_set_new(flow, "ech", json_true());
 	return flow;

@@ -15,13 +15,13 @@ static struct cls_catalogue *catalogue;
 
 static int setup(void **)
 {
-	static const char *const tags[] = {""};
+	static const char *const tags[] = {"", "trailer"};
 	static const struct cls_app_def apps[] = {
 		{.id = 10, .name = "films", .category = "streaming"},
 		{.id = 11, .name = "mail", .category = "mail"},
 	};
 
-	return cls_catalogue_new(apps, 2, tags, 1, &catalogue, NULL);
+	return cls_catalogue_new(apps, 2, tags, 2, &catalogue, NULL);
 }
 
 static int teardown(void **)
@@ -135,6 +135,24 @@ static void a_line_says_everything_of_a_flow(void **)
 	assert_int_equal(number(lines, 0, "first_ns", 0), 1000);
 	assert_int_equal(number(lines, 0, "last_ns", 0), 2000);
 	assert_int_equal(number(lines, 0, "effort", 0), 3);
+	json_decref(lines);
+	ctl_flowlog_free(log);
+}
+
+static void a_line_has_a_tag_where_there_is_one(void **)
+{
+	struct ctl_flowlog *log = ctl_flowlog_new();
+	struct dp_record r = ended(1000, 2000, 7);
+	json_t *lines;
+
+	ctl_flowlog_add(log, &r);
+	r.tag = 1;
+	r.note.sport++;
+	ctl_flowlog_add(log, &r);
+	ctl_flowlog_seal(log);
+	lines = lines_of(log, 64);
+	assert_null(text(lines, 0, "tag"));
+	assert_string_equal(text(lines, 1, "tag"), "trailer");
 	json_decref(lines);
 	ctl_flowlog_free(log);
 }
@@ -377,6 +395,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_line_says_everything_of_a_flow),
+		cmocka_unit_test(a_line_has_a_tag_where_there_is_one),
 		cmocka_unit_test(parts_of_one_flow_are_merged_unless_a_syn_started_the_later),
 		cmocka_unit_test(flows_come_in_order_of_time_then_tuple_whatever_came_first),
 		cmocka_unit_test(only_the_end_of_a_flow_is_a_line),
