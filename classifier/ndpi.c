@@ -106,6 +106,7 @@ static struct ndpi_detection_module_struct *module_take(void)
 static struct {
 	pthread_once_t once;
 	char name[PROTO_NAMES_MAX][32];
+	char category[PROTO_NAMES_MAX][32];
 	size_t n;
 } protos = {.once = PTHREAD_ONCE_INIT};
 
@@ -118,9 +119,14 @@ static void load_names(void)
 	protos.n = ndpi_get_num_supported_protocols(nd);
 	if (protos.n > PROTO_NAMES_MAX)
 		protos.n = PROTO_NAMES_MAX;
-	for (size_t i = 0; i < protos.n; i++)
+	for (size_t i = 0; i < protos.n; i++) {
+		const ndpi_protocol p = {.app_protocol = (u_int16_t)i};
+
 		(void)snprintf(protos.name[i], sizeof(protos.name[i]), "%s",
 			ndpi_get_proto_name(nd, (u_int16_t)i));
+		(void)snprintf(protos.category[i], sizeof(protos.category[i]), "%s",
+			ndpi_category_get_name(nd, ndpi_get_proto_category(nd, p)));
+	}
 	pthread_mutex_lock(&module_mutex);
 	spare_module = nd;
 	pthread_mutex_unlock(&module_mutex);
@@ -134,6 +140,13 @@ int cls_ndpi_proto_by_name(const char *name)
 			return (int)i;
 	}
 	return -ENOENT;
+}
+
+const char *cls_ndpi_category(const char *name)
+{
+	const int proto = cls_ndpi_proto_by_name(name);
+
+	return proto < 0 ? "" : protos.category[proto];
 }
 
 const char *cls_ndpi_name(size_t proto)

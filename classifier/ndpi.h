@@ -19,6 +19,9 @@ void cls_stage_set_catalogue(struct dp_stage *stage, const struct cls_catalogue 
 /* nDPI's protocol number of an exact (case-insensitive) name, or -ENOENT. */
 int cls_ndpi_proto_by_name(const char *name);
 
+/* What nDPI files the protocol of such a name under, "Media" for NetFlix; "" when it has none of that name. */
+const char *cls_ndpi_category(const char *name);
+
 /* "TLS.NetFlix", "DNS", "Unknown" into buf; returns buf. */
 char *cls_proto_name(uint16_t master, uint16_t app, char *buf, size_t size);
 

@@ -499,6 +499,8 @@ static void names_and_numbers_of_the_library_agree(void **)
 	assert_string_equal(cls_proto_name(91, 0, buf, sizeof(buf)), "TLS");
 	assert_string_equal(cls_proto_name(0, 0, buf, sizeof(buf)), "Unknown");
 	assert_string_equal(cls_proto_name(0, UINT16_MAX, buf, sizeof(buf)), "?");
+	assert_string_equal(cls_ndpi_category("netflix"), "Video");
+	assert_string_equal(cls_ndpi_category("no such protocol"), "");
 }
 
 int main(void)
