@@ -223,8 +223,14 @@ static void draft_nets(struct draft *d, const struct ctl_unknown_row *row)
 {
 	g_autofree char *nets = g_strdup_printf("nets: [\"%s\"]", row->what);
 	g_autofree char *text = g_strdup_printf("%s-%u-%s", row->l4, row->port, row->what);
-	g_autofree char *name = name_of(d, as_name(text, strlen(text)), g_strdup(""));
+	g_autofree char *name = NULL;
 
+	// A network has one app, whatever the port.
+	if (!g_hash_table_add(d->taken, g_strdup(row->what))) {
+		line(d, "# nothing is drafted: the address has an entry above");
+		return;
+	}
+	name = name_of(d, as_name(text, strlen(text)), g_strdup(""));
 	line(d, "# commented out: an address says where and not what. It counts bytes; no trigger rests on it.");
 	entry(d, false, name, category_of(last_proto(row->proto)), nets);
 }

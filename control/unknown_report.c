@@ -19,9 +19,11 @@ struct made_row {
 /* Names of a server's part in a service and of machines, not of a service: the domain says more. */
 static bool is_mere_part(const char *label, size_t len)
 {
-	static const char *const parts[] = {"www", "web", "m", "api", "app", "apps", "cdn", "edge",
+	static const char *const parts[] = {"www", "web", "api", "app", "apps", "cdn", "edge",
 		"static", "assets", "media", "img", "image", "images", "files", "data"};
 
+	if (len == 1)
+		return true;
 	for (size_t i = 0; i < len; i++) {
 		if (g_ascii_isdigit(label[i]) || label[i] == '*' || label[i] == '_')
 			return true;

@@ -77,6 +77,20 @@ static void add(struct ctl_unknown *u, const char *host, const char *proto, cons
 	ctl_unknown_add(u, &f);
 }
 
+static void add_to_port(struct ctl_unknown *u, uint16_t port, const char *server, uint64_t bytes)
+{
+	struct ctl_unknown_fact f = {.host = "",
+		.proto = "Unknown",
+		.l4 = "udp",
+		.has_server = true,
+		.port = port,
+		.bytes = bytes,
+		.flows = 1};
+
+	assert_int_equal(dp_addr_parse(server, &f.server), 0);
+	ctl_unknown_add(u, &f);
+}
+
 /* Owned by the caller. */
 static char *draft_of(const struct ctl_unknown *u, const struct cls_catalogue *catalogue)
 {
@@ -127,6 +141,7 @@ static struct ctl_unknown *all_kinds(void)
 	add(u, "", "Steam", NULL, "203.0.115.1", 260);
 	add(u, "", "Steam", NULL, "203.0.116.1", 250); // once is enough
 	add(u, "", "Unknown", NULL, NULL, 200);
+	add_to_port(u, 53, "2001:db8::1", 190); // its address is drafted
 	return u;
 }
 
