@@ -12,8 +12,8 @@
 [[nodiscard]] int cls_stage_new(
 	const struct cls_catalogue *catalogue, struct dp_stage *ret_stage, struct dp_err *reterr);
 
-/* From the worker's next round on, judge by another catalogue. Any thread; `catalogue` is borrowed
- * then, and the old one until every worker has begun two more rounds. */
+/* From the worker's next round on (renew of dataplane/stage.h), judge by another catalogue. Any thread; `catalogue` is
+ * borrowed then, and the old one until every worker has begun two more rounds. */
 void cls_stage_set_catalogue(struct dp_stage *stage, const struct cls_catalogue *catalogue);
 
 /* nDPI's protocol number of an exact (case-insensitive) name, or -ENOENT. */

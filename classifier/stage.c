@@ -25,7 +25,7 @@ struct stage {
 	struct cls_pool *pool;
 	struct cls_hints *hints;
 	struct cls_overhear *overhear;
-	const struct cls_catalogue *catalogue; // of this call
+	const struct cls_catalogue *catalogue; // of this round
 	_Atomic(const struct cls_catalogue *) next_catalogue; // written by control
 };
 
@@ -221,9 +221,18 @@ static void judge(struct stage *s, struct dp_stage_item *item, struct cls_state 
 	cls_pool_give(s->pool, state);
 }
 
-static void adopt_catalogue(struct stage *s)
+/* What a round reads of a catalogue it reads of this one: control frees the one before when every worker has
+ * begun a round behind the swap. */
+static bool stage_renew(void *stage)
 {
-	s->catalogue = atomic_load_explicit(&s->next_catalogue, memory_order_acquire);
+	struct stage *s = stage;
+	const struct cls_catalogue *next = atomic_load_explicit(
+		&s->next_catalogue, memory_order_acquire);
+
+	if (next == s->catalogue)
+		return false;
+	s->catalogue = next;
+	return true;
 }
 
 void cls_stage_set_catalogue(struct dp_stage *stage, const struct cls_catalogue *catalogue)
@@ -341,10 +350,7 @@ static void dissect(struct stage *s, struct dp_stage_item *item)
 
 static void stage_look(void *stage, struct dp_stage_item *item)
 {
-	struct stage *s = stage;
-
-	adopt_catalogue(s);
-	dissect(s, item);
+	dissect(stage, item);
 }
 
 static void stage_overhear(void *stage, struct dp_stage_item *item)
@@ -376,7 +382,6 @@ static void stage_finish(void *stage, struct dp_stage_item *item)
 	struct cls_state *state = *item->state != NULL ? cls_pool_find(s->pool, *item->state)
 						       : cls_pool_scratch(s->pool);
 
-	adopt_catalogue(s); // a round may end flows without a look before
 	if (state == NULL) {
 		judge_without(s, item);
 		return;
@@ -409,7 +414,8 @@ static void stage_free(void *stage)
 int cls_stage_new(
 	const struct cls_catalogue *catalogue, struct dp_stage *ret_stage, struct dp_err *reterr)
 {
-	static const struct dp_stage_ops ops = {.look = stage_look,
+	static const struct dp_stage_ops ops = {.renew = stage_renew,
+		.look = stage_look,
 		.overhear = stage_overhear,
 		.forgotten = stage_forgotten,
 		.finish = stage_finish,
@@ -418,6 +424,7 @@ int cls_stage_new(
 
 	if (s == NULL)
 		return dp_fail(reterr, ENOMEM, "cannot set up the classifier: %m");
+	s->catalogue = catalogue;
 	atomic_init(&s->next_catalogue, catalogue);
 	s->lib = cls_library_new();
 	s->names = cls_names_new();

@@ -60,6 +60,9 @@ struct dp_stage_item {
 };
 
 struct dp_stage_ops {
+	/* A round begins: from here to the next call flows are judged by what is in force now. Returns true
+	 * when that is something else than in the round before. NULL: it is always the same. */
+	bool (*renew)(void *stage);
 	/* Look at a packet of a flow without a final verdict. Never fails. */
 	void (*look)(void *stage, struct dp_stage_item *item);
 	/* A packet of a flow whose final verdict said is_watched; it is not counted as effort, and there

@@ -163,6 +163,8 @@ bool dp_worker_poll(struct dp_worker *w)
 {
 	bool is_busy = false;
 
+	if (w->stage.ops->renew != NULL)
+		(void)w->stage.ops->renew(w->stage.self);
 	for (uint16_t i = 0; i < w->n_inputs; i++)
 		is_busy |= poll_input(w, &w->inputs[i]);
 	if (w->owes_end)

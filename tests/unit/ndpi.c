@@ -188,17 +188,30 @@ static void a_flow_without_payload_is_known_by_address_and_port_only(void **)
 	assert_int_equal(v.app, DP_APP_UNKNOWN);
 }
 
-static void the_last_word_uses_the_catalogue_set_last(void **)
+/* Whether it is a packet's look or a last word that comes first in the round. */
+static void a_catalogue_is_in_force_from_the_next_round_on(void **)
 {
 	struct cls_catalogue *empty;
-	struct flow before = flow_of(IPPROTO_TCP, CLIENT, 50000, "198.51.100.7", 50001);
-	struct flow after = before;
+	struct flow flows[5];
 
+	for (size_t i = 0; i < 5; i++)
+		flows[i] = flow_of(IPPROTO_TCP, CLIENT, 50000, "198.51.100.7", 50001);
 	assert_int_equal(cls_catalogue_new(NULL, 0, NULL, 0, &empty, NULL), 0);
-	assert_int_equal(finish(&before).app, RIVAL);
+	assert_int_equal(finish(&flows[0]).app, RIVAL);
+	assert_false(stage.ops->renew(stage.self));
 	cls_stage_set_catalogue(&stage, empty);
-	assert_int_equal(finish(&after).app, DP_APP_UNKNOWN);
+	assert_int_equal(finish(&flows[1]).app, RIVAL);
+	assert_true(stage.ops->renew(stage.self));
+	assert_int_equal(finish(&flows[2]).app, DP_APP_UNKNOWN);
+	assert_false(stage.ops->renew(stage.self));
 	cls_stage_set_catalogue(&stage, catalogue);
+	assert_true(stage.ops->renew(stage.self));
+
+	const struct dp_verdict v = give_client_hello(&flows[3], "www.films.example");
+
+	assert_int_equal(v.app, FILMS);
+	end(&flows[3], &v);
+	assert_int_equal(finish(&flows[4]).app, RIVAL);
 	cls_catalogue_free(empty);
 }
 
@@ -509,7 +522,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			a_flow_without_payload_is_known_by_address_and_port_only, setup, teardown),
 		cmocka_unit_test_setup_teardown(
-			the_last_word_uses_the_catalogue_set_last, setup, teardown),
+			a_catalogue_is_in_force_from_the_next_round_on, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			a_server_name_names_the_app_at_the_client_hello, setup, teardown),
 		cmocka_unit_test_setup_teardown(
