@@ -3,6 +3,7 @@
 #include "classifier/ndpi.h"
 #include "classifier/overhear.h"
 #include "classifier/pool.h"
+#include "classifier/resolve.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -171,6 +172,18 @@ static void look_further(struct stage *s, struct cls_state *state, const struct 
 		view->hint = hint_of(s, state, item);
 }
 
+/* What did not matter to the flow's app, as its name was listed, and may when it is judged by another catalogue. */
+static void look_back(struct stage *s, struct cls_state *state, const struct dp_stage_item *item,
+	struct cls_view *view)
+{
+	const char *host = state->verdict.host;
+
+	if (cls_overhear_wants(item->tuple, item->server_is_src))
+		return;
+	view->is_alike = host[0] != '\0' && cls_library_is_alike(s->lib, &view->proto, host);
+	view->hint = state->hint[0] != '\0' ? state->hint : NULL;
+}
+
 /* What is known by now, where the library thinks *p. */
 static struct cls_view view_of(struct stage *s, struct cls_state *state,
 	const struct dp_stage_item *item, const ndpi_protocol *p)
@@ -211,8 +224,10 @@ static void judge(struct stage *s, struct dp_stage_item *item, struct cls_state 
 	update(s, state, item, &p);
 
 	const ndpi_protocol said = said_of(state);
-	const struct cls_view view = view_of(s, state, item, &said);
+	struct cls_view view = view_of(s, state, item, &said);
 
+	if (state->verdict.app != DP_APP_UNDECIDED)
+		look_back(s, state, item, &view);
 	cls_verdict_end(&state->verdict, s->catalogue, item, &view);
 	state->verdict.is_watched = cls_overhear_wants(item->tuple, item->server_is_src);
 	item->verdict = state->verdict;
@@ -301,6 +316,7 @@ static void judge_without(struct stage *s, struct dp_stage_item *item)
 	p = look_at_headers(s, scratch, item);
 	scratch->verdict.is_cut = true;
 	judge(s, item, scratch, &p);
+	item->verdict.basis = CLS_BASIS_PAST; // what it rests on is not remembered
 }
 
 static ndpi_protocol look_at_packet(

@@ -1,31 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "classifier/library.h"
+#include "classifier/resolve.h"
 
-/* Which kind of name host_server_name holds; NONE when it is no server name (a DHCP host name is a
- * device of the subscriber and never leaves the library). */
-static uint8_t name_evidence(const ndpi_protocol *p)
-{
-	const uint16_t both[2] = {p->master_protocol, p->app_protocol};
-
-	for (size_t i = 0; i < 2; i++) {
-		switch (both[i]) {
-		case NDPI_PROTOCOL_DNS:
-			return DP_EVIDENCE_DNS;
-		case NDPI_PROTOCOL_QUIC:
-			return DP_EVIDENCE_QUIC;
-		case NDPI_PROTOCOL_TLS:
-		case NDPI_PROTOCOL_DTLS:
-			return DP_EVIDENCE_SNI;
-		case NDPI_PROTOCOL_HTTP:
-		case NDPI_PROTOCOL_HTTP_CONNECT:
-		case NDPI_PROTOCOL_HTTP_PROXY:
-			return DP_EVIDENCE_HTTP;
-		default:
-			break;
-		}
-	}
-	return DP_EVIDENCE_NONE;
-}
+static_assert((int)CLS_BASIS_SNI == DP_EVIDENCE_SNI << 4 &&
+	(int)CLS_BASIS_QUIC == DP_EVIDENCE_QUIC << 4 &&
+	(int)CLS_BASIS_HTTP == DP_EVIDENCE_HTTP << 4);
 
 static bool is_tls(const ndpi_protocol *p)
 {
@@ -51,148 +30,180 @@ void cls_verdict_name(struct dp_verdict *v, const char *host)
 	v->host[i] = '\0';
 }
 
-static bool decide(struct dp_verdict *v, struct cls_match m, enum dp_evidence evidence)
+/* Another name of the server, for who judges the flow again: a longer one keeps the labels that fit, and a wildcard
+ * stands for its parent. */
+static void take_alias(struct dp_verdict *v, const char *name, size_t len)
 {
-	if (m.app == DP_APP_UNKNOWN)
-		return false;
-	v->app = m.app;
-	v->tag = m.tag;
-	v->evidence = (uint8_t)evidence;
-	return true;
+	const char *end = name + len;
+	size_t n = 0;
+
+	if (len >= 2 && memcmp(name, "*.", 2) == 0)
+		name += 2;
+	while (end - name >= DP_ALIAS_MAX) {
+		const char *dot = memchr(name, '.', (size_t)(end - name));
+
+		name = dot != NULL ? dot + 1 : end;
+	}
+	for (; name < end; name++)
+		v->alias[n++] = shown(*name);
+	v->alias[n] = '\0';
 }
 
-/* Behind an encrypted hello stands another name than the one that is shown. A client shows its own where it
- * only pretends (RFC 9849 6.2), and else the name of the front, which says nothing of what is behind. */
-static bool is_front(const struct cls_catalogue *catalogue, const struct dp_verdict *v)
-{
-	const struct cls_match m = cls_match_host(catalogue, v->host, strlen(v->host));
+/* --- what is known ---------------------------------------------------------------------------- */
 
-	return v->has_ech && strcmp(cls_app_category(catalogue, m.app), CLS_CATEGORY_RELAY) == 0;
+/* The library's name of the flow, when we found none ourselves. */
+static void take_name(struct dp_verdict *v, const struct cls_view *view)
+{
+	const ndpi_protocol *p = &view->proto;
+	const char *host = view->flow->host_server_name;
+
+	if (view->named == DP_EVIDENCE_NONE &&
+		cls_name_evidence(p->master_protocol, p->app_protocol) != DP_EVIDENCE_NONE &&
+		host[0] != '\0' && strcmp(v->host, host) != 0) {
+		cls_verdict_name(v, host);
+		v->basis &= (uint8_t)~CLS_BASIS_LOOKED_UP;
+	}
+	if (is_tls(p) && view->flow->protos.tls_quic.encrypted_sni.esni != NULL)
+		v->has_ech = true;
 }
 
-/* What the subscriber asked for before it came here. */
-static bool decide_by_hint(
-	const struct cls_catalogue *catalogue, const struct cls_view *view, struct dp_verdict *v)
+/* Whether the library's word has become another one for our rules: DNS.NetFlix is a look-up as DNS is. */
+static bool is_new_word(const struct dp_verdict *v, unsigned int basis, const ndpi_protocol *p)
 {
-	if (view->hint == NULL ||
-		!decide(v, cls_match_host(catalogue, view->hint, strlen(view->hint)),
-			DP_EVIDENCE_DNS))
-		return false;
-	if (v->host[0] == '\0')
-		cls_verdict_name(v, view->hint);
-	return true;
-}
+	const uint8_t before = cls_name_evidence(v->ndpi_master, v->ndpi_app);
+	const uint8_t now = cls_name_evidence(p->master_protocol, p->app_protocol);
 
-/* The library's word as far as an app may rest on it. */
-static ndpi_protocol word_of(const struct cls_view *view)
-{
-	ndpi_protocol p = view->proto;
-
-	if (view->is_alike)
-		p.app_protocol = p.master_protocol;
-	return p;
-}
-
-/* Host names before anything else; ours before the library's own table. */
-static bool decide_by_name(
-	const struct cls_catalogue *catalogue, const struct cls_view *view, struct dp_verdict *v)
-{
-	const uint8_t evidence = view->named != DP_EVIDENCE_NONE ? view->named
-								 : name_evidence(&view->proto);
-
-	if (v->host[0] == '\0' || evidence == DP_EVIDENCE_NONE || evidence == DP_EVIDENCE_DNS)
-		return false;
-	if (is_front(catalogue, v) && decide_by_hint(catalogue, view, v))
+	if (basis != v->basis)
 		return true;
-	if (decide(v, cls_match_host(catalogue, v->host, strlen(v->host)), evidence))
-		return true;
-	return view->flow->confidence == NDPI_CONFIDENCE_DPI && !view->is_guess &&
-		decide(v, cls_match_ndpi(catalogue, word_of(view).app_protocol), evidence);
+	return (v->ndpi_master != p->master_protocol || v->ndpi_app != p->app_protocol) &&
+		(before != DP_EVIDENCE_DNS || now != DP_EVIDENCE_DNS);
 }
 
-static bool decide_by_certificate(
-	const struct cls_catalogue *catalogue, const struct cls_view *view, struct dp_verdict *v)
+/* What the library thinks by now, and how it came to that. */
+static void take_word(struct dp_verdict *v, const struct cls_view *view)
+{
+	const uint8_t confidence = view->flow->confidence;
+	unsigned int basis = v->basis & ~(CLS_BASIS_SURE | CLS_BASIS_ADDRESS | CLS_BASIS_NAMED);
+
+	basis |= (unsigned int)view->named << 4;
+	if (confidence == NDPI_CONFIDENCE_DPI && !view->is_guess)
+		basis |= CLS_BASIS_SURE;
+	if (confidence == NDPI_CONFIDENCE_MATCH_BY_IP || view->is_guess)
+		basis |= CLS_BASIS_ADDRESS;
+	if (v->app == DP_APP_UNDECIDED)
+		basis = (basis & ~CLS_BASIS_ALIKE) | (view->is_alike ? CLS_BASIS_ALIKE : 0);
+	else if (v->evidence >= DP_EVIDENCE_PAYLOAD && is_new_word(v, basis, &view->proto))
+		basis |= CLS_BASIS_PAST;
+	v->basis = (uint8_t)basis;
+	v->ndpi_master = view->proto.master_protocol;
+	v->ndpi_app = view->proto.app_protocol;
+	v->risk_bits = view->flow->risk;
+}
+
+/* For the rules. The server is the item's, for that of the place. */
+static struct cls_known known_of(const struct dp_verdict *v, const struct cls_view *view)
+{
+	return (struct cls_known){
+		.host = v->host,
+		.alias = view->hint != NULL ? view->hint : "",
+		.ndpi_master = v->ndpi_master,
+		.ndpi_app = v->ndpi_app,
+		.basis = v->basis,
+		.has_ech = v->has_ech,
+	};
+}
+
+/* The first name of the certificate that names an app. */
+static bool decide_by_certificate(const struct cls_catalogue *catalogue,
+	const struct cls_view *view, struct dp_verdict *v, struct cls_decision *ret)
 {
 	if (!is_tls(&view->proto) || view->flow->protos.tls_quic.server_names == NULL)
 		return false;
 	for (const char *n = view->flow->protos.tls_quic.server_names; *n != '\0';) {
 		const size_t len = strcspn(n, ",");
-		const size_t skip = strncmp(n, "*.", 2) == 0
-			? 2
-			: 0; // a wildcard stands for its parent
 
-		if (decide(v, cls_match_host(catalogue, n + skip, len - skip), DP_EVIDENCE_CERT))
+		if (cls_rule_certificate(catalogue, n, len, ret)) {
+			take_alias(v, n, len);
+			v->basis |= CLS_BASIS_CERTIFICATE;
 			return true;
+		}
 		n += len + (n[len] == ',');
 	}
 	return false;
 }
 
-/* What the library recognised itself. */
-static bool decide_by_protocol(const struct cls_catalogue *catalogue, const struct cls_view *view,
-	enum dp_evidence evidence, struct dp_verdict *v)
-{
-	const ndpi_protocol p = word_of(view);
+/* --- the verdict ------------------------------------------------------------------------------ */
 
-	// DNS.NetFlix is a look-up, not a film.
-	if (name_evidence(&p) == DP_EVIDENCE_DNS)
-		return decide(v, cls_match_ndpi(catalogue, NDPI_PROTOCOL_DNS), evidence);
-	return decide(v, cls_match_ndpi(catalogue, p.app_protocol), evidence) ||
-		decide(v, cls_match_ndpi(catalogue, p.master_protocol), evidence);
+static bool decide(const struct cls_catalogue *catalogue, const struct cls_view *view,
+	struct dp_verdict *v, struct cls_decision *ret)
+{
+	const struct cls_known known = known_of(v, view);
+
+	if (cls_rule_name(catalogue, &known, ret))
+		return true;
+	if (view->is_name_open)
+		return false;
+	return decide_by_certificate(catalogue, view, v, ret) ||
+		cls_rule_lookup(catalogue, &known, ret) ||
+		((known.basis & CLS_BASIS_SURE) != 0 && cls_rule_library(catalogue, &known, ret));
 }
 
-/* The library's name of the flow, when we found none ourselves. */
-static void take_name(struct dp_verdict *v, const struct cls_view *view)
+static void take(struct dp_verdict *v, const struct cls_view *view, const struct cls_decision *d)
 {
-	const char *host = view->flow->host_server_name;
-
-	if (view->named == DP_EVIDENCE_NONE && name_evidence(&view->proto) != DP_EVIDENCE_NONE &&
-		host[0] != '\0' && strcmp(v->host, host) != 0)
-		cls_verdict_name(v, host);
-	if (is_tls(&view->proto) && view->flow->protos.tls_quic.encrypted_sni.esni != NULL)
-		v->has_ech = true;
+	v->app = d->app;
+	v->tag = d->tag;
+	v->evidence = d->evidence;
+	if (d->evidence != DP_EVIDENCE_DNS || v->host[0] != '\0')
+		return;
+	cls_verdict_name(v, view->hint);
+	v->basis |= CLS_BASIS_LOOKED_UP;
 }
 
 void cls_verdict_update(
 	struct dp_verdict *v, const struct cls_catalogue *catalogue, const struct cls_view *view)
 {
-	v->ndpi_master = view->proto.master_protocol;
-	v->ndpi_app = view->proto.app_protocol;
-	v->risk_bits = view->flow->risk;
+	struct cls_decision d;
+
+	take_word(v, view);
 	take_name(v, view);
-	if (v->app != DP_APP_UNDECIDED || decide_by_name(catalogue, view, v) || view->is_name_open)
+	if (v->app == DP_APP_UNDECIDED && decide(catalogue, view, v, &d))
+		take(v, view, &d);
+}
+
+/* What the server is called besides, where that may decide when the flow is judged again. */
+static void keep_alias(struct dp_verdict *v, const struct cls_view *view)
+{
+	const char *names = view->flow->protos.tls_quic.server_names;
+	const bool is_nameless = v->host[0] == '\0';
+
+	if ((v->basis & CLS_BASIS_CERTIFICATE) != 0 || (!is_nameless && !v->has_ech))
 		return;
-	if (decide_by_certificate(catalogue, view, v))
-		return;
-	// A name that no app has is still the name, when the address was looked up as something else; but
-	// not when another one is inside.
-	if ((v->host[0] == '\0' || v->has_ech) && decide_by_hint(catalogue, view, v))
-		return;
-	if (view->flow->confidence == NDPI_CONFIDENCE_DPI && !view->is_guess)
-		(void)decide_by_protocol(catalogue, view, DP_EVIDENCE_PAYLOAD, v);
+	if (view->hint != NULL && (v->basis & CLS_BASIS_LOOKED_UP) == 0) {
+		take_alias(v, view->hint, strlen(view->hint));
+	} else if (is_nameless && is_tls(&view->proto) && names != NULL && names[0] != '\0') {
+		take_alias(v, names, strcspn(names, ","));
+		v->basis |= CLS_BASIS_CERTIFICATE;
+	}
 }
 
 void cls_verdict_end(struct dp_verdict *v, const struct cls_catalogue *catalogue,
 	const struct dp_stage_item *item, const struct cls_view *view)
 {
 	const struct dp_five_tuple *t = item->tuple;
-	const bool is_by_address = view->flow->confidence == NDPI_CONFIDENCE_MATCH_BY_IP ||
-		view->is_guess;
+	struct cls_decision d = {.app = DP_APP_UNKNOWN};
 
 	v->is_final = true;
-	if (v->app != DP_APP_UNDECIDED)
-		return;
-	if ((view->flow->confidence != NDPI_CONFIDENCE_DPI || is_by_address) &&
-		decide_by_protocol(
-			catalogue, view, is_by_address ? DP_EVIDENCE_ADDRESS : DP_EVIDENCE_PORT, v))
-		return;
-	if (decide(v, cls_match_net(catalogue, item->server_is_src ? &t->src : &t->dst),
-		    DP_EVIDENCE_ADDRESS) ||
-		decide(v,
-			cls_match_port(
-				catalogue, t->l4_proto, item->server_is_src ? t->sport : t->dport),
-			DP_EVIDENCE_PORT))
-		return;
-	v->app = DP_APP_UNKNOWN;
-	v->evidence = DP_EVIDENCE_NONE;
+	v->basis = (uint8_t)((v->basis & ~CLS_BASIS_ALIKE) |
+		(view->is_alike ? CLS_BASIS_ALIKE : 0));
+	if (v->app == DP_APP_UNDECIDED) {
+		struct cls_known known = known_of(v, view);
+
+		known.l4_proto = t->l4_proto;
+		known.server = item->server_is_src ? &t->src : &t->dst;
+		known.server_port = item->server_is_src ? t->sport : t->dport;
+		if ((known.basis & CLS_BASIS_SURE) != 0 || !cls_rule_library(catalogue, &known, &d))
+			(void)cls_rule_place(catalogue, &known, &d);
+		take(v, view, &d);
+	}
+	keep_alias(v, view);
 }

@@ -45,7 +45,10 @@ enum {
 
 enum { DP_TAG_NONE = 0 }; // tags likewise: 0, then the catalogue's
 
-enum { DP_HOST_MAX = 128 }; // bytes of a name in a note, NUL included; longer ones keep their tail
+enum {
+	DP_HOST_MAX = 128, // bytes of a name in a note, NUL included; longer ones keep their tail
+	DP_ALIAS_MAX = 64, // likewise of another name of the server, which keeps whole labels
+};
 
 struct dp_usage {
 	uint64_t bytes[2]; // innermost IP packet lengths; [0] up (sent by the endpoint), [1] down
@@ -94,9 +97,12 @@ struct dp_note {
 	bool is_syn_start; // a new SYN opened this flow
 	bool has_ech;
 	uint8_t effort; // packets of it that the classifier's library looked at, 255: that or more
-	uint8_t pad[3];
+	uint8_t basis; // the classifier's own: how the rest of it came about (classifier/resolve.h)
+	bool server_is_src; // the side that is not the endpoint is src
+	uint8_t pad;
 	char host
 		[DP_HOST_MAX]; // lower case, NUL-terminated, "" when not known; hostile bytes are '?'
+	char alias[DP_ALIAS_MAX]; // likewise: the server by a look-up or a certificate
 };
 
 /* A full ring may swallow an end; then the next one covers it. */
@@ -121,7 +127,7 @@ struct dp_record {
 		struct dp_tick_end end;
 	};
 };
-static_assert(sizeof(struct dp_record) == 272, "ring element: a multiple of 4, no hidden padding");
+static_assert(sizeof(struct dp_record) == 336, "ring element: a multiple of 4, no hidden padding");
 
 /* How many bytes of a record say something: all that copies of it need. */
 static inline size_t dp_record_size(const struct dp_record *record)

@@ -14,19 +14,20 @@ struct dp_said_slot {
 	struct dp_said said;
 };
 
-static uint64_t hash_of(const struct dp_said *s, size_t len)
+static uint64_t hash_of(const struct dp_said *s, size_t host_len, size_t alias_len)
 {
-	const uint64_t protos = (uint64_t)s->has_ech << 32 | (uint64_t)s->ndpi_master << 16 |
-		s->ndpi_app;
+	const uint64_t rest = (uint64_t)s->basis << 40 | (uint64_t)s->has_ech << 32 |
+		(uint64_t)s->ndpi_master << 16 | s->ndpi_app;
+	const uint64_t h = dp_hash_mix(dp_hash_mix(s->risk_bits, rest), host_len);
 
-	return dp_hash_bytes(dp_hash_mix(dp_hash_mix(s->risk_bits, protos), len), s->host, len);
+	return dp_hash_bytes(dp_hash_bytes(h, s->host, host_len), s->alias, alias_len);
 }
 
 static bool is_same(const struct dp_said *a, const struct dp_said *b)
 {
 	return a->risk_bits == b->risk_bits && a->ndpi_master == b->ndpi_master &&
-		a->ndpi_app == b->ndpi_app && a->has_ech == b->has_ech &&
-		strcmp(a->host, b->host) == 0;
+		a->ndpi_app == b->ndpi_app && a->has_ech == b->has_ech && a->basis == b->basis &&
+		strcmp(a->host, b->host) == 0 && strcmp(a->alias, b->alias) == 0;
 }
 
 int dp_said_init(struct dp_said_table *t, uint32_t n)
@@ -74,8 +75,8 @@ uint32_t dp_said_get(struct dp_said_table *t, const struct dp_said *said)
 	if (is_same(said, dp_said_of(t, DP_SAID_NONE)))
 		return DP_SAID_NONE;
 
-	const size_t len = strlen(said->host);
-	const uint64_t hash = hash_of(said, len);
+	const size_t host_len = strlen(said->host), alias_len = strlen(said->alias);
+	const uint64_t hash = hash_of(said, host_len, alias_len);
 	uint32_t *const bucket = &t->buckets[hash & t->bucket_mask];
 
 	for (uint32_t id = *bucket; id != DP_SAID_NONE; id = t->slots[id].next) {
@@ -97,7 +98,9 @@ uint32_t dp_said_get(struct dp_said_table *t, const struct dp_said *said)
 	slot->n_refs = 1;
 	slot->hash = hash;
 	slot->said = *said;
-	memset(slot->said.host + len, 0, DP_HOST_MAX - len); // notes carry the whole field
+	// Notes carry the whole fields.
+	memset(slot->said.host + host_len, 0, DP_HOST_MAX - host_len);
+	memset(slot->said.alias + alias_len, 0, DP_ALIAS_MAX - alias_len);
 	slot->next = *bucket;
 	*bucket = id;
 	return id;

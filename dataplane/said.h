@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
-/* What the classifier said of flows besides their app: name, protocols of the library, risks, whether
- * the hello was encrypted. Each combination is stored once and counted: millions of flows share
+/* What the classifier said of flows besides their app: names, protocols of the library, risks, whether
+ * the hello was encrypted, and how all that came about, so that it can judge again. Each combination is stored once and counted: millions of flows share
  * thousands of them.
  *
  * One table per worker, its thread only. Sized at start; when full a flow stays without, which is
@@ -18,7 +18,9 @@ struct dp_said {
 	uint64_t risk_bits;
 	uint16_t ndpi_master, ndpi_app;
 	bool has_ech; // the name is the outer one of an encrypted hello
+	uint8_t basis; // the classifier's own (classifier/resolve.h)
 	char host[DP_HOST_MAX]; // NUL-terminated, bytes behind are 0
+	char alias[DP_ALIAS_MAX]; // likewise
 };
 
 struct dp_said_table {
@@ -37,7 +39,7 @@ void dp_said_fini(struct dp_said_table *t);
 /* Touch all of an unused table, so that nothing is left to be had later. */
 void dp_said_make_resident(struct dp_said_table *t);
 
-/* A reference to the same; what stands behind the NUL of host does not matter here. DP_SAID_NONE when
+/* A reference to the same; what stands behind the NUL of a name does not matter here. DP_SAID_NONE when
  * all of it is 0, false and "", or the table is full. */
 uint32_t dp_said_get(struct dp_said_table *t, const struct dp_said *said);
 

@@ -27,10 +27,12 @@ struct dp_verdict {
 	bool has_hello; // its client's TLS hello was read, with a name or an encrypted one
 	bool has_ech; // with an encrypted hello inside; host is the outer name then
 	uint8_t effort; // packets of the flow that the library looked at so far, 255: that or more
-	bool is_cut; // judged early, its state went to another flow: host, risks and the library's opinion are
-		// not written, and those of the verdict before stand
+	bool is_cut; // judged early, its state went to another flow: names, basis, risks and the library's opinion
+		// are not written, and those of the verdict before stand
+	uint8_t basis; // how that came about, for the stage itself when it judges anew
 	uint64_t risk_bits; // the library's, for printing
 	char host[DP_HOST_MAX];
+	char alias[DP_ALIAS_MAX]; // another name of the server
 };
 
 /* Who talks to whom, seen from the first packet (of a SYN-ACK from its receiver). */

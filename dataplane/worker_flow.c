@@ -125,7 +125,9 @@ static void post_note(struct dp_worker *w, uint32_t i, uint64_t tick, enum dp_no
 			.why = (uint8_t)why,
 			.is_syn_start = (f->flags & DP_FLOW_SYN_START) != 0,
 			.has_ech = said->has_ech,
-			.effort = f->effort},
+			.effort = f->effort,
+			.basis = said->basis,
+			.server_is_src = (f->flags & DP_FLOW_ENDPOINT_IS_SRC) == 0},
 	};
 
 	dp_flow_tuple(&w->flows, i, &tuple);
@@ -134,6 +136,7 @@ static void post_note(struct dp_worker *w, uint32_t i, uint64_t tick, enum dp_no
 	r.note.sport = tuple.sport;
 	r.note.dport = tuple.dport;
 	memcpy(r.note.host, said->host, DP_HOST_MAX);
+	memcpy(r.note.alias, said->alias, DP_ALIAS_MAX);
 	if (!dp_ring_post(w->ring, &r))
 		dp_count(&w->counters.notes_dropped, 1);
 }
@@ -168,23 +171,46 @@ static void settle(struct dp_worker *w, uint32_t i, const struct dp_verdict *v, 
 		post_note(w, i, tick, DP_NOTE_VERDICT);
 }
 
-/* Keep what else the classifier said. Most packets after the first bring nothing new. */
-static void remember(struct dp_worker *w, struct dp_flow_rest *rest, const struct dp_verdict *v)
+static bool says(const struct dp_said *said, const struct dp_verdict *v)
 {
-	const struct dp_said *before = dp_said_of(&w->said, rest->said);
+	return said->risk_bits == v->risk_bits && said->ndpi_master == v->ndpi_master &&
+		said->ndpi_app == v->ndpi_app && said->has_ech == v->has_ech &&
+		said->basis == v->basis && strcmp(said->host, v->host) == 0 &&
+		strcmp(said->alias, v->alias) == 0;
+}
+
+static void remember(struct dp_worker *w, struct dp_flow_rest *rest, const struct dp_said *said)
+{
 	const uint32_t id = rest->said;
+
+	rest->said = dp_said_get(&w->said, said);
+	dp_said_put(&w->said, id);
+}
+
+/* Keep what else the classifier said. Most packets after the first bring nothing new. */
+static void remember_verdict(
+	struct dp_worker *w, struct dp_flow_rest *rest, const struct dp_verdict *v)
+{
 	struct dp_said said = {.risk_bits = v->risk_bits,
 		.ndpi_master = v->ndpi_master,
 		.ndpi_app = v->ndpi_app,
-		.has_ech = v->has_ech};
+		.has_ech = v->has_ech,
+		.basis = v->basis};
 
-	if (before->risk_bits == v->risk_bits && before->ndpi_master == v->ndpi_master &&
-		before->ndpi_app == v->ndpi_app && before->has_ech == v->has_ech &&
-		strcmp(before->host, v->host) == 0)
+	if (says(dp_said_of(&w->said, rest->said), v))
 		return;
 	memcpy(said.host, v->host, strnlen(v->host, sizeof(said.host) - 1));
-	rest->said = dp_said_get(&w->said, &said);
-	dp_said_put(&w->said, id);
+	memcpy(said.alias, v->alias, strnlen(v->alias, sizeof(said.alias) - 1));
+	remember(w, rest, &said);
+}
+
+/* A verdict whose state was taken away knows neither names nor protocols: those before stand. */
+static void remember_cut(struct dp_worker *w, struct dp_flow_rest *rest, const struct dp_verdict *v)
+{
+	struct dp_said said = *dp_said_of(&w->said, rest->said);
+
+	said.basis |= v->basis;
+	remember(w, rest, &said);
 }
 
 static void count_hello(struct dp_worker *w, const struct dp_verdict *v)
@@ -209,10 +235,13 @@ static void take_verdict(struct dp_worker *w, uint32_t i, const struct dp_verdic
 	if (v->is_cut)
 		dp_count(&w->counters.verdicts_cut, 1);
 	else
-		remember(w, dp_worker_rest(w, i), v);
-	if (v->app != DP_APP_UNDECIDED &&
-		dp_usage_key(&w->usage, f->usage)->app == DP_APP_UNDECIDED)
-		settle(w, i, v, tick, time_ns);
+		remember_verdict(w, dp_worker_rest(w, i), v);
+	if (v->app == DP_APP_UNDECIDED ||
+		dp_usage_key(&w->usage, f->usage)->app != DP_APP_UNDECIDED)
+		return;
+	if (v->is_cut)
+		remember_cut(w, dp_worker_rest(w, i), v);
+	settle(w, i, v, tick, time_ns);
 }
 
 /* --- the classifier's state lives where a decided flow has something else --------------------- */

@@ -49,34 +49,43 @@ static void what_is_the_same_is_stored_once_and_counted(void **)
 	dp_said_fini(&t);
 }
 
+enum { N_ROWS = 10 };
+
 static void what_differs_in_one_field_is_stored_apart(void **)
 {
 	const struct dp_said first = said("a.example", 7);
-	struct dp_said rows[7] = {first, first, first, first, first, first, first};
-	uint32_t ids[7];
+	struct dp_said rows[N_ROWS];
+	uint32_t ids[N_ROWS];
 	struct dp_said_table t;
 
+	for (int i = 0; i < N_ROWS; i++)
+		rows[i] = first;
 	rows[1].risk_bits ^= 1ULL << 63;
 	rows[2].ndpi_master = 0;
 	rows[3].ndpi_app++;
 	rows[4].host[0] = '\0';
 	rows[5].host[strlen("a.exampl")] = '\0';
 	rows[6].has_ech = true;
-	assert_int_equal(dp_said_init(&t, 7), 0);
-	for (int i = 0; i < 7; i++) {
+	rows[7].basis = 1;
+	rows[8].alias[0] = 'a';
+	memcpy(rows[9].alias, "ab", 3);
+	assert_int_equal(dp_said_init(&t, N_ROWS), 0);
+	for (int i = 0; i < N_ROWS; i++) {
 		ids[i] = dp_said_get(&t, &rows[i]);
 		assert_true(ids[i] != DP_SAID_NONE);
 		for (int j = 0; j < i; j++)
 			assert_true(ids[i] != ids[j]);
 	}
-	for (int i = 0; i < 7; i++) {
+	for (int i = 0; i < N_ROWS; i++) {
 		const struct dp_said *s = dp_said_of(&t, ids[i]);
 
 		assert_int_equal(s->risk_bits, rows[i].risk_bits);
 		assert_int_equal(s->ndpi_master, rows[i].ndpi_master);
 		assert_int_equal(s->ndpi_app, rows[i].ndpi_app);
 		assert_int_equal(s->has_ech, rows[i].has_ech);
+		assert_int_equal(s->basis, rows[i].basis);
 		assert_string_equal(s->host, rows[i].host);
+		assert_string_equal(s->alias, rows[i].alias);
 		assert_int_equal(dp_said_get(&t, &rows[i]), ids[i]);
 	}
 	dp_said_fini(&t);
@@ -100,7 +109,7 @@ static void a_full_table_leaves_a_flow_without_and_counts_it(void **)
 static void nothing_said_is_no_reference(void **)
 {
 	struct dp_said_table t;
-	const struct dp_said nothing = {.host = "\0behind"};
+	const struct dp_said nothing = {.host = "\0behind", .alias = "\0behind"};
 
 	assert_int_equal(dp_said_init(&t, 1), 0);
 	assert_int_equal(dp_said_get(&t, &nothing), DP_SAID_NONE);
@@ -120,16 +129,21 @@ static void the_longest_name_fits_and_a_shorter_one_leaves_nothing_of_it(void **
 
 	assert_int_equal(dp_said_init(&t, 1), 0);
 	memset(s.host, 'x', sizeof(s.host) - 1);
+	memset(s.alias, 'y', sizeof(s.alias) - 1);
 
 	const uint32_t id = dp_said_get(&t, &s);
 
 	assert_string_equal(dp_said_of(&t, id)->host, s.host);
+	assert_string_equal(dp_said_of(&t, id)->alias, s.alias);
 	dp_said_put(&t, id);
+	memcpy(s.alias, "b", sizeof("b"));
 	memcpy(s.host, "a.example", sizeof("a.example")); // the caller's own rest does not matter
 	assert_int_equal(dp_said_get(&t, &s), id);
 	assert_string_equal(dp_said_of(&t, id)->host, "a.example");
 	for (size_t i = strlen("a.example"); i < DP_HOST_MAX; i++)
 		assert_int_equal(dp_said_of(&t, id)->host[i], '\0');
+	for (size_t i = strlen("b"); i < DP_ALIAS_MAX; i++)
+		assert_int_equal(dp_said_of(&t, id)->alias[i], '\0');
 	s.host[DP_HOST_MAX - 2] = 'y';
 	assert_int_equal(dp_said_get(&t, &s), id);
 	dp_said_fini(&t);
