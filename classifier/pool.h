@@ -23,6 +23,7 @@ struct cls_state {
 	bool is_name_told; // the library was asked what it knows of it,
 	bool is_name_known; // and its table has it
 	void *waiting; // of classifier/overhear.h, in flows that it wants
+	uint32_t catalogue; // number of the one that the flow is judged by
 	uint32_t index, generation; // in the pool
 	uint32_t older, newer; // in the order they were taken
 };

@@ -27,6 +27,7 @@ struct stage {
 	struct cls_hints *hints;
 	struct cls_overhear *overhear;
 	const struct cls_catalogue *catalogue; // of this round
+	uint32_t n_catalogues; // that were in force before it
 	_Atomic(const struct cls_catalogue *) next_catalogue; // written by control
 };
 
@@ -247,6 +248,7 @@ static bool stage_renew(void *stage)
 	if (next == s->catalogue)
 		return false;
 	s->catalogue = next;
+	s->n_catalogues++;
 	return true;
 }
 
@@ -319,6 +321,27 @@ static void judge_without(struct stage *s, struct dp_stage_item *item)
 	item->verdict.basis = CLS_BASIS_PAST; // what it rests on is not remembered
 }
 
+/* Another catalogue is in force than at the flow's last packet: what the one before decided counts no more, and the
+ * flow is judged by what is known of it now and what comes. The worker leaves its app as it is until then. */
+static void reconsider(const struct stage *s, struct cls_state *state)
+{
+	struct dp_verdict *v = &state->verdict;
+
+	if (state->catalogue == s->n_catalogues)
+		return;
+	state->catalogue = s->n_catalogues;
+	if (v->app == DP_APP_UNDECIDED)
+		return;
+	v->app = DP_APP_UNDECIDED;
+	v->tag = DP_TAG_NONE;
+	v->evidence = DP_EVIDENCE_NONE;
+	v->is_renewed = true;
+	if ((v->basis & CLS_BASIS_LOOKED_UP) != 0)
+		v->host[0] = '\0';
+	v->alias[0] = '\0';
+	v->basis &= (uint8_t) ~(CLS_BASIS_LOOKED_UP | CLS_BASIS_CERTIFICATE | CLS_BASIS_PAST);
+}
+
 static ndpi_protocol look_at_packet(
 	struct stage *s, struct cls_state *state, const struct dp_stage_item *item)
 {
@@ -339,6 +362,7 @@ static void dissect(struct stage *s, struct dp_stage_item *item)
 		judge_without(s, item);
 		return;
 	}
+	reconsider(s, state);
 	if (cls_overhear_wants(item->tuple, item->server_is_src))
 		cls_overhear(s->overhear, item, &state->waiting);
 	look_for_name(s, state, item);
@@ -405,12 +429,35 @@ static void stage_finish(void *stage, struct dp_stage_item *item)
 
 	ndpi_protocol p = said_of(state);
 
+	reconsider(s, state);
 	if (!state->flow.protocol_id_already_guessed) {
 		p = look_at_headers(s, state, item);
 		update(s, state, item, &p);
 	}
 	judge(s, item, state, &p);
 	cls_overhear_drop(s->overhear, item->state); // nothing is heard any more
+}
+
+/* What is in force decides by what is remembered. */
+static void stage_resolve(void *stage, struct dp_known *known)
+{
+	const struct stage *s = stage;
+	const struct dp_said *said = known->said;
+	const struct cls_known k = {.host = said->host,
+		.alias = said->alias,
+		.ndpi_master = said->ndpi_master,
+		.ndpi_app = said->ndpi_app,
+		.basis = said->basis,
+		.has_ech = said->has_ech,
+		.l4_proto = known->l4_proto,
+		.server_port = known->server_port,
+		.server = known->server,
+		.now = {known->app, known->tag, known->evidence}};
+	const struct cls_decision d = cls_resolve(s->catalogue, &k);
+
+	known->app = d.app;
+	known->tag = d.tag;
+	known->evidence = d.evidence;
 }
 
 static void stage_free(void *stage)
@@ -431,6 +478,7 @@ int cls_stage_new(
 	const struct cls_catalogue *catalogue, struct dp_stage *ret_stage, struct dp_err *reterr)
 {
 	static const struct dp_stage_ops ops = {.renew = stage_renew,
+		.resolve = stage_resolve,
 		.look = stage_look,
 		.overhear = stage_overhear,
 		.forgotten = stage_forgotten,

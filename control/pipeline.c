@@ -257,16 +257,13 @@ static void free_retired(struct ctl_pipeline *p)
 
 bool ctl_pipeline_poll(struct ctl_pipeline *p)
 {
-	bool is_busy;
-
+	free_retired(p); // a large one is not kept because the disk is slow
 	if (p->keeper != NULL) {
 		ctl_keeper_tend(p->keeper);
 		if (!ctl_keeper_has_room(p->keeper))
 			return false; // workers postpone
 	}
-	is_busy = ctl_collect_poll(p->collect);
-	free_retired(p);
-	return is_busy;
+	return ctl_collect_poll(p->collect);
 }
 
 void ctl_pipeline_tend(struct ctl_pipeline *p)
@@ -305,7 +302,8 @@ bool ctl_pipeline_finish(struct ctl_pipeline *p)
 
 void ctl_pipeline_reload(struct ctl_pipeline *p, struct ctl_config *config)
 {
-	// One at a time: a second reload waits out the first one's workers, a few microseconds.
+	// One at a time: a second reload waits out the first one's workers. Two rounds take microseconds, where
+	// threads share CPUs and sleep some 200 us.
 	while (p->retired != NULL) {
 		(void)sched_yield();
 		free_retired(p);

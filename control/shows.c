@@ -55,6 +55,15 @@ static json_t *port_row(const char *name, const struct dp_port_stats *port)
 	return row;
 }
 
+/* What became of decided flows when the catalogue was swapped. */
+static void add_swaps(json_t *row, const struct dp_worker_stats *w)
+{
+	(void)json_object_set_new(row, "catalogues", integer(w->catalogues));
+	(void)json_object_set_new(row, "to_resolve", integer(w->to_resolve));
+	(void)json_object_set_new(row, "resolved_again", integer(w->resolved_again));
+	(void)json_object_set_new(row, "resolve_refused", integer(w->resolve_refused));
+}
+
 static json_t *ports(const struct ctl_shows *s)
 {
 	const struct ctl_config *config = ctl_pipeline_config_of(s->pipeline);
@@ -91,6 +100,7 @@ static json_t *workers(const struct ctl_shows *s)
 			(json_int_t)w.hints_forgotten, "verdicts_cut", (json_int_t)w.verdicts_cut,
 			"names_refused", (json_int_t)w.names_refused, "quality_refused",
 			(json_int_t)w.quality_refused, "postponed", (json_int_t)w.postponed);
+		add_swaps(row, &w);
 		(void)json_object_set_new(row, "of_mean", ratio(s->balance.of_mean[i]));
 		add_time(row, &w.time);
 		(void)json_array_append_new(rows, row);

@@ -108,6 +108,9 @@ struct dp_worker_stats {
 	uint64_t flows, flows_evicted, classified_packets, verdicts_cut;
 	uint64_t hellos, hellos_ech, hints_forgotten;
 	uint64_t names_refused, quality_refused, postponed;
+	// Of swaps of the catalogue. The walk behind one is over in a worker that has taken it
+	// (dp_path_grace_is_over) and has nothing left to resolve.
+	uint64_t catalogues, to_resolve, resolved_again, resolve_refused;
 	struct dp_time_stats time; // receiving included where its thread does
 };
 

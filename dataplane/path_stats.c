@@ -130,6 +130,10 @@ void dp_path_worker_stats(
 		.names_refused = dp_counter_get(&c->names_refused),
 		.quality_refused = dp_counter_get(&c->quality_refused),
 		.postponed = dp_counter_get(&c->postponed),
+		.catalogues = dp_counter_get(&c->catalogues),
+		.to_resolve = dp_counter_get(&c->to_resolve),
+		.resolved_again = dp_counter_get(&c->resolved_again),
+		.resolve_refused = dp_counter_get(&c->resolve_refused),
 		.time = time_of(&c->stretches),
 	};
 	sum_outcomes(ret_stats->outcomes, c->outcomes);

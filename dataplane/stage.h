@@ -9,13 +9,13 @@
  * one worker and is called from its thread only. It borrows the packets for the call; to keep bytes it
  * copies them. */
 
-#include "dataplane/record.h"
+#include "dataplane/said.h"
 
 #include <stddef.h>
 #include <stdint.h>
 
-/* What is known of a flow's app. app is decided once and not changed afterwards; the library's own
- * opinion may still be refined until is_final, when nothing more is wanted from this flow. */
+/* What is known of a flow's app. app is decided once and not changed afterwards, but for is_renewed; the
+ * library's own opinion may still be refined until is_final, when nothing more is wanted from this flow. */
 struct dp_verdict {
 	uint32_t app; // DP_APP_UNDECIDED while nothing is known
 	uint16_t tag;
@@ -27,6 +27,7 @@ struct dp_verdict {
 	bool has_hello; // its client's TLS hello was read, with a name or an encrypted one
 	bool has_ech; // with an encrypted hello inside; host is the outer name then
 	uint8_t effort; // packets of the flow that the library looked at so far, 255: that or more
+	bool is_renewed; // app is decided anew, by what renew brought since: the flow counts there from here on
 	bool is_cut; // judged early, its state went to another flow: names, basis, risks and the library's opinion
 		// are not written, and those of the verdict before stand
 	uint8_t basis; // how that came about, for the stage itself when it judges anew
@@ -61,10 +62,26 @@ struct dp_stage_item {
 	struct dp_verdict verdict; // out, whole: what is known after this packet
 };
 
+/* A decided flow, to be judged anew by what is remembered of it. Pointers are borrowed for the call. */
+struct dp_known {
+	const struct dp_said *said;
+	const struct dp_addr *server; // the side that is not the endpoint
+	uint16_t server_port; // host order
+	uint8_t l4_proto;
+	uint8_t evidence; // in: as it counts, not undecided; out: as it is now
+	uint16_t tag; // likewise
+	uint32_t app; // likewise
+};
+
 struct dp_stage_ops {
 	/* A round begins: from here to the next call flows are judged by what is in force now. Returns true
-	 * when that is something else than in the round before. NULL: it is always the same. */
+	 * when that is something else than in the round before: then flows with a final verdict are to be
+	 * resolved again. NULL: it is always the same. */
 	bool (*renew)(void *stage);
+	/* What a flow is by what is in force; nothing changes where it is what it was. Flows without a final
+	 * verdict are not asked for: their next packet, or finish, judges them anew (is_renewed). NULL where
+	 * renew is. */
+	void (*resolve)(void *stage, struct dp_known *known);
 	/* Look at a packet of a flow without a final verdict. Never fails. */
 	void (*look)(void *stage, struct dp_stage_item *item);
 	/* A packet of a flow whose final verdict said is_watched; it is not counted as effort, and there

@@ -163,8 +163,8 @@ bool dp_worker_poll(struct dp_worker *w)
 {
 	bool is_busy = false;
 
-	if (w->stage.ops->renew != NULL)
-		(void)w->stage.ops->renew(w->stage.self);
+	if (w->stage.ops->renew != NULL && w->stage.ops->renew(w->stage.self))
+		dp_worker_walk_begin(w);
 	for (uint16_t i = 0; i < w->n_inputs; i++)
 		is_busy |= poll_input(w, &w->inputs[i]);
 	if (w->owes_end)
@@ -173,6 +173,9 @@ bool dp_worker_poll(struct dp_worker *w)
 		dp_worker_tick_begin_close(w);
 	if (w->is_closing) {
 		dp_worker_tick_close_slice(w);
+		is_busy = true;
+	} else if (w->walk.n_left > 0) { // never both: inputs wait for a slice
+		dp_worker_walk_slice(w);
 		is_busy = true;
 	}
 	return is_busy;

@@ -78,6 +78,12 @@ struct dp_worker_counters {
 	dp_counter tcp_one_way[2]; // of them with packets in one direction only: up, down
 	dp_counter hints_forgotten; // the classifier had no room: voids byte-identical replay
 	dp_counter verdicts_cut; // the classifier had no room: voids byte-identical replay
+	dp_counter catalogues; // taken since the start: swaps
+	dp_counter
+		to_resolve; // places of the flow table that the walk behind a swap has before it; 0: it is over
+	dp_counter resolved_again; // flows that count for another app, tag or evidence since a swap
+	dp_counter
+		resolve_refused; // flows that would, but there was no entry: they count as before
 	struct dp_stretch_counters stretches; // of the thread that polls it
 	dp_counter rounds; // polls begun: what a round read through a pointer is let go two later
 };

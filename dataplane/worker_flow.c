@@ -213,6 +213,56 @@ static void remember_cut(struct dp_worker *w, struct dp_flow_rest *rest, const s
 	remember(w, rest, &said);
 }
 
+/* --- another verdict -------------------------------------------------------------------------- */
+
+void dp_worker_flow_recount(
+	struct dp_worker *w, uint32_t i, uint32_t app, uint16_t tag, uint8_t evidence)
+{
+	struct dp_flow *f = dp_worker_flow(w, i);
+	struct dp_usage_key key = *dp_usage_key(&w->usage, f->usage);
+	uint32_t id;
+
+	if (key.app == app && key.tag == tag && key.evidence == evidence)
+		return;
+	key.app = app;
+	key.tag = tag;
+	key.evidence = evidence;
+	id = dp_usage_get(&w->usage, &key);
+	if (id == DP_USAGE_NONE) {
+		dp_count(&w->counters.resolve_refused, 1);
+		return;
+	}
+	// No new flow of the app: each is counted once, as what it was when it became known.
+	dp_usage_put(&w->usage, f->usage);
+	f->usage = id;
+	dp_count(&w->counters.resolved_again, 1);
+	if (w->cfg.wants_notes)
+		post_note(w, i, w->tick, DP_NOTE_VERDICT);
+}
+
+void dp_worker_flow_resolve(struct dp_worker *w, uint32_t i)
+{
+	const struct dp_flow *f = dp_worker_flow(w, i);
+	const struct dp_usage_key *key = dp_usage_key(&w->usage, f->usage);
+	const bool is_src = (f->flags & DP_FLOW_ENDPOINT_IS_SRC) != 0;
+	struct dp_five_tuple tuple;
+	struct dp_known known = {
+		.said = dp_said_of(&w->said, dp_worker_rest(w, i)->said),
+		.server = is_src ? &tuple.dst : &tuple.src,
+		.l4_proto = f->l4_proto,
+		.app = key->app,
+		.tag = key->tag,
+		.evidence = key->evidence,
+	};
+
+	dp_flow_tuple(&w->flows, i, &tuple);
+	known.server_port = is_src ? tuple.dport : tuple.sport;
+	w->stage.ops->resolve(w->stage.self, &known);
+	dp_worker_flow_recount(w, i, known.app, known.tag, known.evidence);
+}
+
+/* --- what the classifier says ------------------------------------------------------------------ */
+
 static void count_hello(struct dp_worker *w, const struct dp_verdict *v)
 {
 	if (!v->has_hello)
@@ -236,12 +286,17 @@ static void take_verdict(struct dp_worker *w, uint32_t i, const struct dp_verdic
 		dp_count(&w->counters.verdicts_cut, 1);
 	else
 		remember_verdict(w, dp_worker_rest(w, i), v);
-	if (v->app == DP_APP_UNDECIDED ||
-		dp_usage_key(&w->usage, f->usage)->app != DP_APP_UNDECIDED)
+	if (v->app == DP_APP_UNDECIDED)
 		return;
-	if (v->is_cut)
-		remember_cut(w, dp_worker_rest(w, i), v);
-	settle(w, i, v, tick, time_ns);
+	if (dp_usage_key(&w->usage, f->usage)->app == DP_APP_UNDECIDED) {
+		if (v->is_cut)
+			remember_cut(w, dp_worker_rest(w, i), v);
+		settle(w, i, v, tick, time_ns);
+	} else if (v->is_renewed) {
+		dp_worker_flow_recount(w, i, v->app, v->tag, v->evidence);
+	} else if (v->is_cut && dp_counter_get(&w->counters.catalogues) > 0) {
+		dp_worker_flow_resolve(w, i); // the walk has left it to its state
+	}
 }
 
 /* --- the classifier's state lives where a decided flow has something else --------------------- */

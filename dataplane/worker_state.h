@@ -6,7 +6,8 @@
  *   worker.c         life and rounds: packets and marks from the inputs
  *   worker_packet.c  a packet finds its flow, the classifier is asked, the packet is counted
  *   worker_flow.c    a flow's beginning, verdict and end
- *   worker_tick.c    the close of a tick, in slices */
+ *   worker_tick.c    the close of a tick, in slices
+ *   worker_walk.c    decided flows are judged anew, in slices */
 
 #include "dataplane/worker.h"
 
@@ -42,6 +43,9 @@ struct dp_worker {
 	uint64_t ended_tick; // everything up to it is posted, once n_ticks > 0
 	uint64_t n_ticks; // closed
 	bool owes_end; // the ring had no room for the record that says so
+	struct {
+		uint32_t next, n_left; // flows to be judged anew, from next on; 0: none
+	} walk;
 	// Counted in this round, added to the counters at its end.
 	struct {
 		uint64_t n_frames, n_packets, ip_bytes, n_classified;
@@ -93,6 +97,14 @@ uint32_t dp_worker_flow_begin(
 /* Show the classifier a packet of the flow, m's, and do what it says; of a watched flow let it listen. */
 void dp_worker_flow_look(struct dp_worker *w, uint32_t flow, struct rte_mbuf *m, bool is_from_dst);
 
+/* From here on the flow, a decided one, counts as this; what it counted before stays. A flow without an entry to
+ * count on stays where it is. */
+void dp_worker_flow_recount(
+	struct dp_worker *w, uint32_t flow, uint32_t app, uint16_t tag, uint8_t evidence);
+
+/* Judge a decided flow anew by what is remembered of it. */
+void dp_worker_flow_resolve(struct dp_worker *w, uint32_t flow);
+
 /* The flow is over: its last word, its note, its place in the table. tick: the open one or the one being
  * closed. */
 void dp_worker_flow_end(struct dp_worker *w, uint32_t flow, uint64_t tick);
@@ -108,6 +120,12 @@ void dp_worker_tick_begin_close(struct dp_worker *w);
 
 /* One slice of the close: expire, then report, then say that the tick is complete. */
 void dp_worker_tick_close_slice(struct dp_worker *w);
+
+/* Judge all flows anew that are there now; a walk that is not over begins again. */
+void dp_worker_walk_begin(struct dp_worker *w);
+
+/* One slice of the walk. */
+void dp_worker_walk_slice(struct dp_worker *w);
 
 /* Say that ticks are complete. When the ring is full that waits, and packets do not: the next tick
  * may close in the meantime, and its end speaks for both. */

@@ -41,11 +41,22 @@ int rig_stop(void **)
 	return 0;
 }
 
+static struct dp_addr ipv4(uint32_t host_order)
+{
+	const uint8_t be[4] = {(uint8_t)(host_order >> 24), (uint8_t)(host_order >> 16),
+		(uint8_t)(host_order >> 8), (uint8_t)host_order};
+
+	return dp_addr_from_v4(be);
+}
+
+static const uint32_t CLIENTS = 0x0a000000, SERVER = 0xcb007109; // 10.0.0.0, 203.0.113.9
+
 /* --- the stage ------------------------------------------------------------------------------- */
 
 struct flow_state {
 	uint32_t n_given;
 	uint32_t n_packets;
+	uint32_t world; // of its verdict
 };
 
 static uint16_t server_port(const struct dp_stage_item *item)
@@ -90,6 +101,31 @@ static struct dp_verdict verdict_after(uint16_t port, uint32_t n_given, bool is_
 	return v;
 }
 
+/* Each app of the rig has another number in each world. */
+static uint32_t app_in(const struct rig *r, uint32_t app)
+{
+	return app < DP_APP_FIRST ? app : app % 100 + 100 * r->world_in_force;
+}
+
+static struct dp_verdict verdict_in(
+	const struct rig *r, uint16_t port, uint32_t n_given, bool is_last_word)
+{
+	struct dp_verdict v = verdict_after(port, n_given, is_last_word);
+
+	v.app = app_in(r, v.app);
+	return v;
+}
+
+static bool stage_renew(void *self)
+{
+	struct rig *r = self;
+
+	if (r->world == r->world_in_force)
+		return false;
+	r->world_in_force = r->world;
+	return true;
+}
+
 static void drop_state(struct rig *r, struct dp_stage_item *item)
 {
 	if (*item->state == NULL)
@@ -128,7 +164,9 @@ static void stage_look(void *self, struct dp_stage_item *item)
 	s->n_packets = item->n_packets;
 	s->n_given++;
 	r->n_given++;
-	item->verdict = verdict_after(server_port(item), s->n_given, false);
+	item->verdict = verdict_in(r, server_port(item), s->n_given, false);
+	item->verdict.is_renewed = s->world != r->world_in_force && s->n_given > 1;
+	s->world = r->world_in_force;
 	if (item->verdict.is_final && server_port(item) != RIG_WATCHED_STATE)
 		drop_state(r, item);
 }
@@ -170,7 +208,12 @@ static void stage_finish(void *self, struct dp_stage_item *item)
 	assert_non_null(item->endpoint);
 	if (item->is_watched)
 		assert_non_null(*item->state);
-	item->verdict = item->is_watched ? nonsense : verdict_after(server_port(item), 0, true);
+	if (item->is_watched) {
+		item->verdict = nonsense;
+	} else {
+		item->verdict = verdict_in(self, server_port(item), 0, true);
+		item->verdict.is_renewed = true;
+	}
 	drop_state(self, item);
 }
 
@@ -178,11 +221,26 @@ static void stage_free(void *)
 {
 }
 
+static void stage_resolve(void *self, struct dp_known *known)
+{
+	struct rig *r = self;
+	const struct dp_addr server = ipv4(SERVER);
+
+	assert_memory_equal(known->server, &server, sizeof(server));
+	assert_true(known->app != DP_APP_UNDECIDED);
+	assert_string_equal(known->said->host, known->app % 100 == 12 ? "b.example" : "");
+	assert_true(known->server_port >= RIG_AT_FIRST || known->server_port == 0);
+	known->app = app_in(r, known->app);
+	r->n_resolved++;
+}
+
 /* --- the rig --------------------------------------------------------------------------------- */
 
 struct rig *rig_new(struct dp_worker_config config, unsigned int n_inputs, unsigned int burst)
 {
-	static const struct dp_stage_ops ops = {.look = stage_look,
+	static const struct dp_stage_ops ops = {.renew = stage_renew,
+		.resolve = stage_resolve,
+		.look = stage_look,
 		.overhear = stage_overhear,
 		.finish = stage_finish,
 		.free = stage_free};
@@ -231,16 +289,6 @@ void rig_free(struct rig *r)
 	free(r->records);
 	free(r);
 }
-
-static struct dp_addr ipv4(uint32_t host_order)
-{
-	const uint8_t be[4] = {(uint8_t)(host_order >> 24), (uint8_t)(host_order >> 16),
-		(uint8_t)(host_order >> 8), (uint8_t)host_order};
-
-	return dp_addr_from_v4(be);
-}
-
-static const uint32_t CLIENTS = 0x0a000000, SERVER = 0xcb007109; // 10.0.0.0, 203.0.113.9
 
 static void describe(struct dp_pkt *p, const struct rig_packet *s)
 {

@@ -56,6 +56,9 @@ struct rig {
 	unsigned int n_states; // the stage's, alive
 	unsigned int n_given; // packets the stage saw
 	unsigned int n_overheard; // of flows that it watches
+	uint32_t world; // what the stage judges by: apps have 100 times that more. Set by tests
+	uint32_t world_in_force; // that a round has taken
+	unsigned int n_resolved; // flows judged anew by what is remembered
 	struct dp_stage_item last; // packet shown or overheard; what it borrowed is gone
 	struct dp_addr last_endpoint; // its endpoint
 	unsigned int n_mbufs; // free when it began
