@@ -18,6 +18,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import types
 
 import yaml
 
@@ -32,7 +33,7 @@ SCHEMA = ROOT / "control/schema/trigger.json"
 CATEGORIES = frozenset("""streaming music social messaging games cloud web assistants vpn relay conferencing mail
     shopping news finance maps travel work education iot speedtest software ads p2p remote network adult gambling health
     dating politics religion competitor own""".split())
-KEYS = frozenset("name category ndpi hosts tags nets ports".split())
+KEYS = frozenset("name category ndpi hosts hosts_file tags nets ports".split())
 TAGS = {
     "competitor": frozenset("plans port_in store_locator".split()),
     "own": frozenset("shop plans account device cancel support topup".split()),
@@ -105,7 +106,7 @@ class Checker:
 
     def mistake(self, node, text):
         line = node.start_mark.line + 1 if node is not None else 1
-        self.mistakes.append(f"{self.path}:{line}: {text}")
+        self.mistakes.append(f"{getattr(node, 'path', self.path)}:{line}: {text}")
 
     def mapping(self, node, what):
         """The key: value nodes of a mapping. A second key of the same name would silently win: a mistake."""
@@ -166,7 +167,7 @@ class Checker:
             self.mistake(node, f"category '{category}' of '{name}' is not known")
         self.apps[category].append(name)
         self.sensitive(node, name, category)
-        if not fields.keys() & {"ndpi", "hosts", "tags", "nets", "ports"}:
+        if not fields.keys() & {"ndpi", "hosts", "hosts_file", "tags", "nets", "ports"}:
             self.mistake(node, f"'{name}' has nothing to be recognised by")
         own_hosts = self.plain_hosts(fields, name, category)
         self.tags(fields, name, category)
@@ -196,7 +197,28 @@ class Checker:
             for item in self.strings(fields["hosts"], "hosts"):
                 self.host(item, name, category)
                 hosts.append(item)
+        if "hosts_file" in fields:
+            for item, tag in self.lines(fields["hosts_file"]):
+                self.host(item, name, category)
+                if tag is None:
+                    hosts.append(item)
+                elif tag not in TAGS.get(category, ()):
+                    self.mistake(item, f"tag '{tag}' means nothing in category '{category}'")
         return hosts
+
+    def lines(self, node):
+        """The hosts of a hosts file, with what mistake() needs, and their tags."""
+        path = self.path.parent / str(node.value)
+        try:
+            text = path.read_text(encoding="utf-8-sig")
+        except (OSError, UnicodeDecodeError) as err:
+            self.mistake(node, f"'{node.value}' cannot be read: {err}")
+            return
+        for number, line in enumerate(text.split("\n")):
+            words = re.sub(r"(^|[ \t])#.*", "", line).split()
+            if words:
+                mark = types.SimpleNamespace(line=number)
+                yield types.SimpleNamespace(value=words[0], start_mark=mark, path=path), words[1] if len(words) > 1 else None
 
     def tags(self, fields, name, category):
         if "tags" not in fields:
@@ -462,6 +484,30 @@ def planted_in_documents():
     yield "no list of them", finds(check_sensitive(frozenset()), "no list")
 
 
+# (a hosts file of hulu, words the report must have)
+PLANTED_LINES = [
+    ("a.hulu.example # fine\r\n\n# b\nc.hulu.example", None),
+    ("x.example\nnetflix.com\n", "list:2: host 'netflix.com' stands in line"),
+    ("Hulu.com\n", "list:1: host 'Hulu.com'"),
+    ("www.hulu.com\n", "covered by 'hulu.com'"),
+    ("b-cdn.net # cdn\n", "expected it in app 'cdn'"),
+    ("hulu.example plans\n", "list:1: tag 'plans' means nothing"),
+    (None, "cannot be read"),
+]
+
+
+def self_test_lines(path, original):
+    path.write_text(original.replace("name: hulu\n", "name: hulu\n    hosts_file: list\n"), encoding="utf-8")
+    for text, expected in PLANTED_LINES:
+        file = path.parent / "list"
+        file.unlink(missing_ok=True)
+        if text is not None:
+            file.write_bytes(text.encode())
+        mistakes = check(path)
+        if not any(expected in line for line in mistakes) if expected else mistakes:
+            yield f"hosts file {text!r} was not found as {expected!r}: {mistakes}"
+
+
 def self_test():
     original = CATALOGUE.read_text(encoding="utf-8")
     failures = []
@@ -479,6 +525,7 @@ def self_test():
                 failures.append(f"a harmless change was refused: {mistakes}")
             elif expected is not None and not any(expected in line for line in mistakes):
                 failures.append(f"'{planted.strip()}' was not found as \"{expected}\": {mistakes}")
+        failures += self_test_lines(path, original)
         path.write_text("apps:\n- {name: a, category: web, hosts: [a.example]}\n", encoding="utf-8")
         if not any("expected at least" in line for line in check(path)):
             failures.append("a catalogue of one app passed")
@@ -486,7 +533,7 @@ def self_test():
     failures += [f"{what}: judged wrongly" for what, is_right in documents if not is_right]
     for line in failures:
         print(f"self-test: {line}")
-    print(f"self-test: {len(PLANTED) + 1 + len(documents)} planted, {len(failures)} failures")
+    print(f"self-test: {len(PLANTED) + len(PLANTED_LINES) + 1 + len(documents)} planted, {len(failures)} failures")
     return 1 if failures else 0
 
 
