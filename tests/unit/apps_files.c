@@ -296,8 +296,17 @@ static void what_is_read_has_a_bound(void **state)
 	assert_int_equal(ctl_apps_file_read("apps.yaml", "list", 9, &text, &err), -EFBIG);
 	assert_string_equal(
 		err.text, "'list' is too large, expected hosts files of at most 256 MiB together");
+	// A file whose size says nothing is read as far as it may be.
+	assert_int_equal(ctl_apps_file_read("/proc/apps.yaml", "version", 5, &text, &err), -EFBIG);
+	put("apps.yaml", ONE "  - {name: two, category: web, hosts_file: second}\n");
+	put("second", "");
+	assert_int_equal(truncate("second", CTL_HOSTS_BYTES_MAX - 9), 0); // holes: no disk
+	assert_int_equal(load(f, "apps.yaml"), -EINVAL);
+	assert_mistakes(f->mistakes,
+		"apps.yaml:3:44: 'second' is too large, expected hosts files of at most 256 MiB "
+		"together");
 	put("apps.yaml", ONE);
-	assert_int_equal(truncate("list", CTL_HOSTS_BYTES_MAX + 1LL), 0); // holes: no disk
+	assert_int_equal(truncate("list", CTL_HOSTS_BYTES_MAX + 1LL), 0);
 	assert_int_equal(load(f, "apps.yaml"), -EINVAL);
 	assert_mistakes(f->mistakes,
 		"apps.yaml:2:44: 'list' is too large, expected hosts files of at most 256 MiB "

@@ -50,7 +50,11 @@ static void read_text(struct fixture *f, const char *text)
 /* "host" or "host/tag", a space behind each. */
 static char *all_hosts(const struct fixture *f)
 {
+	g_autoptr(GHashTable) tags = g_hash_table_new(g_str_hash, g_str_equal);
 	GString *all = g_string_new(NULL);
+
+	for (guint i = 0; i < f->hosts->tags->len; i++)
+		assert_true(g_hash_table_add(tags, f->hosts->tags->pdata[i])); // each once
 
 	for (guint i = 0; i < f->hosts->defs->len; i++) {
 		const struct cls_host_def *def = &g_array_index(
@@ -210,13 +214,15 @@ static void a_host_has_at_most_253_characters_and_63_a_label(void **)
 
 static void a_host_that_another_source_has_is_reported_with_the_place_of_the_first(void **)
 {
-	struct ctl_source later = {"three", "more", 0};
-	char more[] = "c.example\na.example\nb.example\n";
+	struct ctl_source later = {"three", "more", 0}, beside = {"four", "apps.yaml", 0};
+	char more[] = "c.example\na.example\nb.example\nd.example\n";
 	struct fixture f;
 
 	fixture_init(&f);
 	later.file = ctl_mistakes_add_file(f.mistakes, "more");
+	beside.file = f.yaml.file;
 	ctl_hosts_add(f.hosts, &f.yaml, (struct ctl_spot){4, 13}, "a.example", 0);
+	ctl_hosts_add(f.hosts, &beside, (struct ctl_spot){6, 13}, "d.example", 0);
 	read_text(&f, "# none\n  b.example\na.example\n");
 	ctl_hosts_read(f.hosts, &later, more, strlen(more));
 	ctl_hosts_add(f.hosts, &f.yaml, (struct ctl_spot){9, 70000}, "c.example", 0);
@@ -227,7 +233,9 @@ static void a_host_that_another_source_has_is_reported_with_the_place_of_the_fir
 		"apps.yaml:4:13\n"
 		"more:2:1: 'a.example', expected each host once; app 'one' has it at "
 		"apps.yaml:4:13\n"
-		"more:3:1: 'b.example', expected each host once; app 'two' has it at list:2:3");
+		"more:3:1: 'b.example', expected each host once; app 'two' has it at list:2:3\n"
+		"more:4:1: 'd.example', expected each host once; app 'four' has it at "
+		"apps.yaml:6:13");
 	fixture_fini(&f);
 }
 

@@ -187,6 +187,25 @@ static void every_mistake_of_a_catalogue_is_reported_in_one_run(void **)
 	fixture_free(&f);
 }
 
+static void a_tag_ends_with_its_hosts(void **)
+{
+	struct fixture f = fixture_new();
+	struct ctl_apps apps;
+
+	assert_int_equal(
+		read_text(&f,
+			"apps:\n"
+			"  - {name: a, category: web, tags: {s: [a.example], t: b.example}}\n"
+			"  - {name: b, category: web, hosts: [c.example]}\n",
+			&apps),
+		0);
+	assert_int_equal(cls_match_host(apps.catalogue, "a.example", 9).tag, 1);
+	assert_int_equal(cls_match_host(apps.catalogue, "b.example", 9).tag, 2);
+	assert_int_equal(cls_match_host(apps.catalogue, "c.example", 9).tag, DP_TAG_NONE);
+	ctl_apps_fini(&apps);
+	fixture_free(&f);
+}
+
 static void apps_and_tags_that_get_no_number_are_a_mistake_each(void **)
 {
 	struct fixture f = {ctl_dict_new(5, 7), ctl_dict_new(1, 2), ctl_mistakes_new()};
@@ -343,6 +362,7 @@ int main(void)
 		cmocka_unit_test(a_reload_keeps_the_ids_of_names_and_gives_none_twice),
 		cmocka_unit_test(a_refused_file_takes_no_ids),
 		cmocka_unit_test(every_mistake_of_a_catalogue_is_reported_in_one_run),
+		cmocka_unit_test(a_tag_ends_with_its_hosts),
 		cmocka_unit_test(apps_and_tags_that_get_no_number_are_a_mistake_each),
 		cmocka_unit_test(a_hundred_thousand_apps_are_a_catalogue),
 		cmocka_unit_test(a_list_may_have_two_hundred_thousand_hosts),
