@@ -4,7 +4,6 @@
 #include "dataplane/hash.h"
 
 #include <glib.h>
-#include <string.h>
 
 /* Claims of one source in a row. */
 struct run {
@@ -53,17 +52,8 @@ void ctl_claims_free(struct ctl_claims *claims)
 /* Keyed: a list from elsewhere cannot choose names that meet in one place of the table. */
 uint32_t ctl_claims_hash(const void *bytes, size_t len)
 {
-	const uint8_t *p = bytes;
-	uint64_t h = len;
+	const uint64_t h = dp_hash_bytes(len, bytes, len);
 
-	for (; len > 0; p += 8) {
-		const size_t n = MIN(len, (size_t)8);
-		uint64_t word = 0;
-
-		memcpy(&word, p, n);
-		h = dp_hash_mix(h, word);
-		len -= n;
-	}
 	return (uint32_t)(h ^ h >> 32);
 }
 

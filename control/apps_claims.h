@@ -4,7 +4,7 @@
 /* Who said a thing of the catalogue first: hosts, networks, names, protocols, hosts files.
  *
  * The things themselves lie in an array of the caller's, one a claim and in the order of the claims; kept
- * here is where each was said, in some 30 bytes: a catalogue has a million of them. Control thread only. */
+ * here is where each was said, in some 30 bytes: a catalogue has a million of them. Of one thread at a time. */
 
 #include "control/mistakes.h"
 

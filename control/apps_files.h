@@ -6,7 +6,7 @@
  * A hosts file is named by its path relative to the folder that the catalogue's path says (where a link to
  * the catalogue stands, not where it leads to) and lies in that folder or below: so a catalogue and its
  * hosts files can be copied as one. Links on the way may lead to within the folder and nowhere else; the kernel
- * sees to that (openat2, Linux 5.6). Control thread only. */
+ * sees to that (openat2, Linux 5.6). Any thread. */
 
 #include "control/yaml.h"
 #include "dataplane/err.h"

@@ -6,7 +6,7 @@
  * A hosts file is a text for lists that are too long for YAML: one host a line, behind white space an
  * optional tag, behind `#` (at the start of a line or behind white space) a comment. Empty lines are fine, and
  * so are lines that end with CR LF, a last one that does not end, and UTF-8's byte order mark. Pure: the
- * text lies in memory. Control thread only. */
+ * text lies in memory. Of one thread at a time. */
 
 #include "classifier/catalogue.h"
 #include "control/apps_claims.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
-/* apps.yaml to a catalogue. Control thread only. */
+/* apps.yaml to a catalogue. One thread at a time for the same dictionaries. */
 
 #include "classifier/catalogue.h"
 #include "control/dict.h"
