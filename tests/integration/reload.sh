@@ -82,8 +82,18 @@ done
 cp "$dir/good.yaml" "$config"
 reload
 check "what is right again is taken again" says reloaded
+
+printf '# of the third\nrival-mobile.example\nRival.example\n' >"$dir/list"
+printf 'apps:\n  - {name: third, category: competitor, hosts_file: list}\n' >"$dir/apps.yaml"
+reload
+check "a mistake in a hosts file is told with its place" says config_mistake "list:3:1: 'Rival.example'"
+refused "a catalogue whose hosts file has a mistake" "the configuration in force stays"
+sed -i 3d "$dir/list"
+reload
 send va "$pcaps/recorded/tls-rival.pcap" --loop=10
 wait_for has_received
 ok "and frames go on coming"
+wait_for eval '[ "$(app third flows)" -ge 10 ]'
+ok "of the app that the hosts file says"
 stop
 equal "it ends with success" "$status" 0
