@@ -123,7 +123,7 @@ static inline uint8_t *frame_ipv6_ext(struct frame *f, uint8_t next, uint8_t n_w
 /* RFC 4302 2.2: 12 bytes and the check value, here of 12. */
 static inline uint8_t *frame_ah(struct frame *f, uint8_t next)
 {
-	uint8_t h[24] = {[0] = next, [1] = sizeof(h) / 4 - 2};
+	uint8_t h[24] = {[0] = next, [1] = sizeof(h) / 4 - 2, [12 ... 23] = 0xc5};
 
 	return frame_put(f, h, sizeof(h));
 }

@@ -216,12 +216,17 @@ static void what_is_there_in_the_end_counts(void **)
 {
 	struct flow f = flow_of(IPPROTO_TCP, 50000, 443, true);
 
+	assert_false(cls_names_is_reading(&f.flow));
 	assert_int_equal(client(&f, 0, stream.len - 1), MORE);
+	assert_true(cls_names_is_reading(&f.flow));
 	assert_int_equal(cls_names_last(names, &f.flow, &f.name, &f.evidence), FOUND);
 	assert_named(&f, DP_EVIDENCE_SNI);
 
 	f = flow_of(IPPROTO_TCP, 50000, 443, true);
 	assert_int_equal(client(&f, 100, stream.len), MORE);
+	assert_int_equal(cls_names_last(names, &f.flow, &f.name, &f.evidence), NONE);
+	f = flow_of(IPPROTO_TCP, 50000, 80, true);
+	assert_int_equal(say(&f, false, (const uint8_t *)"GET / HTTP/1.1\r\n", 0, 16), MORE);
 	assert_int_equal(cls_names_last(names, &f.flow, &f.name, &f.evidence), NONE);
 	f = flow_of(IPPROTO_TCP, 50000, 443, true);
 	assert_int_equal(cls_names_last(names, &f.flow, &f.name, &f.evidence), NONE);

@@ -136,7 +136,8 @@ static const struct {
 	{43, "\x80\x03", 2}, // another stream, to the end
 	{43, "\xbd\x05\x01\x02\x03\x04\x05\x06\x07\x08\x09\x00\x01?",
 		14}, // long offset, 2 bytes of number
-	{46, "\x07", 1},
+	{46, "\x07", 1}, {39, "\x40\x01\x00\x02\x01\x00", 6}, // the first version with this ACK
+	{43, "\xa0\x03\x00\x04????", 8}, // the beginning of another stream
 };
 
 static void other_frames_are_skipped(void **)

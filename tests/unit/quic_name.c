@@ -284,11 +284,13 @@ static void packets_in_one_datagram_are_all_read(void **)
 	struct quic_wire handshake = client;
 
 	handshake.is_handshake = true;
-	quic_rig_put(&rig, "\x01\x01\x01\x01", 4);
+	quic_rig_put(&rig, "\x06\x00\x04none", 7);
 	quic_rig_packet(&rig, &handshake);
 	quic_rig_crypto(&rig, 100, rig.hello.len);
 	quic_rig_packet(&rig, &client);
 	quic_rig_crypto(&rig, 0, 100);
+	quic_rig_packet(&rig, &client);
+	quic_rig_put(&rig, "\x01\x01\x01\x01", 4);
 	quic_rig_packet(&rig, &client);
 	memset(rig.datagram + rig.len, 0, 50); // padding of the datagram, as some do it
 	rig.len += 50;

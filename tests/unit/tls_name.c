@@ -237,6 +237,11 @@ static void an_encrypted_hello_makes_it_the_outer_name(void **)
 	rig_hello_end(&hello);
 	check_hello(&hello, "", true);
 	rig_hello(&hello, 0x0303, -1);
+	rig_ech(&hello, 0);
+	rig_ech(&hello, 1); // what says it once stays
+	rig_hello_end(&hello);
+	check_hello(&hello, "", true);
+	rig_hello(&hello, 0x0303, -1);
 	rig_ech(&hello, 1);
 	rig_server_name(&hello, "inner.example");
 	rig_hello_end(&hello);
