@@ -106,8 +106,6 @@ static enum cls_name_step join_segment(struct cls_names *n, struct cls_names_flo
 			cls_join_is_full(flow->stream);
 		bytes = cls_join_ready(flow->stream, &len);
 	}
-	if (len == 0)
-		return is_last ? CLS_NAME_NONE : CLS_NAME_MORE;
 	return read_stream(bytes, len, is_last, ret_name, ret_evidence);
 }
 
@@ -202,8 +200,7 @@ enum cls_name_step cls_names_last(struct cls_names *n, struct cls_names_flow *fl
 		size_t len;
 		const uint8_t *bytes = cls_join_ready(flow->stream, &len);
 
-		if (len > 0)
-			step = read_stream(bytes, len, true, ret_name, ret_evidence);
+		step = read_stream(bytes, len, true, ret_name, ret_evidence);
 	} else if (flow->is_quic) {
 		*ret_evidence = DP_EVIDENCE_QUIC;
 		step = cls_quic_last(n->quic, &flow->quic, ret_name);

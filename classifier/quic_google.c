@@ -218,7 +218,7 @@ enum cls_name_step cls_quic_chlo_name(
 		if (memcmp(tag, "SNI", 4) == 0 && values <= len && end <= len - values)
 			is_found = cls_name_set(&name, hello + values + begin, end - begin);
 	}
-	if (!is_last && (n_tags > 0 || r.is_short || values > len || end > len - values))
+	if (!is_last && (n_tags > 0 || values > len || end > len - values))
 		return CLS_NAME_MORE;
 	if (!is_found)
 		return CLS_NAME_NONE;
