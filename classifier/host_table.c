@@ -15,17 +15,14 @@ enum {
 	WORD = 8, // bytes of a name at a time
 	ALIGN = 4, // of a host in the block
 	BLOCK = 64, // bytes of a name for one word of dots
-	TEXT_MAX = CLS_HOST_MAX +
-		1, // of a name that count: with the dot in front of the longest host
+	TEXT_MAX = CLS_HOST_MAX + 1, // bytes of a name that count: a dot in front of the host
 	BLOCKS_MAX = TEXT_MAX / BLOCK,
 	SLOTS_MIN = 16,
+	PLACE_BITS_MAX = 28, // of a slot: four at least are the hash's
 };
 static_assert(TEXT_MAX % BLOCK == 0);
 
-struct cls_host_slot {
-	uint32_t tag; // of the hash
-	uint32_t place; // of the host in units of ALIGN from the block's beginning, 0: free
-};
+static const size_t BYTES_MAX = ((size_t)ALIGN << PLACE_BITS_MAX) - 2 * ALIGN; // of all hosts
 
 struct host {
 	uint32_t app;
@@ -57,9 +54,6 @@ static uint64_t word_at(const uint8_t *p)
 	memcpy(&w, p, sizeof(w));
 	return le64toh(w);
 }
-
-static const size_t HOSTS_MAX = (size_t)1 << 30; // twice as many slots have a number of 32 bits
-static const size_t BYTES_MAX = (size_t)UINT32_MAX * ALIGN; // of the block
 
 static const uint64_t ONES = 0x0101010101010101;
 static const uint64_t HIGHS = 0x8080808080808080;
@@ -172,24 +166,24 @@ static void read_name(const struct cls_host_table *t, const char *host, size_t l
 	(void)add_suffix(t, n, hash, 0, end, depth);
 }
 
-static const struct host *host_at(const struct cls_host_table *t, uint32_t place)
+static const struct host *host_at(const struct cls_host_table *t, uint32_t slot)
 {
-	return (const struct host *)(t->hosts + (size_t)place * ALIGN);
+	return (const struct host *)(t->hosts + (size_t)(slot & t->place_mask) * ALIGN);
 }
 
 /* The slot that holds a name, or the free one where it belongs. */
-static struct cls_host_slot *slot_for(
+static uint32_t *slot_for(
 	const struct cls_host_table *t, uint64_t hash, const uint8_t *name, size_t len)
 {
 	for (uint32_t i = slot_of(t, hash);; i = i + 1 < t->n_slots ? i + 1 : 0) {
-		struct cls_host_slot *slot = &t->slots[i];
+		uint32_t *slot = &t->slots[i];
 
-		if (slot->place == 0)
+		if (*slot == 0)
 			return slot;
-		if (slot->tag != (uint32_t)hash)
+		if (((*slot ^ (uint32_t)hash) & ~t->place_mask) != 0)
 			continue;
 
-		const struct host *host = host_at(t, slot->place);
+		const struct host *host = host_at(t, *slot);
 
 		if (host->len == len && memcmp(host->name, name, len) == 0)
 			return slot;
@@ -199,10 +193,9 @@ static struct cls_host_slot *slot_for(
 static const struct host *find(
 	const struct cls_host_table *t, const struct name *n, const struct suffix *s)
 {
-	const struct cls_host_slot *slot = slot_for(
-		t, s->hash, n->text + WORD + s->begin, n->len - s->begin);
+	const uint32_t slot = *slot_for(t, s->hash, n->text + WORD + s->begin, n->len - s->begin);
 
-	return slot->place != 0 ? host_at(t, slot->place) : NULL;
+	return slot != 0 ? host_at(t, slot) : NULL;
 }
 
 struct cls_match cls_host_table_find(const struct cls_host_table *t, const char *host, size_t len)
@@ -263,15 +256,22 @@ static void draw_key(uint64_t key[2])
 	key[1] |= 1; // a factor
 }
 
+/* To write n. */
+static unsigned int bits_of(size_t n)
+{
+	return n == 0 ? 0 : 64 - (unsigned int)__builtin_clzll(n);
+}
+
 int cls_host_table_init(struct cls_host_table *t, size_t n_hosts, size_t n_bytes)
 {
 	const size_t each = sizeof(struct host) + ALIGN - 1; // the name aside
 
 	*t = (struct cls_host_table){.hosts_len = ALIGN}; // nobody stands at 0
-	if (n_hosts > HOSTS_MAX || n_bytes > BYTES_MAX - n_hosts * each)
+	if (n_hosts > BYTES_MAX / each || n_bytes > BYTES_MAX - n_hosts * each)
 		return -EFBIG;
 	t->n_slots = (uint32_t)(n_hosts < SLOTS_MIN / 2 ? SLOTS_MIN : 2 * n_hosts);
 	t->hosts_room = ALIGN + n_hosts * each + n_bytes;
+	t->place_mask = (UINT32_C(1) << bits_of(t->hosts_room / ALIGN)) - 1;
 	t->slots = pages_new(t->n_slots * sizeof(*t->slots));
 	t->hosts = pages_new(t->hosts_room);
 	if (t->slots == NULL || t->hosts == NULL) {
@@ -322,15 +322,14 @@ int cls_host_table_add(struct cls_host_table *t, const char *host, size_t len,
 	read_name(t, host, len, &n);
 
 	const struct suffix *whole = &n.suffixes[n.n_suffixes - 1];
-	struct cls_host_slot *slot = slot_for(t, whole->hash, n.text + WORD, len);
+	uint32_t *slot = slot_for(t, whole->hash, n.text + WORD, len);
 
-	if (slot->place != 0) {
-		const struct host *first = host_at(t, slot->place);
+	if (*slot != 0) {
+		const struct host *first = host_at(t, *slot);
 
 		*ret_first = (struct cls_match){first->app, first->tag};
 		return -EEXIST;
 	}
-	*slot = (struct cls_host_slot){
-		(uint32_t)whole->hash, put_host(t, n.text + WORD, len, match)};
+	*slot = ((uint32_t)whole->hash & ~t->place_mask) | put_host(t, n.text + WORD, len, match);
 	return 0;
 }

@@ -3,27 +3,26 @@
 
 /* The hosts of a catalogue, by name: a million of them, and which are suffixes of a name on a label boundary.
  *
- * A slot is 8 bytes, a part of the hash and where the host stands; its name and what it means stand in one block,
- * so that most look-ups of a suffix nobody has end in the slots. One pass over a name makes the hashes of all its suffixes and
- * fetches their slots at once: what the memory takes is waited for once, and not for each label. A host is found when
- * its name is the same, whatever the hashes say. Filled once, then read-only; any thread. */
+ * A slot is 4 bytes, some of the hash and where the host stands; its name and what it means stand in one block, so
+ * that what nobody has mostly ends in the slots. One pass over a name makes the hashes of all its suffixes and fetches
+ * their slots at once: that wait for memory is for all labels together. A host is found when its name is the
+ * same, whatever the hashes say. Filled once, then read-only; any thread. */
 
 #include "classifier/catalogue.h"
 
-struct cls_host_slot;
-
 struct cls_host_table {
 	uint64_t key[2]; // drawn for each table: which names meet is nobody's choice
-	struct cls_host_slot *slots; // owned, open addressing, half of them free
+	uint32_t *slots; // owned, open addressing, at least half of them 0: free
 	uint32_t n_slots;
+	uint32_t place_mask; // bits of a slot that are a place in hosts, the others are of the hash
 	uint32_t longest_len; // of all hosts
 	uint64_t depths[2]; // bit n: there is a host of n + 1 labels
 	unsigned char *hosts; // owned, host after host
 	size_t hosts_len, hosts_room; // bytes
 };
 
-/* Room for n_hosts names of n_bytes together, NULs not counted. Returns 0, -ENOMEM, or -EFBIG for more than
- * 2^30 hosts or 16 GB of names. */
+/* Room for n_hosts names of n_bytes together, NULs not counted. Returns 0, -ENOMEM, or -EFBIG when they take
+ * more than 1 GB. */
 [[nodiscard]] int cls_host_table_init(struct cls_host_table *t, size_t n_hosts, size_t n_bytes);
 void cls_host_table_fini(struct cls_host_table *t);
 
@@ -33,7 +32,7 @@ void cls_host_table_fini(struct cls_host_table *t);
 	struct cls_match match, struct cls_match *ret_first);
 
 /* The longest host that host[0..len) lies in, DP_APP_UNKNOWN without one; any bytes, a trailing dot is ignored. Looks at no
- * more than the last CLS_HOST_MAX + 1 bytes, and up as many labels as a host of the table has. */
+ * more than the last CLS_HOST_MAX + 1 bytes, and for no suffix of more labels than a host has. */
 struct cls_match cls_host_table_find(const struct cls_host_table *t, const char *host, size_t len);
 
 /* All of them, the longest first, at most max; returns how many. */
