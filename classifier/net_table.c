@@ -4,7 +4,11 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum { BITS = 128, V4_BITS = 32 };
+enum {
+	BITS = 128,
+	V4_BITS = 32,
+	FIRST_BITS_MAX = 14, // 64 KB, which the second level cache keeps: more were slower
+};
 
 static const unsigned __int128 LAST = ~(unsigned __int128)0;
 static const unsigned __int128 V4_BEGIN = (unsigned __int128)0xffff << V4_BITS; // RFC 4291 2.5.5.2
@@ -92,28 +96,47 @@ static size_t range_of(const struct cls_net_table *t, unsigned __int128 key)
 	return (size_t)(base - t->begins);
 }
 
-static size_t range4_of(const struct cls_net_table *t, uint32_t key)
+static uint32_t find4(const struct cls_net_table *t, uint32_t key)
 {
-	const uint32_t *base = t->begins4;
+	const uint32_t *first = &t->firsts4[key >> t->shift4];
+	const struct cls_range4 *base = t->ranges4 + first[0];
 
-	for (size_t n = t->n4; n > 1; n -= n / 2)
-		base += base[n / 2] <= key ? n / 2 : 0;
-	return (size_t)(base - t->begins4);
+	for (size_t n = first[1] - first[0] + 1; n > 1; n -= n / 2)
+		base += base[n / 2].begin <= key ? n / 2 : 0;
+	return base->app;
+}
+
+/* The last range that begins at or before the first address with these bits; one more for the last range of all. */
+static void make_firsts4(struct cls_net_table *t, uint32_t n_firsts)
+{
+	uint32_t range = 0;
+
+	for (uint32_t i = 0; i < n_firsts; i++) {
+		while (range + 1 < t->n4 && t->ranges4[range + 1].begin <= (uint64_t)i << t->shift4)
+			range++;
+		t->firsts4[i] = range;
+	}
+	t->firsts4[n_firsts] = (uint32_t)t->n4 - 1;
 }
 
 static int make_ranges4(struct cls_net_table *t)
 {
 	const size_t first = range_of(t, V4_BEGIN);
 	const size_t end = range_of(t, V4_BEGIN + UINT32_MAX) + 1;
+	unsigned int bits = 1;
 
 	t->n4 = end - first;
-	t->begins4 = calloc(t->n4, sizeof(*t->begins4));
-	t->apps4 = calloc(t->n4, sizeof(*t->apps4));
-	if (t->begins4 == NULL || t->apps4 == NULL)
+	while (bits < FIRST_BITS_MAX && (size_t)1 << bits < t->n4)
+		bits++;
+	t->shift4 = V4_BITS - bits;
+	t->ranges4 = calloc(t->n4, sizeof(*t->ranges4));
+	t->firsts4 = calloc(((size_t)1 << bits) + 1, sizeof(*t->firsts4));
+	if (t->ranges4 == NULL || t->firsts4 == NULL)
 		return -ENOMEM;
-	for (size_t i = 1; i < t->n4; i++) // the first one may begin before IPv4 does
-		t->begins4[i] = (uint32_t)t->begins[first + i];
-	memcpy(t->apps4, t->apps + first, t->n4 * sizeof(*t->apps4));
+	for (size_t i = 0; i < t->n4; i++) // the first one may begin before IPv4 does
+		t->ranges4[i] = (struct cls_range4){
+			i > 0 ? (uint32_t)t->begins[first + i] : 0, t->apps[first + i]};
+	make_firsts4(t, UINT32_C(1) << bits);
 	return 0;
 }
 
@@ -143,14 +166,14 @@ void cls_net_table_fini(struct cls_net_table *t)
 {
 	free(t->begins);
 	free(t->apps);
-	free(t->begins4);
-	free(t->apps4);
+	free(t->ranges4);
+	free(t->firsts4);
 	*t = (struct cls_net_table){0};
 }
 
 uint32_t cls_net_table_find(const struct cls_net_table *t, const struct dp_addr *addr)
 {
 	if (dp_addr_is_v4(addr))
-		return t->apps4[range4_of(t, (uint32_t)dp_addr_half(addr, 1))];
+		return find4(t, (uint32_t)dp_addr_half(addr, 1));
 	return t->apps[range_of(t, number_of(addr))];
 }

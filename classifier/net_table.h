@@ -16,15 +16,22 @@ struct cls_net {
 	uint32_t app;
 };
 
+/* Of IPv4, by the last 32 bits of the address. */
+struct cls_range4 {
+	uint32_t begin;
+	uint32_t app;
+};
+
 struct cls_net_table {
 	// Where each range begins, ascending, the first at 0, and whose it is up to the next one.
 	unsigned __int128 *begins;
 	uint32_t *apps; // DP_APP_UNKNOWN: no network is there
 	size_t n;
-	// Those of IPv4 once more, by the last 32 bits.
-	uint32_t *begins4;
-	uint32_t *apps4;
+	// Those of IPv4 once more, and for each value of an address's first bits the range where it is looked for first.
+	struct cls_range4 *ranges4;
 	size_t n4;
+	uint32_t *firsts4;
+	unsigned int shift4; // bits of an address behind the first ones
 };
 
 /* nets[0..n) is sorted meanwhile, and not kept. Returns 0, -ENOMEM, or -EEXIST for a prefix that is there twice:
