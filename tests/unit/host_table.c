@@ -154,7 +154,7 @@ static size_t name_draw(const struct hosts *h, char *buf)
 		buf[0] = any_byte();
 	}
 	if (len > 0 && chance(4) == 0)
-		buf[chance((uint32_t)len)] = chance(2) == 0 ? '.' : any_byte();
+		buf[chance((uint32_t)len)] = (char)(chance(2) == 0 ? '.' : any_byte());
 	if (len > 0 && chance(20) == 0)
 		buf[chance((uint32_t)len)] = '\0';
 	for (size_t i = 0; i < len && chance(2) == 0; i++)
