@@ -34,6 +34,9 @@ ndpi_protocol cls_library_last_word(
 /* Free what hangs on the flow; its own bytes are the caller's and stay as they are. */
 void cls_library_drop(struct cls_library *lib, struct ndpi_flow_struct *flow);
 
+/* What the library's own table of hosts has for a name, whoever asks for it; app_protocol NDPI_PROTOCOL_UNKNOWN: nothing. */
+ndpi_protocol cls_library_listed(struct cls_library *lib, uint16_t master, const char *host);
+
 /* Whether the library's own table of hosts has the name that the flow's client said; then the flow is recognised, as
  * detected_protocol_stack says. master: NDPI_PROTOCOL_TLS, _DTLS, _QUIC or _HTTP. */
 bool cls_library_knows(
@@ -47,6 +50,13 @@ bool cls_library_is_guess(
 /* Whether the library has the app from a name that is only like one of its table: it takes xfilms.example, my-films.example
  * and films.example.evil.example for films.example. */
 bool cls_library_is_alike(struct cls_library *lib, const ndpi_protocol *p, const char *host);
+
+/* The shortest end of host, of whole labels, that the table says the same of. Points into host. */
+const char *cls_library_found(struct cls_library *lib, const ndpi_protocol *p, const char *host);
+
+/* Whose network the library has an IPv4 address in, and whose port it is by default; 0: nobody's. */
+uint16_t cls_library_network(struct cls_library *lib, const struct dp_addr *addr);
+uint16_t cls_library_port(struct cls_library *lib, uint8_t l4_proto, uint16_t port);
 
 /* What a judgement rests on, besides the catalogue. */
 struct cls_view {

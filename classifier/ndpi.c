@@ -286,15 +286,23 @@ bool cls_library_is_guess(
 		table_of_hosts(lib, p->master_protocol, flow->host_server_name) != p->app_protocol;
 }
 
-bool cls_library_knows(
-	struct cls_library *lib, struct ndpi_flow_struct *flow, uint16_t master, const char *host)
+ndpi_protocol cls_library_listed(struct cls_library *lib, uint16_t master, const char *host)
 {
 	const uint16_t app = table_of_hosts(lib, master, host);
 
 	// Some names stand there only to be no more than what carries them.
-	if (app == NDPI_PROTOCOL_UNKNOWN || app == master)
+	return (ndpi_protocol){.master_protocol = master,
+		.app_protocol = app == master ? NDPI_PROTOCOL_UNKNOWN : app};
+}
+
+bool cls_library_knows(
+	struct cls_library *lib, struct ndpi_flow_struct *flow, uint16_t master, const char *host)
+{
+	const ndpi_protocol p = cls_library_listed(lib, master, host);
+
+	if (p.app_protocol == NDPI_PROTOCOL_UNKNOWN)
 		return false;
-	flow->detected_protocol_stack[0] = app;
+	flow->detected_protocol_stack[0] = p.app_protocol;
 	flow->detected_protocol_stack[1] = master;
 	flow->confidence = NDPI_CONFIDENCE_DPI;
 	return true;
@@ -362,6 +370,28 @@ bool cls_library_is_alike(struct cls_library *lib, const ndpi_protocol *p, const
 		return false;
 	host = last_label(&a, host);
 	return !begins_a_label(&a, host) || !ends_the_name(&a, host);
+}
+
+const char *cls_library_found(struct cls_library *lib, const ndpi_protocol *p, const char *host)
+{
+	const struct asked a = {lib, p->master_protocol, p->app_protocol};
+
+	return last_label(&a, host);
+}
+
+uint16_t cls_library_network(struct cls_library *lib, const struct dp_addr *addr)
+{
+	struct in_addr v4;
+
+	memcpy(&v4, addr->b + 12, sizeof(v4));
+	return ndpi_network_port_ptree_match(lib->nd, &v4, 0);
+}
+
+uint16_t cls_library_port(struct cls_library *lib, uint8_t l4_proto, uint16_t port)
+{
+	// It looks at both ports; the highest one is nobody's by default.
+	return ndpi_guess_undetected_protocol(lib->nd, NULL, l4_proto, 0, UINT16_MAX, 0, port)
+		.app_protocol;
 }
 
 void cls_library_drop(struct cls_library *lib, struct ndpi_flow_struct *flow)

@@ -5,11 +5,18 @@
 
 #include "control/commands.h"
 
+#include <glib.h>
+#include <stdbool.h>
+
 /* Each as run of struct ctl_cmd. argv[0] is "apps WHAT", so that ctl_complain_option() names the help
  * that there is. getopt_long() is to begin anew (optind = 0). */
 
-/* test [-c FILE | --apps FILE] [--json] HOST...: every rule that fits, and why the winner wins. */
+/* test [-c FILE] [--apps FILE] [--json] HOST...: every rule that fits, and why the winner wins. */
 int ctl_cmd_apps_test(int argc, char **argv);
 
 /* unknown --on CAPTURE...: what has no app, by bytes; as entries to append to the catalogue. */
 int ctl_cmd_apps_unknown(int argc, char **argv);
+
+/* Print records (json_t *, objects) to standard output: one JSON object a line, or as a table
+ * (control/table.h). Returns the exit code. */
+int ctl_apps_print(const GPtrArray *records, bool is_json);

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "control/apps_commands.h"
+#include "control/table.h"
 
 #include <getopt.h>
-#include <glib.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 
 /* In the order of --help. Arguments name every long option: the manual page is held against them. */
 static const struct ctl_cmd tasks[] = {
-	{"test", "[-c FILE | --apps FILE] [--json] HOST...",
+	{"test", "[-c FILE] [--apps FILE] [--json] HOST...",
 		"every rule that fits a host, and why the winner wins", ctl_cmd_apps_test},
 	{"unknown",
 		"--on CAPTURE... [-c FILE] [--apps FILE] [--top N] [--draft | --json] [--workers N]",
@@ -56,6 +57,26 @@ static int parse(int argc, char **argv)
 		return CTL_EXIT_OK;
 	}
 	return -1;
+}
+
+int ctl_apps_print(const GPtrArray *records, bool is_json)
+{
+	struct ctl_table table;
+
+	if (is_json) {
+		// A write error stays in the stream.
+		for (guint i = 0; i < records->len; i++) {
+			(void)json_dumpf(g_ptr_array_index(records, i), stdout, JSON_COMPACT);
+			(void)putchar('\n');
+		}
+	} else {
+		ctl_table_init(&table);
+		ctl_table_print(&table, records, stdout);
+		ctl_table_fini(&table);
+	}
+	if (fflush(stdout) != 0 || ferror(stdout))
+		return ctl_complain(CTL_EXIT_FAILURE, "apps: cannot write the answer: %m");
+	return CTL_EXIT_OK;
 }
 
 int ctl_cmd_apps(int argc, char **argv)

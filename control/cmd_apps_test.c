@@ -1,26 +1,22 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "control/apps_commands.h"
-#include "control/apps_yaml.h"
-#include "control/asked.h"
+#include "control/apps_explain.h"
 #include "control/config.h"
-#include "control/dict.h"
 #include "control/question.h"
-#include "control/table.h"
 
 #include <getopt.h>
 #include <glib.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 
 static const char usage[] =
-	"usage: wirecue apps test [-c FILE | --apps FILE] [--json] HOST...\n"
+	"usage: wirecue apps test [-c FILE] [--apps FILE] [--json] HOST...\n"
 	"\n"
 	"Says what the catalogue makes of a host: a name (also as URL, with a port, in upper case, in\n"
 	"letters that are not ASCII), an address, or a port such as udp:51820.\n"
 	"\n"
 	"  -c, --config FILE  the configuration that names the catalogue; without it the shipped one\n"
-	"      --apps FILE    this catalogue, such as one that is not in force yet\n"
+	"      --apps FILE    instead of that catalogue, such as one that is not in force yet\n"
 	"      --json         one JSON object a line\n"
 	"  -h, --help         this text\n"
 	"\n"
@@ -56,9 +52,6 @@ static int parse(int argc, char **argv, struct options *o)
 			return ctl_complain_option(c, argv);
 		}
 	}
-	if (o->config != NULL && o->apps != NULL)
-		return ctl_complain(
-			CTL_EXIT_USAGE, "apps test: -c with --apps, expected one of them");
 	if (optind == argc)
 		return ctl_complain(CTL_EXIT_USAGE,
 			"apps test: nothing to test, expected a host such as www.netflix.com");
@@ -78,71 +71,59 @@ static int read_words(int n, char **words, struct ctl_asked *ret_asked)
 	return code;
 }
 
-static int load(const struct options *o, struct cls_catalogue **ret_catalogue)
-{
-	struct ctl_config *config;
-	struct ctl_mistakes *mistakes;
-	struct ctl_apps apps;
-	int r;
+/* What words are held against. */
+struct test {
+	struct ctl_config *config; // owned
+	struct cls_oracle *library; // owned
+	struct ctl_domains *domains; // owned
+};
 
-	if (o->apps == NULL) {
-		if (ctl_config_load(o->config, NULL, ctl_print_mistake, NULL, &config) < 0)
-			return CTL_EXIT_USAGE;
-		*ret_catalogue = g_steal_pointer(&config->catalogue);
-		ctl_config_free(config);
-		return -1;
-	}
-	mistakes = ctl_mistakes_new();
-	r = ctl_apps_load(o->apps, ctl_dict_apps(), ctl_dict_tags(), mistakes, &apps);
-	if (r < 0)
-		ctl_mistakes_report(mistakes, ctl_print_mistake, NULL);
-	*ret_catalogue = g_steal_pointer(&apps.catalogue);
-	ctl_apps_fini(&apps);
-	ctl_mistakes_free(mistakes);
-	return r < 0 ? CTL_EXIT_USAGE : -1;
+/* Returns -1 to go on, else the exit code. */
+static int load(const struct options *o, struct test *t)
+{
+	const struct ctl_config_overrides overrides = {.apps = o->apps};
+	struct dp_err err;
+
+	t->library = cls_oracle_new();
+	if (t->library == NULL)
+		return ctl_complain(
+			CTL_EXIT_FAILURE, "apps test: cannot set up nDPI: it has no memory");
+	if (ctl_domains_open(&t->domains, &err) < 0)
+		return ctl_complain(CTL_EXIT_FAILURE, "apps test: %s", err.text);
+	return ctl_config_load(o->config, &overrides, ctl_print_mistake, NULL, &t->config) < 0
+		? CTL_EXIT_USAGE
+		: -1;
 }
 
-static json_t *record_of(const struct cls_catalogue *catalogue, const struct ctl_asked *asked)
+/* Returns the exit code. */
+static int test(const struct options *o, const struct ctl_asked *asked, size_t n_asked)
 {
-	struct cls_match m;
+	GPtrArray *records = g_ptr_array_new_with_free_func(ctl_question_free_record);
+	struct test t = {0};
+	struct dp_err err;
+	int code = load(o, &t);
 
-	if (asked->kind == CTL_ASKED_NAME)
-		m = cls_match_host(catalogue, asked->text, strlen(asked->text));
-	else if (asked->kind == CTL_ASKED_ADDRESS)
-		m = cls_match_net(catalogue, &asked->addr);
-	else
-		m = cls_match_port(catalogue, asked->l4_proto, asked->port);
-	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "host", asked->text, "app",
-		cls_app_name(catalogue, m.app), "category", cls_app_category(catalogue, m.app),
-		"tag", cls_tag_name(catalogue, m.tag), "evidence",
-		asked->kind == CTL_ASKED_NAME ? "strong" : "weak", "read", asked->how);
-}
+	if (code < 0) {
+		const struct ctl_explain by = {.catalogue = t.config->catalogue,
+			.path = t.config->apps_path,
+			.library = t.library,
+			.domains = t.domains};
 
-static int print(const GPtrArray *records, bool is_json)
-{
-	struct ctl_table table;
-
-	for (guint i = 0; is_json && i < records->len; i++) {
-		if (json_dumpf(records->pdata[i], stdout, JSON_COMPACT) != 0 ||
-			putchar('\n') == EOF)
-			break;
+		code = ctl_explain(&by, asked, n_asked, records, &err) < 0
+			? ctl_complain(CTL_EXIT_FAILURE, "apps test: %s", err.text)
+			: ctl_apps_print(records, o->is_json);
 	}
-	if (!is_json) {
-		ctl_table_init(&table);
-		ctl_table_print(&table, records, stdout);
-		ctl_table_fini(&table);
-	}
-	if (fflush(stdout) != 0 || ferror(stdout))
-		return ctl_complain(CTL_EXIT_FAILURE, "apps test: cannot write the answer: %m");
-	return CTL_EXIT_OK;
+	g_ptr_array_free(records, TRUE);
+	cls_oracle_free(t.library);
+	ctl_domains_close(t.domains);
+	ctl_config_free(t.config);
+	return code;
 }
 
 int ctl_cmd_apps_test(int argc, char **argv)
 {
 	g_autofree struct ctl_asked *asked = NULL;
-	struct cls_catalogue *catalogue;
 	struct options o = {0};
-	GPtrArray *records;
 	int code = parse(argc, argv, &o);
 
 	if (code >= 0)
@@ -151,16 +132,5 @@ int ctl_cmd_apps_test(int argc, char **argv)
 	argv += optind;
 	asked = g_new0(struct ctl_asked, argc);
 	code = read_words(argc, argv, asked);
-	if (code >= 0)
-		return code;
-	code = load(&o, &catalogue);
-	if (code >= 0)
-		return code;
-	records = g_ptr_array_new_with_free_func(ctl_question_free_record);
-	for (int i = 0; i < argc; i++)
-		g_ptr_array_add(records, record_of(catalogue, &asked[i]));
-	code = print(records, o.is_json);
-	g_ptr_array_free(records, TRUE);
-	cls_catalogue_free(catalogue);
-	return code;
+	return code >= 0 ? code : test(&o, asked, (size_t)argc);
 }
