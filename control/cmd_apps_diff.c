@@ -1,0 +1,339 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "control/apps_commands.h"
+#include "control/config.h"
+#include "control/flow_diff.h"
+#include "control/flow_lines.h"
+#include "control/question.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const char usage[] =
+	"usage: wirecue apps diff NEW [-c FILE] [--json] [--flows FILE] --on CAPTURE...\n"
+	"\n"
+	"Says what the catalogue NEW would change on captures: which flows, bytes and subscribers go from which\n"
+	"app to which. Each capture is replayed twice, with the configuration's catalogue and with NEW.\n"
+	"\n"
+	"      --on CAPTURE   captures (pcap, pcapng; several are merged by time); all words behind it\n"
+	"  -c, --config FILE  the configuration with the catalogue that is in force; without it the\n"
+	"                     shipped one\n"
+	"      --json         one JSON object\n"
+	"      --flows FILE   write each flow that changes as NEW has it, one JSON object a line, with what\n"
+	"                     it was under \"was\". With addresses, therefore for its owner alone (0600)\n"
+	"  -h, --help         this text\n"
+	"\n"
+	"Subscribers are counted by endpoint. Examples are names, with '*' for labels that may say who\n"
+	"somebody is.\n"
+	"\n"
+	"Exit codes: 0 success, whether anything changes or not; 1 a capture cannot be read or breaks off;\n"
+	"2 usage error, or mistakes in NEW or in the configuration: then no capture is read.\n";
+
+struct options {
+	const char *apps, *config, *flows; // NULL: not given
+	GPtrArray *captures; // const char *
+	bool is_json, has_on;
+};
+
+enum { OPT_ON = 256, OPT_JSON, OPT_FLOWS };
+
+/* A word that belongs to no option. Returns -1 to go on, else the exit code; likewise below. */
+static int take_word(struct options *o, const char *word)
+{
+	if (o->has_on)
+		g_ptr_array_add(o->captures, (void *)word);
+	else if (o->apps == NULL)
+		o->apps = word;
+	else
+		return ctl_complain(CTL_EXIT_USAGE,
+			"apps diff: '%s' is too much, expected one NEW, and captures behind --on",
+			word);
+	return -1;
+}
+
+static int take_option(struct options *o, int c, char *const argv[])
+{
+	switch (c) {
+	case 1: // as RETURN_IN_ORDER gives words
+		return take_word(o, optarg);
+	case 'c':
+		o->config = optarg;
+		return -1;
+	case OPT_ON:
+		o->has_on = true;
+		return take_word(o, optarg);
+	case OPT_JSON:
+		o->is_json = true;
+		return -1;
+	case OPT_FLOWS:
+		o->flows = optarg;
+		return -1;
+	case 'h':
+		(void)fputs(usage, stdout);
+		return CTL_EXIT_OK;
+	default:
+		return ctl_complain_option(c, argv);
+	}
+}
+
+static int parse(int argc, char **argv, struct options *o)
+{
+	static const struct option options[] = {{"on", required_argument, NULL, OPT_ON},
+		{"config", required_argument, NULL, 'c'}, {"json", no_argument, NULL, OPT_JSON},
+		{"flows", required_argument, NULL, OPT_FLOWS}, {"help", no_argument, NULL, 'h'},
+		{0}};
+	int c, code = -1;
+
+	optind = 0; // a new scan: the dispatcher has done its own
+	while (code < 0 && (c = getopt_long(argc, argv, "-:c:h", options, NULL)) >= 0)
+		code = take_option(o, c, argv);
+	for (; code < 0 && optind < argc; optind++) // behind "--"
+		code = take_word(o, argv[optind]);
+	if (code >= 0)
+		return code;
+	if (o->apps == NULL)
+		return ctl_complain(CTL_EXIT_USAGE,
+			"apps diff: no NEW, expected a catalogue such as my-apps.yaml in front of "
+			"--on");
+	if (o->captures->len == 0)
+		return ctl_complain(CTL_EXIT_USAGE,
+			"apps diff: no capture, expected --on CAPTURE... behind '%s'", o->apps);
+	return -1;
+}
+
+/* Every mistake is told before hours of capture are read. */
+static int check(const char *config_path, const char *apps)
+{
+	const struct ctl_config_overrides overrides = {.apps = apps};
+	struct ctl_config *config;
+
+	if (ctl_config_load(config_path, &overrides, ctl_print_mistake, NULL, &config) < 0)
+		return CTL_EXIT_USAGE;
+	ctl_config_free(config);
+	return -1;
+}
+
+static int worse(int a, int b)
+{
+	return a > b ? a : b;
+}
+
+/* --- two runs --------------------------------------------------------------------------------- */
+
+enum { BEFORE, AFTER, N_RUNS };
+
+struct runs {
+	struct ctl_flow_lines *lines[N_RUNS]; // owned
+	struct ctl_flow_diff *diff; // owned
+	struct ctl_domains *domains; // owned
+	FILE *flows; // owned; NULL: nobody wants them
+};
+
+/* Addresses are for the owner alone, also in a file that was there; a device keeps its mode. */
+static bool keep_private(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && (!S_ISREG(st.st_mode) || fchmod(fd, 0600) == 0);
+}
+
+static int open_flows(const char *path, FILE **ret_flows)
+{
+	const int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+	if (fd >= 0 && keep_private(fd))
+		*ret_flows = fdopen(fd, "w");
+	if (*ret_flows != NULL)
+		return -1;
+	(void)ctl_complain(CTL_EXIT_FAILURE,
+		"cannot write '%s': %m, expected a path where a file can be made", path);
+	if (fd >= 0)
+		(void)close(fd);
+	return CTL_EXIT_FAILURE;
+}
+
+static int open_runs(const struct options *o, struct runs *runs)
+{
+	struct dp_err err;
+
+	if (ctl_domains_open(&runs->domains, &err) < 0)
+		return ctl_complain(CTL_EXIT_FAILURE, "apps diff: %s", err.text);
+	runs->diff = ctl_flow_diff_new(runs->domains);
+	for (int i = 0; i < N_RUNS; i++) {
+		const struct ctl_flow_lines_config config = {.config = o->config,
+			.apps = i == AFTER ? o->apps : NULL,
+			.captures = (const char *const *)o->captures->pdata,
+			.n_captures = o->captures->len,
+			.is_silent = i == AFTER}; // what is wrong with the captures, one says
+
+		if (ctl_flow_lines_open(&config, &runs->lines[i], &err) < 0)
+			return ctl_complain(CTL_EXIT_FAILURE, "apps diff: %s", err.text);
+	}
+	return o->flows != NULL ? open_flows(o->flows, &runs->flows) : -1;
+}
+
+/* As the new catalogue has it, and what it was. */
+static void write_flow(FILE *out, const json_t *before, json_t *after)
+{
+	static const char *const keys[] = {"app", "category", "tag", "evidence", "confidence"};
+	json_t *was = json_object();
+
+	for (size_t i = 0; i < G_N_ELEMENTS(keys); i++) {
+		json_t *value = json_object_get(before, keys[i]);
+
+		if (value != NULL)
+			(void)json_object_set(was, keys[i], value);
+	}
+	(void)json_object_set_new(after, "was", was);
+	// A write error stays in the stream until it is closed.
+	(void)json_dumpf(after, out, JSON_COMPACT);
+	(void)fputc('\n', out);
+}
+
+/* Hold a flow of one run against that of the other. Returns 0, or -errno with a sentence. */
+static int compare(struct runs *runs, const json_t *before, json_t *after, struct dp_err *reterr)
+{
+	const int r = ctl_flow_diff_add(runs->diff, before, after, reterr);
+
+	if (r > 0 && runs->flows != NULL)
+		write_flow(runs->flows, before, after);
+	return MIN(r, 0);
+}
+
+/* Until one of them has no more: ret_more says of each whether it had. Returns 0, or -errno with a sentence. */
+static int compare_all(struct runs *runs, bool ret_more[N_RUNS], struct dp_err *reterr)
+{
+	int r = 0;
+
+	do {
+		json_t *flows[N_RUNS] = {NULL};
+
+		for (int i = 0; i < N_RUNS && r >= 0; i++) {
+			r = ctl_flow_lines_next(runs->lines[i], &flows[i], reterr);
+			ret_more[i] = r > 0;
+		}
+		if (r >= 0 && ret_more[BEFORE] && ret_more[AFTER])
+			r = compare(runs, flows[BEFORE], flows[AFTER], reterr);
+		json_decref(flows[BEFORE]);
+		json_decref(flows[AFTER]);
+	} while (r >= 0 && ret_more[BEFORE] && ret_more[AFTER]);
+	return r;
+}
+
+/* How a run that has no more flows ended. What a silent one said is told unless the other did. */
+static int end_run(struct runs *runs, int i, bool is_told)
+{
+	struct dp_err err = {0};
+	const int code = ctl_flow_lines_end(runs->lines[i], &err);
+
+	if (err.text[0] != '\0')
+		return ctl_complain(CTL_EXIT_FAILURE, "apps diff: %s", err.text);
+	if (code != CTL_EXIT_OK && !is_told)
+		(void)fputs(ctl_flow_lines_said(runs->lines[i]), stderr);
+	return code;
+}
+
+/* Returns the exit code. */
+static int run(struct runs *runs)
+{
+	bool has_more[N_RUNS] = {false};
+	struct dp_err err;
+	int code = CTL_EXIT_OK;
+
+	if (compare_all(runs, has_more, &err) < 0)
+		return ctl_complain(CTL_EXIT_FAILURE, "apps diff: %s", err.text);
+	for (int i = 0; i < N_RUNS; i++) {
+		if (!has_more[i])
+			code = worse(code, end_run(runs, i, code != CTL_EXIT_OK));
+	}
+	if (code == CTL_EXIT_OK && has_more[BEFORE] != has_more[AFTER])
+		return ctl_complain(CTL_EXIT_FAILURE,
+			"apps diff: the run with the %s catalogue has fewer flows than the other: a "
+			"fault of this program, for both see the same packets",
+			has_more[BEFORE] ? "new" : "configured");
+	return code;
+}
+
+/* --- the answer ------------------------------------------------------------------------------- */
+
+static int print_json(const struct ctl_flow_diff *diff, const GPtrArray *records)
+{
+	json_t *answer = ctl_flow_diff_totals(diff);
+	json_t *changes = json_array();
+
+	for (guint i = 0; i < records->len; i++)
+		(void)json_array_append(changes, records->pdata[i]);
+	(void)json_object_set_new(answer, "changes", changes);
+	// A write error stays in the stream.
+	(void)json_dumpf(answer, stdout, JSON_COMPACT);
+	(void)putchar('\n');
+	json_decref(answer);
+	return CTL_EXIT_OK;
+}
+
+static int print(const struct ctl_flow_diff *diff, bool is_json)
+{
+	GPtrArray *records = g_ptr_array_new_with_free_func(ctl_question_free_record);
+	g_autofree char *sentence = ctl_flow_diff_sentence(diff);
+	int code = CTL_EXIT_OK;
+
+	ctl_flow_diff_records(diff, records);
+	if (is_json)
+		code = print_json(diff, records);
+	else if (records->len > 0)
+		code = ctl_apps_print(records, false);
+	if (!is_json)
+		(void)puts(sentence);
+	g_ptr_array_free(records, TRUE);
+	if (code == CTL_EXIT_OK && (fflush(stdout) != 0 || ferror(stdout)))
+		code = ctl_complain(CTL_EXIT_FAILURE, "apps diff: cannot write the answer: %m");
+	return code;
+}
+
+static int close_flows(struct runs *runs, const char *path)
+{
+	FILE *flows = g_steal_pointer(&runs->flows);
+	const bool is_broken = flows != NULL && ferror(flows);
+
+	if (flows != NULL && (fclose(flows) != 0 || is_broken))
+		return ctl_complain(CTL_EXIT_FAILURE, "cannot write '%s': %m", path);
+	return CTL_EXIT_OK;
+}
+
+static int diff(const struct options *o)
+{
+	struct runs runs = {0};
+	int code = open_runs(o, &runs);
+
+	if (code < 0) {
+		code = run(&runs);
+		// Of captures that break off, what was read is told.
+		if (code == CTL_EXIT_OK || ctl_flow_diff_count(runs.diff) > 0)
+			code = worse(code, print(runs.diff, o->is_json));
+		code = worse(code, close_flows(&runs, o->flows));
+	}
+	(void)close_flows(&runs, o->flows); // left over by a failed start
+	for (int i = 0; i < N_RUNS; i++)
+		ctl_flow_lines_free(runs.lines[i]);
+	ctl_flow_diff_free(runs.diff);
+	ctl_domains_close(runs.domains);
+	return code;
+}
+
+int ctl_cmd_apps_diff(int argc, char **argv)
+{
+	struct options o = {.captures = g_ptr_array_new()};
+	int code = parse(argc, argv, &o);
+
+	if (code < 0)
+		code = check(o.config, NULL);
+	if (code < 0)
+		code = check(o.config, o.apps);
+	if (code < 0)
+		code = diff(&o);
+	g_ptr_array_free(o.captures, TRUE);
+	return code;
+}

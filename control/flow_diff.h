@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+/* What another catalogue would change: flows of two runs over the same packets in, changes by app out.
+ *
+ * Both runs give the same flows in the same order, so they are held against each other one by one and nothing of
+ * them is kept but sums: memory grows with the changes that there are between apps, and not with flows. A change
+ * is one of app, category, tag or strength of evidence, for rules look at these. No address is part of it. Pure;
+ * one thread. */
+
+#include "control/domain.h"
+
+#include <glib.h>
+#include <jansson.h>
+#include <stdbool.h>
+
+struct ctl_flow_diff;
+
+/* domains: borrowed for its life. */
+struct ctl_flow_diff *ctl_flow_diff_new(const struct ctl_domains *domains);
+void ctl_flow_diff_free(struct ctl_flow_diff *diff);
+
+/* One flow as each run has it, objects of `replay --flows` (docs/design.md section 6); borrowed. Returns 1 when
+ * it changes, 0 when it does not, and -EPROTO with a sentence, which has no address, when they are not the same
+ * flow. */
+[[nodiscard]] int ctl_flow_diff_add(struct ctl_flow_diff *diff, const json_t *before,
+	const json_t *after, struct dp_err *reterr);
+
+/* Flows that were held against each other. */
+uint64_t ctl_flow_diff_count(const struct ctl_flow_diff *diff);
+
+/* Add a record (json_t *, owned by the array) for each change, most bytes first: was, was_category, was_tag,
+ * was_strength (strong, weak; null: no app), becomes, category, tag, strength, flows, bytes, subscribers (endpoints; an
+ * estimate from CTL_DISTINCT_EXACT on), examples (of names as ctl_domain_read() shows them, or of ports). */
+void ctl_flow_diff_records(const struct ctl_flow_diff *diff, GPtrArray *ret_records);
+
+/* {"flows":{"all":…,"changed":…},"bytes":{…},"subscribers":{…}}; owned by the caller. */
+json_t *ctl_flow_diff_totals(const struct ctl_flow_diff *diff);
+
+/* "3 of 148 flows, 12345 of 4000000 bytes, 2 of 7 subscribers change", or "nothing changes: ..."; owned by the
+ * caller. */
+char *ctl_flow_diff_sentence(const struct ctl_flow_diff *diff);
