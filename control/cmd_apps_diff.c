@@ -26,8 +26,8 @@ static const char usage[] =
 	"                     it was under \"was\". With addresses, therefore for its owner alone (0600)\n"
 	"  -h, --help         this text\n"
 	"\n"
-	"Subscribers are counted by endpoint. Examples are names, with '*' for labels that may say who\n"
-	"somebody is.\n"
+	"Subscribers are counted by endpoint. Examples are the domains of names, for what stands before\n"
+	"may say who somebody is, or ports of servers.\n"
 	"\n"
 	"Exit codes: 0 success, whether anything changes or not; 1 a capture cannot be read or breaks off;\n"
 	"2 usage error, or mistakes in NEW or in the configuration: then no capture is read.\n";

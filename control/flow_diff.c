@@ -160,7 +160,7 @@ static char *server_port(const json_t *flow, const struct dp_prefix *endpoint)
 	return port == 0 ? g_strdup(l4) : g_strdup_printf("%s:%" JSON_INTEGER_FORMAT, l4, port);
 }
 
-/* Owned by the caller. */
+/* Of a name its domain, for what stands before may say who somebody is: "*.films.example". Owned by the caller. */
 static char *example_of(
 	const struct ctl_flow_diff *diff, const json_t *flow, const struct dp_prefix *endpoint)
 {
@@ -168,7 +168,10 @@ static char *example_of(
 	struct ctl_domain domain;
 
 	ctl_domain_read(diff->domains, host != NULL ? host : "", &domain);
-	return domain.kind != CTL_DOMAIN_NONE ? g_strdup(domain.name) : server_port(flow, endpoint);
+	if (domain.kind != CTL_DOMAIN_OWN)
+		return server_port(flow, endpoint);
+	return g_strdup_printf(
+		"%s%s", domain.domain_off > 0 ? "*." : "", domain.name + domain.domain_off);
 }
 
 /* --- in --------------------------------------------------------------------------------------- */

@@ -31,7 +31,7 @@ uint64_t ctl_flow_diff_count(const struct ctl_flow_diff *diff);
 
 /* Add a record (json_t *, owned by the array) for each change, most bytes first: was, was_category, was_tag,
  * was_strength (strong, weak; null: no app), becomes, category, tag, strength, flows, bytes, subscribers (endpoints; an
- * estimate from CTL_DISTINCT_EXACT on), examples (of names as ctl_domain_read() shows them, or of ports). */
+ * estimate from CTL_DISTINCT_EXACT on), examples (domains of names, or ports). */
 void ctl_flow_diff_records(const struct ctl_flow_diff *diff, GPtrArray *ret_records);
 
 /* {"flows":{"all":…,"changed":…},"bytes":{…},"subscribers":{…}}; owned by the caller. */
