@@ -114,22 +114,33 @@ static bool is_dashed_ipv6(const char *label, size_t len)
 	return dp_addr_parse(text, &addr) == 0;
 }
 
+/* How many numbers are joined by a hyphen each: four in ip-10-20-0-11. */
+static size_t longest_run(const char *label, size_t len)
+{
+	size_t run = 0, longest = 0;
+
+	for (size_t i = 0; i < len; i++) {
+		if (!g_ascii_isdigit(label[i]) || (i > 0 && g_ascii_isdigit(label[i - 1])))
+			continue;
+		run = i > 1 && label[i - 1] == '-' && g_ascii_isdigit(label[i - 2]) ? run + 1 : 1;
+		longest = MAX(longest, run);
+	}
+	return longest;
+}
+
 /* May it say who somebody is? label: is_label(). A domain of digits alone is a brand, and more often so one
  * that is long. */
 static bool is_telling(const char *label, bool is_domain)
 {
 	const size_t len = strcspn(label, ".");
-	size_t n_digits = 0, n_numbers = 0, n_hex = 0;
+	size_t n_digits = 0, n_hex = 0;
 
+	if (longest_run(label, len) > NUMBERS_MAX || is_dashed_ipv6(label, len))
+		return true;
 	for (size_t i = 0; i < len; i++) {
-		const bool is_digit = g_ascii_isdigit(label[i]);
-
-		n_digits += is_digit;
-		n_numbers += is_digit && (i == 0 || !g_ascii_isdigit(label[i - 1]));
+		n_digits += g_ascii_isdigit(label[i]);
 		n_hex += g_ascii_isxdigit(label[i]);
 	}
-	if (n_numbers > NUMBERS_MAX || is_dashed_ipv6(label, len))
-		return true;
 	return !is_domain &&
 		(n_digits == len || n_digits > DIGITS_MAX || (n_hex == len && n_hex > HEX_MAX));
 }

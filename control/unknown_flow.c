@@ -95,7 +95,7 @@ struct ctl_unknown_sum ctl_flow_sum_of(const struct ctl_flow_sum *sum)
 {
 	return (struct ctl_unknown_sum){.bytes = sum->bytes,
 		.flows = sum->flows,
-		.subscribers = ctl_distinct_count(&sum->subscribers)};
+		.subscribers = MIN(ctl_distinct_count(&sum->subscribers), sum->flows)};
 }
 
 void ctl_flow_sum_clear(struct ctl_flow_sum *sum)

@@ -266,12 +266,18 @@ static GPtrArray *all_rows(const struct ctl_unknown *u)
 	return rows;
 }
 
+/* No flow has two: an estimate need not say so. */
+static uint64_t subscribers_of(const struct ctl_counts *counts)
+{
+	return MIN(ctl_distinct_count(&counts->subscribers), counts->flows);
+}
+
 static struct ctl_unknown_sum sum_of(const struct ctl_counts *counts)
 {
 	return (struct ctl_unknown_sum){.bytes = counts->bytes,
 		.flows = counts->flows,
 		.weak_bytes = counts->weak_bytes,
-		.subscribers = ctl_distinct_count(&counts->subscribers)};
+		.subscribers = subscribers_of(counts)};
 }
 
 GPtrArray *ctl_unknown_report(const struct ctl_unknown *u, size_t n_rows,
@@ -290,7 +296,7 @@ GPtrArray *ctl_unknown_report(const struct ctl_unknown *u, size_t n_rows,
 		r->row.bytes = r->counts.bytes;
 		r->row.flows = r->counts.flows;
 		r->row.weak_bytes = r->counts.weak_bytes;
-		r->row.subscribers = ctl_distinct_count(&r->counts.subscribers);
+		r->row.subscribers = subscribers_of(&r->counts);
 	}
 	*ret_others = sum_of(&others);
 	*ret_all = sum_of(&u->all);

@@ -112,6 +112,8 @@ static void what_may_say_who_somebody_is_is_not_kept(void **)
 		{"u99900000001.example.com", "*.example.com", "example.com"},
 		{"deadbeefdeadbeef.example.com", "*.example.com", "example.com"},
 		{"a1-b2.cafe.example.com", "a1-b2.cafe.example.com", "example.com"},
+		{"x1a2b3c4d5.example", "x1a2b3c4d5.example",
+			"x1a2b3c4d5.example"}, // made up by a machine
 	};
 	static const struct row shared[] = {
 		{"10-20-0-11.dyndns.org", "dyndns.org", "dyndns.org"},

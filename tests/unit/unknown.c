@@ -323,6 +323,27 @@ static void subscribers_are_counted_each_once(void **)
 	ctl_unknown_free(u);
 }
 
+static void there_are_never_more_subscribers_than_flows(void **)
+{
+	struct ctl_unknown_sum others, all;
+	struct ctl_unknown *u = begin();
+
+	for (uint32_t i = 0; i < 2000; i++) {
+		struct ctl_unknown_fact f = fact("www.example.net", 10);
+		GPtrArray *rows;
+
+		f.endpoint.b[14] = (uint8_t)(i >> 8);
+		f.endpoint.b[15] = (uint8_t)i;
+		add(u, f);
+		rows = ctl_unknown_report(u, 1, &others, &all);
+		assert_in_range(((struct ctl_unknown_row *)rows->pdata[0])->subscribers,
+			(i + 1) * 9 / 10, i + 1);
+		assert_in_range(all.subscribers, (i + 1) * 9 / 10, i + 1);
+		g_ptr_array_unref(rows);
+	}
+	ctl_unknown_free(u);
+}
+
 static void what_is_not_shown_is_in_others_so_that_all_agree(void **)
 {
 	struct ctl_unknown *u = begin();
@@ -418,6 +439,7 @@ int main(void)
 		cmocka_unit_test(servers_that_are_many_and_small_are_one_row_of_their_protocol),
 		cmocka_unit_test(weak_bytes_are_marked_with_their_app),
 		cmocka_unit_test(subscribers_are_counted_each_once),
+		cmocka_unit_test(there_are_never_more_subscribers_than_flows),
 		cmocka_unit_test(what_is_not_shown_is_in_others_so_that_all_agree),
 		cmocka_unit_test(a_scan_of_names_pushes_out_nothing_large_and_loses_no_byte),
 		cmocka_unit_test(names_without_end_hide_no_name_that_carries_its_domain),
