@@ -91,6 +91,29 @@ static struct ctl_part *part_of(struct ctl_group *g, const char *name)
 	return &g->parts[g->n_parts++];
 }
 
+static void note_endpoint(struct ctl_part *part, const struct dp_addr *endpoint)
+{
+	for (int i = 0; i < part->n_endpoints; i++) {
+		if (dp_addr_cmp(&part->endpoints[i], endpoint) == 0)
+			return;
+	}
+	if (part->n_endpoints == ONE_PERSON)
+		part->is_common = true;
+	else
+		part->endpoints[part->n_endpoints++] = *endpoint;
+}
+
+static void count_name(
+	struct ctl_group *g, const char *name, const struct ctl_unknown_fact *fact, bool is_seen)
+{
+	struct ctl_part *part = part_of(g, name);
+
+	if (!part->is_common)
+		note_endpoint(part, &fact->endpoint);
+	part->is_seen |= is_seen;
+	part->counts.bytes += fact->bytes;
+}
+
 /* The name itself, and the ends of it that have up to LEVELS labels more than the domain. */
 static void add_name(
 	struct ctl_group *g, const struct ctl_domain *d, const struct ctl_unknown_fact *fact)
@@ -101,13 +124,9 @@ static void add_name(
 		for (end--; end > d->name && end[-1] != '.'; end--)
 			;
 		if (end > d->name)
-			part_of(g, end)->counts.bytes += fact->bytes;
+			count_name(g, end, fact, false);
 	}
-
-	struct ctl_part *part = part_of(g, d->name);
-
-	part->is_seen = true;
-	part->counts.bytes += fact->bytes;
+	count_name(g, d->name, fact, true);
 }
 
 static void add_address(

@@ -16,7 +16,8 @@
  * ever let go (Misra and Gries, 1982), and what is let go is summed up, so rows, others and the sum agree to
  * the byte. Rows depend on what was added in which order and on nothing else.
  *
- * Of subscribers it keeps how many there were, never who. Pure; one thread. */
+ * Of subscribers it keeps how many there were. Of a name below its domain it shows what three endpoints or
+ * more have shown (one person may have two): a label that only one has may say who he is. Pure; one thread. */
 
 #include "control/domain.h"
 #include "dataplane/addr.h"
@@ -49,8 +50,8 @@ enum ctl_unknown_kind { CTL_UNKNOWN_HOST, CTL_UNKNOWN_SERVER, CTL_UNKNOWN_PROTOC
 struct ctl_unknown_row {
 	uint64_t bytes, flows, subscribers;
 	uint64_t weak_bytes; // of these, that count for an app by weak evidence alone
-	// HOST: the domain, or a name below it that has nine tenths of its bytes and is no mere part of it
-	// (www, cdn, a machine's number). SERVER: address, or network with its length. PROTOCOL: the library's.
+	// HOST: the domain, or a name below it that has nine tenths of its bytes, of three endpoints or more,
+	// and is no mere part of it (www, cdn, a machine's number). SERVER: address, or network with its length. PROTOCOL: the library's.
 	char *what;
 	char *domain; // HOST: the domain, whose all numbers are; else NULL
 	const char *l4; // all but HOST; of the aggregation

@@ -35,12 +35,13 @@ static bool is_mere_part(const char *label, size_t len)
 	return false;
 }
 
-/* Is name one label and `below`, and has nine tenths of what the group has? */
+/* Is name one label and `below`, nobody's alone, and has nine tenths of what the group has? */
 static bool is_nearly_all(const struct ctl_group *g, const struct ctl_part *part, const char *below)
 {
 	const size_t len = strcspn(part->name, ".");
 
-	return part->name[len] == '.' && strcmp(part->name + len + 1, below) == 0 &&
+	return part->is_common && part->name[len] == '.' &&
+		strcmp(part->name + len + 1, below) == 0 &&
 		part->counts.bytes >= g->counts.bytes - g->counts.bytes / 10 &&
 		!is_mere_part(part->name, len);
 }
@@ -71,17 +72,45 @@ static gint compare_examples(gconstpointer a, gconstpointer b)
 	return strcmp(x->name, y->name);
 }
 
+static bool is_common(const struct ctl_group *g, const char *name)
+{
+	for (int i = 0; i < g->n_parts; i++) {
+		if (g->parts[i].is_common && strcmp(g->parts[i].name, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* A name as far as several subscribers have shown it. Owned by the caller. */
+static char *shown(const struct ctl_group *g, const char *name)
+{
+	const char *domain = name + strlen(name) - strlen(g->name), *end = name;
+
+	while (end < domain && !is_common(g, end))
+		end += strcspn(end, ".") + 1;
+	return end > name && *end != '*' ? g_strconcat("*.", end, NULL) : g_strdup(end);
+}
+
 static void add_examples(struct ctl_unknown_row *row, const struct ctl_group *g)
 {
 	g_autoptr(GPtrArray) seen = g_ptr_array_new();
+	int n = 0;
 
 	for (int i = 0; i < g->n_parts; i++) {
-		if (g->parts[i].is_seen && strcmp(g->parts[i].name, row->what) != 0)
+		if (g->parts[i].is_seen)
 			g_ptr_array_add(seen, &g->parts[i]);
 	}
 	g_ptr_array_sort(seen, compare_examples);
-	for (guint i = 0; i < MIN(seen->len, CTL_UNKNOWN_EXAMPLES); i++)
-		row->examples[i] = g_strdup(((const struct ctl_part *)seen->pdata[i])->name);
+	for (guint i = 0; i < seen->len && n < CTL_UNKNOWN_EXAMPLES; i++) {
+		const char *name = ((const struct ctl_part *)seen->pdata[i])->name;
+		char *text = g->kind == CTL_UNKNOWN_HOST ? shown(g, name) : g_strdup(name);
+
+		if (strcmp(text, row->what) == 0 ||
+			g_strv_contains((const char *const *)row->examples, text))
+			g_free(text);
+		else
+			row->examples[n++] = text;
+	}
 }
 
 /* --- rows ------------------------------------------------------------------------------------- */

@@ -9,6 +9,7 @@
 enum {
 	PARTS_MAX = 16, // of a group: 8 are kept when more come
 	PARTS_KEPT = 8,
+	ONE_PERSON = 2, // endpoints at a time: IPv4 and IPv6
 	FEW_SERVERS = 3, // addresses of a network on a port that are still told apart
 };
 
@@ -28,6 +29,10 @@ struct ctl_part {
 	char *name; // owned
 	uint64_t missed; // bytes that it may have had before, at most
 	bool is_seen; // a flow had this very name
+	// HOST: more than ONE_PERSON endpoints have shown it. A name that only one has may say who he is.
+	bool is_common;
+	uint8_t n_endpoints; // while it is not
+	struct dp_addr endpoints[ONE_PERSON];
 	struct ctl_counts counts; // subscribers: of SERVER, while they are few
 };
 

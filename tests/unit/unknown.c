@@ -53,6 +53,18 @@ static void add_host(struct ctl_unknown *u, const char *host, uint64_t bytes)
 	add(u, fact(host, bytes));
 }
 
+/* Of three subscribers, bytes of each. */
+static void add_common(struct ctl_unknown *u, const char *host, uint64_t bytes)
+{
+	struct ctl_unknown_fact f = fact(host, bytes);
+
+	add(u, f);
+	f.endpoint = addr("10.0.0.2");
+	add(u, f);
+	f.endpoint = addr("2001:db8:9:3::");
+	add(u, f);
+}
+
 static void add_server(struct ctl_unknown *u, const char *server, uint64_t bytes)
 {
 	struct ctl_unknown_fact f = fact("", bytes);
@@ -119,12 +131,42 @@ static void a_name_that_has_nearly_all_of_its_domain_is_shown_instead(void **)
 {
 	struct ctl_unknown *u = begin();
 
-	add_host(u, "a1.films.customer.example.net", 600);
-	add_host(u, "a2.films.customer.example.net", 350);
-	add_host(u, "www.example.net", 50); // a twentieth
-	assert_shown(u, 10, "host films.customer.example.net 1000/3/1\n+ 0/0\n= 1000/3\n");
-	add_host(u, "other.example.net", 100); // now more than a tenth is elsewhere
-	assert_shown(u, 10, "host example.net 1100/4/1\n+ 0/0\n= 1100/4\n");
+	add_common(u, "a1.films.customer.example.net", 200);
+	add_common(u, "a2.films.customer.example.net", 100);
+	add_host(u, "www.example.net", 100); // a tenth
+	assert_shown(u, 10, "host films.customer.example.net 1000/7/3\n+ 0/0\n= 1000/7\n");
+	add_host(u, "other.example.net", 10); // now more than a tenth is elsewhere
+	assert_shown(u, 10, "host example.net 1010/8/3\n+ 0/0\n= 1010/8\n");
+	ctl_unknown_free(u);
+}
+
+static void a_name_that_only_one_person_may_have_shown_is_not_shown(void **)
+{
+	struct ctl_unknown_sum others, all;
+	struct ctl_unknown *u = begin();
+	const struct ctl_unknown_row *row;
+	GPtrArray *rows;
+
+	for (int i = 0; i < 3; i++) {
+		struct ctl_unknown_fact f = fact("jane-doe.example.org", 50);
+
+		add_host(u, "jane-doe.accounts.example.net", 100);
+		add(u, f);
+		f.endpoint = addr("2001:db8:9:1::"); // his other one
+		add(u, f);
+	}
+	add_host(u, "john-doe.accounts.example.net", 90);
+	assert_shown(
+		u, 10, "host example.net 390/4/1\nhost example.org 300/6/2\n+ 0/0\n= 690/10\n");
+	add_common(u, "accounts.example.net", 20);
+	rows = ctl_unknown_report(u, 10, &others, &all);
+	row = rows->pdata[0];
+	assert_string_equal(row->what, "accounts.example.net");
+	assert_string_equal(row->examples[0], "*.accounts.example.net");
+	assert_null(row->examples[1]);
+	row = rows->pdata[1];
+	assert_string_equal(row->examples[0], "*.example.org");
+	g_ptr_array_unref(rows);
 	ctl_unknown_free(u);
 }
 
@@ -136,8 +178,8 @@ static void a_machine_or_a_mere_part_of_a_service_is_not_shown_instead(void **)
 	for (size_t i = 0; i < G_N_ELEMENTS(hosts); i++) {
 		struct ctl_unknown *u = begin();
 
-		add_host(u, hosts[i], 100);
-		assert_shown(u, 10, "host example.net 100/1/1\n+ 0/0\n= 100/1\n");
+		add_common(u, hosts[i], 100);
+		assert_shown(u, 10, "host example.net 300/3/3\n+ 0/0\n= 300/3\n");
 		ctl_unknown_free(u);
 	}
 }
@@ -149,11 +191,11 @@ static void the_names_with_most_bytes_are_examples_and_nobodys_number_is(void **
 	const struct ctl_unknown_row *row;
 	GPtrArray *rows;
 
-	add_host(u, "a.example.net", 10);
-	add_host(u, "b.example.net", 40);
-	add_host(u, "10-0-0-1.example.net", 30);
-	add_host(u, "99900000001.example.net", 5); // the same to us
-	add_host(u, "d.example.net", 20);
+	add_common(u, "a.example.net", 10);
+	add_common(u, "b.example.net", 40);
+	add_common(u, "10-0-0-1.example.net", 30);
+	add_common(u, "99900000001.example.net", 5); // the same to us
+	add_common(u, "d.example.net", 20);
 	rows = ctl_unknown_report(u, 1, &others, &all);
 	row = rows->pdata[0];
 	assert_string_equal(row->what, "example.net");
@@ -236,7 +278,7 @@ static void flows_between_subscribers_are_grouped_by_protocol_without_an_address
 	f.host = "peer.example.net"; // a name says nothing of anybody
 	add(u, f);
 	assert_shown(u, 10,
-		"host peer.example.net 50/1/1\n"
+		"host example.net 50/1/1\n"
 		"protocol Unknown tcp:0 50/1/1\n"
 		"+ 0/0\n= 100/2\n");
 	ctl_unknown_free(u);
@@ -406,11 +448,11 @@ static void names_without_end_hide_no_name_that_carries_its_domain(void **)
 
 	for (int i = 0; i < 5000; i++) {
 		(void)snprintf(host, sizeof(host), "s%d.films.example.net", i);
-		add_host(u, host, 100);
+		add_common(u, host, 100);
 		(void)snprintf(host, sizeof(host), "t%d.example.net", i);
 		add_host(u, host, 5);
 	}
-	assert_shown(u, 1, "host films.example.net 525000/10000/1\n+ 0/0\n= 525000/10000\n");
+	assert_shown(u, 1, "host films.example.net 1525000/20000/3\n+ 0/0\n= 1525000/20000\n");
 	ctl_unknown_free(u);
 }
 
@@ -428,6 +470,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(names_are_grouped_by_the_domain_that_somebody_registered),
 		cmocka_unit_test(a_name_that_has_nearly_all_of_its_domain_is_shown_instead),
+		cmocka_unit_test(a_name_that_only_one_person_may_have_shown_is_not_shown),
 		cmocka_unit_test(a_machine_or_a_mere_part_of_a_service_is_not_shown_instead),
 		cmocka_unit_test(the_names_with_most_bytes_are_examples_and_nobodys_number_is),
 		cmocka_unit_test(what_is_no_name_is_grouped_by_server),

@@ -75,6 +75,10 @@ static void add(struct ctl_unknown *u, const char *host, const char *proto, cons
 	assert_int_equal(dp_addr_parse("10.0.0.1", &f.endpoint), 0);
 	assert_int_equal(dp_addr_parse(server != NULL ? server : "10.0.0.2", &f.server), 0);
 	ctl_unknown_add(u, &f);
+	f.endpoint.b[15] = 2; // others as well: a name that only one has shown is not shown
+	ctl_unknown_add(u, &f);
+	f.endpoint.b[15] = 3;
+	ctl_unknown_add(u, &f);
 }
 
 static void add_to_port(struct ctl_unknown *u, uint16_t port, const char *server, uint64_t bytes)
@@ -213,20 +217,20 @@ static void an_entry_says_what_it_rests_on(void **)
 		"\n"
 		"  # Drafted by 'wirecue apps unknown --draft': names and categories are guesses.\n"
 		"\n"
-		"  # contoso.example: bytes 930, flows 2, subscribers 1; TLS\n"
+		"  # contoso.example: bytes 2790, flows 6, subscribers 3; TLS\n"
 		"  # seen: www.contoso.example, img.contoso.example\n"
-		"  # 30 bytes of it count for 'telegram' by address or port: does it belong there?\n"
+		"  # 90 bytes of it count for 'telegram' by address or port: does it belong there?\n"
 		"  - name: contoso\n"
 		"    category: web\n"
 		"    hosts: [contoso.example]\n"
 		"\n"
-		"  # films.customer.example.net: bytes 500, flows 1, subscribers 1; QUIC\n"
+		"  # films.customer.example.net: bytes 1500, flows 3, subscribers 3; QUIC\n"
 		"  # nine tenths or more of what example.net has\n"
 		"  - name: example-films-customer\n"
 		"    category: web\n"
 		"    hosts: [films.customer.example.net]\n"
 		"\n"
-		"  # 203.0.113.9 tcp:8443: bytes 90, flows 1, subscribers 1; TLS\n"
+		"  # 203.0.113.9 tcp:8443: bytes 270, flows 3, subscribers 3; TLS\n"
 		"  # commented out: an address says where and not what. It counts bytes; no trigger rests on it.\n"
 		"  #- name: tcp-8443-203-0-113-9\n"
 		"  #  category: web\n"
