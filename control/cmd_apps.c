@@ -14,7 +14,7 @@ static const struct ctl_cmd tasks[] = {
 	{"test", "[-c FILE] [--apps FILE] [--json] HOST...",
 		"every rule that fits a host, and why the winner wins", ctl_cmd_apps_test},
 	{"unknown",
-		"--on CAPTURE... [-c FILE] [--apps FILE] [--top N] [--draft | --json] [--workers N]",
+		"--on CAPTURE... [-c FILE] [--apps FILE] [--top N] [--names] [--draft | --json] [--workers N]",
 		"what has no app, by bytes; entries for it", ctl_cmd_apps_unknown},
 	{NULL},
 };

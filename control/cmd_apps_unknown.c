@@ -4,7 +4,6 @@
 #include "control/config.h"
 #include "control/flow_lines.h"
 #include "control/question.h"
-#include "control/table.h"
 #include "control/unknown.h"
 #include "control/unknown_draft.h"
 #include "control/unknown_flow.h"
@@ -29,6 +28,8 @@ static const char help_text[] =
 	"  -c, --config FILE    wirecue.yaml; without it: default networks, the shipped catalogue\n"
 	"      --apps FILE      the catalogue, instead of the one that the configuration names\n"
 	"      --top N          rows at most, 1 to 10000; 40 by default\n"
+	"      --names          names as they are, though fewer than three endpoints have shown\n"
+	"                       them: for captures of your own\n"
 	"      --draft          entries ready to edit, and to append to the catalogue\n"
 	"      --json           one JSON object a line\n"
 	"      --workers N      worker threads, 1 to 64; the output does not depend on it\n"
@@ -37,14 +38,14 @@ static const char help_text[] =
 	"Exit codes: 0 success; 1 a capture cannot be read or breaks off; 2 usage or\n"
 	"configuration error.\n";
 
-enum { OPT_ON = 256, OPT_APPS, OPT_TOP, OPT_DRAFT, OPT_JSON, OPT_WORKERS };
+enum { OPT_ON = 256, OPT_APPS, OPT_TOP, OPT_NAMES, OPT_DRAFT, OPT_JSON, OPT_WORKERS };
 
 struct options {
 	struct ctl_flow_lines_config replay;
 	const char *on; // the first capture
 	GPtrArray *captures; // const char *, borrowed
 	size_t n_rows;
-	bool is_draft, is_json;
+	bool shows_names, is_draft, is_json;
 };
 
 /* What is asked about, and what is found. */
@@ -87,6 +88,9 @@ static int set_option(struct options *o, int c, char *const argv[])
 		return -1;
 	case OPT_TOP:
 		return set_number("--top", optarg, ROWS_MAX, &o->n_rows);
+	case OPT_NAMES:
+		o->shows_names = true;
+		return -1;
 	case OPT_DRAFT:
 		o->is_draft = true;
 		return -1;
@@ -109,8 +113,8 @@ static int parse(int argc, char **argv, struct options *o)
 	static const struct option options[] = {{"on", required_argument, NULL, OPT_ON},
 		{"config", required_argument, NULL, 'c'},
 		{"apps", required_argument, NULL, OPT_APPS},
-		{"top", required_argument, NULL, OPT_TOP}, {"draft", no_argument, NULL, OPT_DRAFT},
-		{"json", no_argument, NULL, OPT_JSON},
+		{"top", required_argument, NULL, OPT_TOP}, {"names", no_argument, NULL, OPT_NAMES},
+		{"draft", no_argument, NULL, OPT_DRAFT}, {"json", no_argument, NULL, OPT_JSON},
 		{"workers", required_argument, NULL, OPT_WORKERS}, {"help", no_argument, NULL, 'h'},
 		{0}};
 	int c;
@@ -231,29 +235,13 @@ static json_t *record_of_sum(const char *kind, const struct ctl_unknown_sum *sum
 	return record;
 }
 
-static void print_json(const GPtrArray *records)
-{
-	for (guint i = 0; i < records->len; i++) {
-		(void)json_dumpf(records->pdata[i], stdout, JSON_COMPACT);
-		(void)putchar('\n');
-	}
-}
-
-static void print_table(const GPtrArray *records)
-{
-	struct ctl_table table;
-
-	ctl_table_init(&table);
-	ctl_table_print(&table, records, stdout);
-	ctl_table_fini(&table);
-}
-
-static void print_rows(const struct task *t, const GPtrArray *rows,
+static int print_rows(const struct task *t, const GPtrArray *rows,
 	const struct ctl_unknown_sum *others, const struct ctl_unknown_sum *unknown)
 {
 	const bool is_json = t->opt->is_json;
 	const struct ctl_unknown_sum all = ctl_flow_sum_of(&t->all);
 	GPtrArray *records = g_ptr_array_new_with_free_func(ctl_question_free_record);
+	int code;
 
 	for (guint i = 0; i < rows->len; i++)
 		g_ptr_array_add(records, record_of(rows->pdata[i], is_json));
@@ -261,31 +249,31 @@ static void print_rows(const struct task *t, const GPtrArray *rows,
 		g_ptr_array_add(records, record_of_sum("others", others, is_json));
 	g_ptr_array_add(records, record_of_sum("unknown", unknown, is_json));
 	g_ptr_array_add(records, record_of_sum("all", &all, is_json));
-	if (is_json)
-		print_json(records);
-	else
-		print_table(records);
+	code = ctl_apps_print(records, is_json);
 	g_ptr_array_unref(records);
+	return code;
+}
+
+static int print_draft(const struct task *t, const GPtrArray *rows)
+{
+	g_autoptr(GString) text = g_string_new(NULL);
+
+	ctl_unknown_draft(rows, t->config->catalogue, t->domains,
+		ctl_unknown_draft_indent(t->config->apps_path), text);
+	if (fputs(text->str, stdout) == EOF || fflush(stdout) != 0)
+		return ctl_complain(CTL_EXIT_FAILURE, "apps unknown: cannot write the draft: %m");
+	return CTL_EXIT_OK;
 }
 
 static int print(const struct task *t)
 {
 	struct ctl_unknown_sum others, unknown;
 	GPtrArray *rows = ctl_unknown_report(t->unknown, t->opt->n_rows, &others, &unknown);
+	const int code = t->opt->is_draft ? print_draft(t, rows)
+					  : print_rows(t, rows, &others, &unknown);
 
-	if (t->opt->is_draft) {
-		g_autoptr(GString) text = g_string_new(NULL);
-
-		ctl_unknown_draft(rows, t->config->catalogue, t->domains,
-			ctl_unknown_draft_indent(t->config->apps_path), text);
-		(void)fputs(text->str, stdout);
-	} else {
-		print_rows(t, rows, &others, &unknown);
-	}
 	g_ptr_array_unref(rows);
-	if (fflush(stdout) != 0 || ferror(stdout))
-		return ctl_complain(CTL_EXIT_FAILURE, "apps unknown: cannot write the answer: %m");
-	return CTL_EXIT_OK;
+	return code;
 }
 
 static int run(struct task *t)
@@ -301,6 +289,8 @@ static int run(struct task *t)
 	if (ctl_domains_open(&t->domains, &err) < 0)
 		return ctl_complain(CTL_EXIT_FAILURE, "apps unknown: %s", err.text);
 	t->unknown = ctl_unknown_new(t->domains, CTL_UNKNOWN_KEPT);
+	if (t->opt->shows_names)
+		ctl_unknown_show_names(t->unknown);
 	code = replay(t);
 	if (code != CTL_EXIT_OK && t->all.flows == 0)
 		return code;

@@ -103,11 +103,12 @@ static void note_endpoint(struct ctl_part *part, const struct dp_addr *endpoint)
 		part->endpoints[part->n_endpoints++] = *endpoint;
 }
 
-static void count_name(
-	struct ctl_group *g, const char *name, const struct ctl_unknown_fact *fact, bool is_seen)
+static void count_name(const struct ctl_unknown *u, struct ctl_group *g, const char *name,
+	const struct ctl_unknown_fact *fact, bool is_seen)
 {
 	struct ctl_part *part = part_of(g, name);
 
+	part->is_common |= u->shows_names;
 	if (!part->is_common)
 		note_endpoint(part, &fact->endpoint);
 	part->is_seen |= is_seen;
@@ -115,8 +116,8 @@ static void count_name(
 }
 
 /* The name itself, and the ends of it that have up to LEVELS labels more than the domain. */
-static void add_name(
-	struct ctl_group *g, const struct ctl_domain *d, const struct ctl_unknown_fact *fact)
+static void add_name(const struct ctl_unknown *u, struct ctl_group *g, const struct ctl_domain *d,
+	const struct ctl_unknown_fact *fact)
 {
 	const char *end = d->name + d->domain_off;
 
@@ -124,9 +125,9 @@ static void add_name(
 		for (end--; end > d->name && end[-1] != '.'; end--)
 			;
 		if (end > d->name)
-			count_name(g, end, fact, false);
+			count_name(u, g, end, fact, false);
 	}
-	count_name(g, d->name, fact, true);
+	count_name(u, g, d->name, fact, true);
 }
 
 static void add_address(
@@ -260,7 +261,7 @@ static struct ctl_group *add_to_host(
 		g->name = g_strdup(g->key);
 		g->is_shared = d->kind == CTL_DOMAIN_SHARED;
 	}
-	add_name(g, d, fact);
+	add_name(u, g, d, fact);
 	return g;
 }
 
@@ -329,6 +330,11 @@ struct ctl_unknown *ctl_unknown_new(const struct ctl_domains *domains, size_t n_
 		tables[i]->by_key = g_hash_table_new_full(
 			g_str_hash, g_str_equal, NULL, group_free);
 	return u;
+}
+
+void ctl_unknown_show_names(struct ctl_unknown *u)
+{
+	u->shows_names = true;
 }
 
 void ctl_unknown_free(struct ctl_unknown *u)

@@ -74,6 +74,10 @@ struct ctl_unknown;
 struct ctl_unknown *ctl_unknown_new(const struct ctl_domains *domains, size_t n_kept);
 void ctl_unknown_free(struct ctl_unknown *unknown);
 
+/* Names are shown though only one endpoint has them: for captures of one's own. What looks like an address or a
+ * long number stays '*'. Before the first fact. */
+void ctl_unknown_show_names(struct ctl_unknown *unknown);
+
 void ctl_unknown_add(struct ctl_unknown *unknown, const struct ctl_unknown_fact *fact);
 
 /* The n_rows first rows (struct ctl_unknown_row, owned by the array), what all other rows and those that were

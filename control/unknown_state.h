@@ -61,6 +61,7 @@ struct ctl_groups {
 struct ctl_unknown {
 	const struct ctl_domains *domains;
 	size_t n_kept;
+	bool shows_names; // whoever has shown them
 	struct ctl_groups hosts, servers, protocols;
 	struct ctl_counts others, all; // others: let go
 	GStringChunk *texts; // each once

@@ -170,6 +170,24 @@ static void a_name_that_only_one_person_may_have_shown_is_not_shown(void **)
 	ctl_unknown_free(u);
 }
 
+static void a_name_of_one_person_is_shown_where_that_is_asked_for(void **)
+{
+	struct ctl_unknown_sum others, all;
+	struct ctl_unknown *u = begin();
+	const struct ctl_unknown_row *row;
+	GPtrArray *rows;
+
+	ctl_unknown_show_names(u);
+	add_host(u, "films.example.net", 100);
+	add_host(u, "10-0-0-1.example.net", 10);
+	rows = ctl_unknown_report(u, 10, &others, &all);
+	row = rows->pdata[0];
+	assert_string_equal(row->what, "films.example.net");
+	assert_string_equal(row->examples[0], "*.example.net"); // an address is never
+	g_ptr_array_unref(rows);
+	ctl_unknown_free(u);
+}
+
 static void a_machine_or_a_mere_part_of_a_service_is_not_shown_instead(void **)
 {
 	static const char *const hosts[] = {"www.example.net", "api.example.net",
@@ -471,6 +489,7 @@ int main(void)
 		cmocka_unit_test(names_are_grouped_by_the_domain_that_somebody_registered),
 		cmocka_unit_test(a_name_that_has_nearly_all_of_its_domain_is_shown_instead),
 		cmocka_unit_test(a_name_that_only_one_person_may_have_shown_is_not_shown),
+		cmocka_unit_test(a_name_of_one_person_is_shown_where_that_is_asked_for),
 		cmocka_unit_test(a_machine_or_a_mere_part_of_a_service_is_not_shown_instead),
 		cmocka_unit_test(the_names_with_most_bytes_are_examples_and_nobodys_number_is),
 		cmocka_unit_test(what_is_no_name_is_grouped_by_server),
