@@ -18,7 +18,7 @@ struct flow {
 	uint64_t packets[2], bytes[2]; // [0] src to dst
 	uint64_t first_ns, last_ns;
 	uint64_t tick;
-	const char *host; // one of the log's
+	const char *host, *alias; // of the log's
 	uint32_t app;
 	uint16_t tag;
 	uint16_t sport, dport;
@@ -237,9 +237,9 @@ void ctl_flowlog_tick(struct ctl_flowlog *log, uint64_t tick)
 }
 
 /* NULL: nobody will read it. */
-static const char *host_of(struct ctl_flowlog *log, const struct dp_note *n)
+static const char *keep_name(struct ctl_flowlog *log, const char *name)
 {
-	return log->n_kept == 0 ? g_string_chunk_insert_const(log->hosts, n->host) : NULL;
+	return log->n_kept == 0 ? g_string_chunk_insert_const(log->hosts, name) : NULL;
 }
 
 void ctl_flowlog_add(struct ctl_flowlog *log, const struct dp_record *note)
@@ -257,7 +257,8 @@ void ctl_flowlog_add(struct ctl_flowlog *log, const struct dp_record *note)
 		.first_ns = n->first_ns,
 		.last_ns = n->last_ns,
 		.tick = note->tick,
-		.host = host_of(log, n),
+		.host = keep_name(log, n->host),
+		.alias = keep_name(log, n->alias),
 		.app = note->app,
 		.tag = note->tag,
 		.sport = n->sport,
@@ -348,6 +349,8 @@ static json_t *flow_json(
 		(json_int_t)f->bytes[1], "first_ns", (json_int_t)f->first_ns, "last_ns",
 		(json_int_t)f->last_ns, "effort", f->effort);
 
+	if (f->alias[0] != '\0')
+		(void)json_object_set_new(flow, "alias", json_string(f->alias));
 	if (f->tag != DP_TAG_NONE)
 		(void)json_object_set_new(
 			flow, "tag", json_string(cls_tag_name(catalogue, f->tag)));

@@ -6,6 +6,7 @@
 
 struct line {
 	const char *src, *dst, *l4, *app, *proto, *host, *evidence; // borrowed from the object
+	const char *alias; // likewise; NULL: none
 	int sport, dport;
 	json_int_t bytes[2];
 };
@@ -21,10 +22,10 @@ static int unpack(const json_t *flow, struct line *l, struct dp_err *reterr)
 	json_error_t error;
 
 	if (json_unpack_ex((json_t *)flow, &error, 0, // is only read
-		    "{s:s, s:i, s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:[I,I]}", "src", &l->src,
+		    "{s:s, s:i, s:s, s:i, s:s, s:s, s:s, s:s, s:s, s?s, s:[I,I]}", "src", &l->src,
 		    "sport", &l->sport, "dst", &l->dst, "dport", &l->dport, "l4", &l->l4, "app",
 		    &l->app, "proto", &l->proto, "host", &l->host, "evidence", &l->evidence,
-		    "bytes", &l->bytes[0], &l->bytes[1]) < 0)
+		    "alias", &l->alias, "bytes", &l->bytes[0], &l->bytes[1]) < 0)
 		return dp_fail(reterr, EPROTO, "a flow of the replay: %s", error.text);
 	if (l->sport < 0 || l->sport > UINT16_MAX || l->dport < 0 || l->dport > UINT16_MAX ||
 		l->bytes[0] < 0 || l->bytes[1] < 0)
@@ -62,17 +63,23 @@ static bool is_none(const char *app)
 	return strcmp(app, "unknown") == 0 || strcmp(app, "undecided") == 0;
 }
 
+/* A rule for the name that it was looked up as would find the flow as well. */
+static const char *name_of(const struct line *l)
+{
+	return l->host[0] == '\0' && l->alias != NULL ? l->alias : l->host;
+}
+
 int ctl_unknown_add_flow(struct ctl_unknown *unknown, const struct dp_endpoint_nets *nets,
 	const json_t *flow, struct ctl_flow_sum *sum, struct dp_err *reterr)
 {
-	struct line l;
+	struct line l = {0};
 	struct sides s;
 
 	if (unpack(flow, &l, reterr) < 0 || find_sides(&l, nets, &s, reterr) < 0)
 		return -EPROTO;
 
 	const bool is_server_src = s.is_dst_inside;
-	const struct ctl_unknown_fact fact = {.host = l.host,
+	const struct ctl_unknown_fact fact = {.host = name_of(&l),
 		.proto = l.proto,
 		.app = is_none(l.app) ? NULL : l.app,
 		.l4 = l.l4,

@@ -157,6 +157,24 @@ static void a_line_has_a_tag_where_there_is_one(void **)
 	ctl_flowlog_free(log);
 }
 
+static void a_line_has_an_alias_where_there_is_one(void **)
+{
+	struct ctl_flowlog *log = ctl_flowlog_new();
+	struct dp_record r = ended(1000, 2000, 7);
+	json_t *lines;
+
+	ctl_flowlog_add(log, &r);
+	(void)snprintf(r.note.alias, sizeof(r.note.alias), "films.example");
+	r.note.sport++;
+	ctl_flowlog_add(log, &r);
+	ctl_flowlog_seal(log);
+	lines = lines_of(log, 64);
+	assert_null(text(lines, 0, "alias"));
+	assert_string_equal(text(lines, 1, "alias"), "films.example");
+	json_decref(lines);
+	ctl_flowlog_free(log);
+}
+
 static void parts_of_one_flow_are_merged_unless_a_syn_started_the_later(void **)
 {
 	struct ctl_flowlog *log = ctl_flowlog_new();
@@ -396,6 +414,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_line_says_everything_of_a_flow),
 		cmocka_unit_test(a_line_has_a_tag_where_there_is_one),
+		cmocka_unit_test(a_line_has_an_alias_where_there_is_one),
 		cmocka_unit_test(parts_of_one_flow_are_merged_unless_a_syn_started_the_later),
 		cmocka_unit_test(flows_come_in_order_of_time_then_tuple_whatever_came_first),
 		cmocka_unit_test(only_the_end_of_a_flow_is_a_line),

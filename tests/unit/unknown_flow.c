@@ -44,9 +44,10 @@ static char *row_of(json_t *f, struct ctl_flow_sum *sum)
 	assert_int_equal(ctl_unknown_add_flow(u, &nets, f, sum, NULL), 0);
 	rows = ctl_unknown_report(u, 1, &others, &all);
 	row = rows->len > 0 ? rows->pdata[0] : NULL;
-	text = row == NULL ? g_strdup("")
-			   : g_strdup_printf("%s %s:%u %s", row->what, row->l4, row->port,
-				     row->app != NULL ? row->app : "-");
+	text = row == NULL
+		? g_strdup("")
+		: g_strdup_printf("%s %s:%u %s", row->what, row->l4 != NULL ? row->l4 : "tcp",
+			  row->port, row->app != NULL ? row->app : "-");
 	g_ptr_array_unref(rows);
 	ctl_unknown_free(u);
 	json_decref(f);
@@ -107,6 +108,25 @@ static void a_flow_with_an_app_is_only_counted_unless_its_evidence_is_weak(void 
 	ctl_flow_sum_clear(&sum);
 }
 
+/* A look-up's or a certificate's; the name that is shown goes before it. */
+static void a_name_that_the_server_was_looked_up_as_is_a_name(void **)
+{
+	static const char *const hosts[][2] = {
+		{"", "example.org tcp:0 -"}, {"www.example.net", "example.net tcp:0 -"}};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(hosts); i++) {
+		json_t *f = flow("10.0.0.7", 5000, "203.0.113.9", 443, "unknown", "none");
+		struct ctl_flow_sum sum = {0};
+		g_autofree char *got = NULL;
+
+		(void)json_object_set_new(f, "host", json_string(hosts[i][0]));
+		(void)json_object_set_new(f, "alias", json_string("www.example.org"));
+		got = row_of(f, &sum);
+		assert_string_equal(got, hosts[i][1]);
+		ctl_flow_sum_clear(&sum);
+	}
+}
+
 static void what_is_no_line_of_flows_is_refused_and_not_counted(void **)
 {
 	static const char *const keys[] = {
@@ -152,6 +172,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(only_the_address_outside_of_the_networks_is_shown),
 		cmocka_unit_test(a_flow_with_an_app_is_only_counted_unless_its_evidence_is_weak),
+		cmocka_unit_test(a_name_that_the_server_was_looked_up_as_is_a_name),
 		cmocka_unit_test(what_is_no_line_of_flows_is_refused_and_not_counted),
 		cmocka_unit_test(an_address_that_is_none_is_not_repeated),
 	};
