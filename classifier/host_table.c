@@ -17,7 +17,7 @@ enum {
 	BLOCK = 64, // bytes of a name for one word of dots
 	TEXT_MAX = CLS_HOST_MAX + 1, // bytes of a name that count: a dot in front of the host
 	BLOCKS_MAX = TEXT_MAX / BLOCK,
-	SLOTS_MIN = 16,
+	GROUP = 4, // slots that are looked at together: in one line of the cache
 	PLACE_BITS_MAX = 28, // of a slot: four at least are the hash's
 };
 static_assert(TEXT_MAX % BLOCK == 0);
@@ -37,6 +37,7 @@ static_assert(alignof(struct host) == ALIGN);
 struct suffix {
 	uint64_t hash;
 	uint32_t begin;
+	uint32_t slot; // that may be its own, 0: none in its group
 };
 
 /* A name as it is looked for. */
@@ -72,8 +73,7 @@ static uint64_t lower8(uint64_t w)
 static uint64_t dots8(uint64_t w)
 {
 	const uint64_t x = w ^ '.' * ONES;
-	const uint64_t is_dot = ~(((x & ~HIGHS) + ~HIGHS) | x) &
-		HIGHS; // no byte carries into the next
+	const uint64_t is_dot = ~(((x & ~HIGHS) + ~HIGHS) | x) & HIGHS; // nothing is carried
 
 	return (is_dot >> 7) * 0x0102040810204080 >> 56;
 }
@@ -98,9 +98,10 @@ static uint64_t hash_label(
 	return mix(t, h, rest | (uint64_t)(len + 1) << 56);
 }
 
-static uint32_t slot_of(const struct cls_host_table *t, uint64_t hash)
+/* The first slot of the group where a host of that hash stands, or else from there on. */
+static uint32_t group_of(const struct cls_host_table *t, uint64_t hash)
 {
-	return (uint32_t)((hash >> 32) * t->n_slots >> 32);
+	return (uint32_t)((hash >> 32) * (t->n_slots / GROUP) >> 32) * GROUP;
 }
 
 /* text[WORD..WORD + len) in lower case, and where its dots are. */
@@ -126,8 +127,8 @@ static uint64_t add_suffix(const struct cls_host_table *t, struct name *n, uint6
 {
 	hash = hash_label(t, hash, n->text + WORD + end, end - begin);
 	if (t->depths[depth / 64] >> depth % 64 & 1) {
-		__builtin_prefetch(&t->slots[slot_of(t, hash)]);
-		n->suffixes[n->n_suffixes++] = (struct suffix){hash, begin};
+		__builtin_prefetch(&t->slots[group_of(t, hash)]);
+		n->suffixes[n->n_suffixes++] = (struct suffix){hash, begin, 0};
 	}
 	return hash;
 }
@@ -171,38 +172,72 @@ static const struct host *host_at(const struct cls_host_table *t, uint32_t slot)
 	return (const struct host *)(t->hosts + (size_t)(slot & t->place_mask) * ALIGN);
 }
 
-/* The slot that holds a name, or the free one where it belongs. */
+/* Whether the bits of the hash that a slot has are those of a hash; of a free one maybe, too. */
+static bool is_alike(const struct cls_host_table *t, uint32_t slot, uint64_t hash)
+{
+	return ((slot ^ (uint32_t)hash) & ~t->place_mask) == 0;
+}
+
+static bool is_named(const struct host *host, const uint8_t *name, size_t len)
+{
+	return host->len == len && memcmp(host->name, name, len) == 0;
+}
+
+/* The slot that holds a name, or the free one where it belongs: the first one from its group on. */
 static uint32_t *slot_for(
 	const struct cls_host_table *t, uint64_t hash, const uint8_t *name, size_t len)
 {
-	for (uint32_t i = slot_of(t, hash);; i = i + 1 < t->n_slots ? i + 1 : 0) {
+	for (uint32_t i = group_of(t, hash);; i = i + 1 < t->n_slots ? i + 1 : 0) {
 		uint32_t *slot = &t->slots[i];
 
-		if (*slot == 0)
-			return slot;
-		if (((*slot ^ (uint32_t)hash) & ~t->place_mask) != 0)
-			continue;
-
-		const struct host *host = host_at(t, *slot);
-
-		if (host->len == len && memcmp(host->name, name, len) == 0)
+		if (*slot == 0 ||
+			(is_alike(t, *slot, hash) && is_named(host_at(t, *slot), name, len)))
 			return slot;
 	}
+}
+
+/* See which slot of its group may be a suffix's, and fetch the host. Without a jump on what is in the slots: nobody can
+ * foretell it, and the next suffix would wait for it. */
+static void glance(const struct cls_host_table *t, struct suffix *s)
+{
+	const uint32_t *group = &t->slots[group_of(t, s->hash)];
+	uint32_t slot = 0;
+
+	for (uint32_t i = GROUP; i-- > 0;) // those that are free stand behind the others
+		slot = is_alike(t, group[i], s->hash) ? group[i] : slot;
+	s->slot = slot;
+	__builtin_prefetch(host_at(t, slot));
 }
 
 static const struct host *find(
 	const struct cls_host_table *t, const struct name *n, const struct suffix *s)
 {
-	const uint32_t slot = *slot_for(t, s->hash, n->text + WORD + s->begin, n->len - s->begin);
+	const uint8_t *name = n->text + WORD + s->begin;
+	const size_t len = n->len - s->begin;
+
+	if (s->slot != 0 && is_named(host_at(t, s->slot), name, len))
+		return host_at(t, s->slot);
+	if (s->slot == 0 && t->slots[group_of(t, s->hash) + GROUP - 1] == 0)
+		return NULL; // none is alike, and none stands behind the group
+
+	const uint32_t slot = *slot_for(t, s->hash, name, len);
 
 	return slot != 0 ? host_at(t, slot) : NULL;
+}
+
+/* The name, its suffixes that can be hosts of t, and what they wait for. */
+static void look(const struct cls_host_table *t, const char *host, size_t len, struct name *n)
+{
+	read_name(t, host, len, n);
+	for (uint32_t i = 0; i < n->n_suffixes; i++)
+		glance(t, &n->suffixes[i]);
 }
 
 struct cls_match cls_host_table_find(const struct cls_host_table *t, const char *host, size_t len)
 {
 	struct name n;
 
-	read_name(t, host, len, &n);
+	look(t, host, len, &n);
 	for (uint32_t i = n.n_suffixes; i-- > 0;) {
 		const struct host *found = find(t, &n, &n.suffixes[i]);
 
@@ -218,7 +253,7 @@ size_t cls_host_table_rules(const struct cls_host_table *t, const char *host, si
 	struct name n;
 	size_t n_rules = 0;
 
-	read_name(t, host, len, &n);
+	look(t, host, len, &n);
 	for (uint32_t i = n.n_suffixes; i-- > 0 && n_rules < max;) {
 		const struct host *found = find(t, &n, &n.suffixes[i]);
 
@@ -269,7 +304,7 @@ int cls_host_table_init(struct cls_host_table *t, size_t n_hosts, size_t n_bytes
 	*t = (struct cls_host_table){.hosts_len = ALIGN}; // nobody stands at 0
 	if (n_hosts > BYTES_MAX / each || n_bytes > BYTES_MAX - n_hosts * each)
 		return -EFBIG;
-	t->n_slots = (uint32_t)(n_hosts < SLOTS_MIN / 2 ? SLOTS_MIN : 2 * n_hosts);
+	t->n_slots = (uint32_t)(2 * n_hosts / GROUP + 1) * GROUP;
 	t->hosts_room = ALIGN + n_hosts * each + n_bytes;
 	t->place_mask = (UINT32_C(1) << bits_of(t->hosts_room / ALIGN)) - 1;
 	t->slots = pages_new(t->n_slots * sizeof(*t->slots));

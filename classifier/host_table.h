@@ -12,7 +12,7 @@
 
 struct cls_host_table {
 	uint64_t key[2]; // drawn for each table: which names meet is nobody's choice
-	uint32_t *slots; // owned, open addressing, at least half of them 0: free
+	uint32_t *slots; // owned, open addressing in groups, at least half of them 0: free
 	uint32_t n_slots;
 	uint32_t place_mask; // bits of a slot that are a place in hosts, the others are of the hash
 	uint32_t longest_len; // of all hosts
