@@ -20,6 +20,9 @@ int ctl_cmd_apps_diff(int argc, char **argv);
 /* unknown --on CAPTURE...: what has no app, by bytes; as entries to append to the catalogue. */
 int ctl_cmd_apps_unknown(int argc, char **argv);
 
+/* wrong FLOW APP --to DIR --on CAPTURE...: why a flow got another app; a sample, and the rule that would be right. */
+int ctl_cmd_apps_wrong(int argc, char **argv);
+
 /* Print records (json_t *, objects) to standard output: one JSON object a line, or as a table
  * (control/table.h). Returns the exit code. */
 int ctl_apps_print(const GPtrArray *records, bool is_json);

@@ -16,6 +16,9 @@ static const struct ctl_cmd tasks[] = {
 	{"unknown",
 		"--on CAPTURE... [-c FILE] [--apps FILE] [--top N] [--names] [--draft | --json] [--workers N]",
 		"what has no app, by bytes; entries for it", ctl_cmd_apps_unknown},
+	{"wrong", "FLOW APP --to DIR [-c FILE] [--apps FILE] [--json] --on CAPTURE...",
+		"why a flow got the wrong app, and the rule that would be right",
+		ctl_cmd_apps_wrong},
 	{NULL},
 };
 
