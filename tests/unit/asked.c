@@ -87,9 +87,7 @@ static void what_is_neither_is_refused_with_a_sentence(void **)
 		"www.example:", "tcp:0", "udp:65536", "udp:", "udp:x", "udp:443-445", "https://",
 		"https:///path", "1http://www.example", "[2001:db8::7", "[2001:db8::7]x",
 		"[www.example]:", "me@a.example", "a\xff.example", "\xc3\xbc", "fe80::1%eth0",
-		"a.example."
-		".",
-		"xn--\xc3\xbc.\xff"};
+		"a.example..", "xn--\xc3\xbc.\xff"};
 
 	for (size_t i = 0; i < G_N_ELEMENTS(words); i++) {
 		struct ctl_asked asked = {.port = 7};
@@ -112,7 +110,7 @@ static void a_name_is_as_long_as_names_may_be_and_no_longer(void **)
 		word[n++] = 'a';
 		word[n++] = '.';
 	}
-	(void)strcpy(word + n, ".example" + 1);
+	(void)strcpy(word + n, "example");
 	assert_true(strlen(word) <= 253);
 	assert_int_equal(ctl_asked_read(word, &asked, NULL), 0);
 	assert_string_equal(asked.text, word);
