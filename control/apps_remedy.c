@@ -179,6 +179,10 @@ void ctl_remedy_of(const json_t *flow, const GPtrArray *records,
 	if (g_str_equal(proto, "DNS") || g_str_has_prefix(proto, "DNS."))
 		advise(ret_remedy, CTL_REMEDY_NONE, NULL, "",
 			"a look-up is DNS, whatever it asks for; the flow that follows it is another");
+	else if (json_is_true(json_object_get(flow, "ech")) && g_str_equal(evidence, "dns"))
+		advise(ret_remedy, CTL_REMEDY_NONE, NULL, "",
+			"the name in front hides another, and what was looked up decided, which a flow's line "
+			"does not have");
 	else if (*host != '\0')
 		advise_host(host, records, catalogue, domains, ret_remedy);
 	else if (g_str_equal(evidence, "payload") && claimed(proto, catalogue, protocol) != NULL)

@@ -312,10 +312,11 @@ static void print_remedy(const char *app, const struct wrong *w)
 
 static int print_text(const struct options *o, const struct wrong *w)
 {
-	const char *host = text_of(w->flow, "host");
+	const char *host = text_of(w->flow, "host"), *evidence = text_of(w->flow, "evidence");
+	const bool is_known = strcmp(evidence, "none") != 0;
 
-	(void)printf("# the flow is %s, by %s%s%s; nDPI says %s\n", text_of(w->flow, "app"),
-		text_of(w->flow, "evidence"), *host != '\0' ? ": " : "", host,
+	(void)printf("# the flow is %s%s%s%s%s; nDPI says %s\n", text_of(w->flow, "app"),
+		is_known ? ", by " : "", is_known ? evidence : "", *host != '\0' ? ": " : "", host,
 		text_of(w->flow, "proto"));
 	print_rules(w);
 	print_remedy(o->app, w);

@@ -136,6 +136,23 @@ static void a_look_up_stays_one(void **)
 		CTL_REMEDY_NONE);
 }
 
+/* Of the two names the line has the one in front. */
+static void what_hides_its_name_is_not_mended_by_the_one_in_front(void **)
+{
+	json_t *flow = json_pack("{s:s, s:s, s:s, s:s, s:b}", "app", "films", "proto", "TLS",
+		"host", "front.example", "evidence", "dns", "ech", 1);
+	GPtrArray *none = g_ptr_array_new();
+	struct ctl_remedy r;
+
+	ctl_remedy_of(flow, none, catalogue, domains, &r);
+	assert_int_equal(r.kind, CTL_REMEDY_NONE);
+	(void)json_object_set_new(flow, "evidence", json_string("sni"));
+	ctl_remedy_of(flow, none, catalogue, domains, &r);
+	assert_int_equal(r.kind, CTL_REMEDY_ADD);
+	g_ptr_array_free(none, TRUE);
+	json_decref(flow);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -143,6 +160,7 @@ int main(void)
 		cmocka_unit_test(where_the_library_knows_the_payload_its_protocol_has_to_move),
 		cmocka_unit_test(without_a_name_only_the_place_is_left_and_that_is_weak),
 		cmocka_unit_test(a_look_up_stays_one),
+		cmocka_unit_test(what_hides_its_name_is_not_mended_by_the_one_in_front),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
