@@ -215,7 +215,7 @@ static void remember_cut(struct dp_worker *w, struct dp_flow_rest *rest, const s
 
 /* --- another verdict -------------------------------------------------------------------------- */
 
-void dp_worker_flow_recount(
+bool dp_worker_flow_recount(
 	struct dp_worker *w, uint32_t i, uint32_t app, uint16_t tag, uint8_t evidence)
 {
 	struct dp_flow *f = dp_worker_flow(w, i);
@@ -223,14 +223,14 @@ void dp_worker_flow_recount(
 	uint32_t id;
 
 	if (key.app == app && key.tag == tag && key.evidence == evidence)
-		return;
+		return false;
 	key.app = app;
 	key.tag = tag;
 	key.evidence = evidence;
 	id = dp_usage_get(&w->usage, &key);
 	if (id == DP_USAGE_NONE) {
 		dp_count(&w->counters.resolve_refused, 1);
-		return;
+		return false;
 	}
 	// No new flow of the app: each is counted once, as what it was when it became known.
 	dp_usage_put(&w->usage, f->usage);
@@ -238,9 +238,10 @@ void dp_worker_flow_recount(
 	dp_count(&w->counters.resolved_again, 1);
 	if (w->cfg.wants_notes)
 		post_note(w, i, w->tick, DP_NOTE_VERDICT);
+	return true;
 }
 
-void dp_worker_flow_resolve(struct dp_worker *w, uint32_t i)
+bool dp_worker_flow_resolve(struct dp_worker *w, uint32_t i)
 {
 	const struct dp_flow *f = dp_worker_flow(w, i);
 	const struct dp_usage_key *key = dp_usage_key(&w->usage, f->usage);
@@ -258,7 +259,7 @@ void dp_worker_flow_resolve(struct dp_worker *w, uint32_t i)
 	dp_flow_tuple(&w->flows, i, &tuple);
 	known.server_port = is_src ? tuple.dport : tuple.sport;
 	w->stage.ops->resolve(w->stage.self, &known);
-	dp_worker_flow_recount(w, i, known.app, known.tag, known.evidence);
+	return dp_worker_flow_recount(w, i, known.app, known.tag, known.evidence);
 }
 
 /* --- what the classifier says ------------------------------------------------------------------ */
@@ -293,9 +294,9 @@ static void take_verdict(struct dp_worker *w, uint32_t i, const struct dp_verdic
 			remember_cut(w, dp_worker_rest(w, i), v);
 		settle(w, i, v, tick, time_ns);
 	} else if (v->is_renewed) {
-		dp_worker_flow_recount(w, i, v->app, v->tag, v->evidence);
+		(void)dp_worker_flow_recount(w, i, v->app, v->tag, v->evidence);
 	} else if (v->is_cut && dp_counter_get(&w->counters.catalogues) > 0) {
-		dp_worker_flow_resolve(w, i); // the walk has left it to its state
+		(void)dp_worker_flow_resolve(w, i); // the walk has left it to its state
 	}
 }
 

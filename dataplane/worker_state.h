@@ -98,12 +98,12 @@ uint32_t dp_worker_flow_begin(
 void dp_worker_flow_look(struct dp_worker *w, uint32_t flow, struct rte_mbuf *m, bool is_from_dst);
 
 /* From here on the flow, a decided one, counts as this; what it counted before stays. A flow without an entry to
- * count on stays where it is. */
-void dp_worker_flow_recount(
+ * count on stays where it is. Returns whether anything has changed. */
+bool dp_worker_flow_recount(
 	struct dp_worker *w, uint32_t flow, uint32_t app, uint16_t tag, uint8_t evidence);
 
-/* Judge a decided flow anew by what is remembered of it. */
-void dp_worker_flow_resolve(struct dp_worker *w, uint32_t flow);
+/* Judge a decided flow anew by what is remembered of it. Returns as above. */
+bool dp_worker_flow_resolve(struct dp_worker *w, uint32_t flow);
 
 /* The flow is over: its last word, its note, its place in the table. tick: the open one or the one being
  * closed. */
