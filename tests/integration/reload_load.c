@@ -12,7 +12,7 @@
 #include "control/ledger.h"
 #include "control/pipeline.h"
 #include "dataplane/worker.h"
-#include "tests/lib/wire.h"
+#include "tests/integration/reload_sender.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,31 +20,18 @@
 
 #include <cmocka.h>
 
-#include <netinet/in.h>
-#include <pcap/pcap.h>
 #include <pthread.h>
-#include <rte_mbuf.h>
-#include <rte_ring.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
 	N_SWAPS = 100,
 	N_WORKERS = 2,
-	N_COPIES = 8, // of each recording at a time, each of a subscriber of its own
-	N_WAVES = 10,
 	N_MBUFS = 2047,
-	N_IN_FLIGHT = 768, // frames: no queue is ever full, none is ever empty for long
 	N_AHEAD = 400, // frames that are sent beyond a swap's turn before it has happened
-	BURST = 32,
-	FRAME_MAX = 1514,
-	IP_LEN = 14 + 2, // in an Ethernet frame
-	IP_PROTO = 14 + 9,
-	IP_SRC = 14 + 12,
-	IP_DST = 14 + 16,
-	UDP_LEN = 14 + 20 + 4,
 };
 
 /* What stands in one group is not told apart: its apps differ between the two catalogues. */
@@ -82,159 +69,8 @@ static const char after_yaml[] =
 	"  - {name: rival, category: competitor, tags: {plans: [www.rival-mobile.example]}, hosts: [rival-mobile.example]}\n"
 	"  - {name: dns, category: network, ports: [\"udp:53\"], ndpi: [DNS]}\n";
 
-static const char *const recordings[] = {"tls-netflix", "tls-music", "tls-chat", "tls-web",
-	"tls-rival", "quic-video", "dns", "http-web", "http-download", "tls12-news"};
-enum { N_RECORDINGS = sizeof(recordings) / sizeof(recordings[0]) };
-
 static unsigned int n_runs = 1;
 static char *dir;
-static GArray *recorded[N_RECORDINGS]; // struct frame
-
-/* --- recordings --------------------------------------------------------------------------------- */
-
-struct frame {
-	uint16_t len;
-	uint8_t bytes[FRAME_MAX];
-};
-
-/* The recording host saw segments before they were cut to the wire's size. */
-static void cut(struct frame *f, size_t len)
-{
-	f->len = (uint16_t)MIN(len, FRAME_MAX);
-	if (len <= FRAME_MAX)
-		return;
-	wire_16(f->bytes + IP_LEN, FRAME_MAX - 14);
-	if (f->bytes[IP_PROTO] == IPPROTO_UDP)
-		wire_16(f->bytes + UDP_LEN, FRAME_MAX - 14 - 20);
-}
-
-static GArray *read_recording(const char *name)
-{
-	g_autofree char *file = g_strdup_printf(
-		"%s/pcaps/recorded/%s.pcap", getenv("WIRECUE_TOP"), name);
-	GArray *frames = g_array_new(FALSE, FALSE, sizeof(struct frame));
-	char errbuf[PCAP_ERRBUF_SIZE];
-	pcap_t *pcap = pcap_open_offline(file, errbuf);
-	struct pcap_pkthdr *header;
-	const u_char *bytes;
-
-	assert_non_null(pcap);
-	assert_int_equal(pcap_datalink(pcap), DLT_EN10MB);
-	while (pcap_next_ex(pcap, &header, &bytes) == 1) {
-		struct frame f = {0};
-
-		assert_true(header->caplen > UDP_LEN);
-		memcpy(f.bytes, bytes, MIN(header->caplen, FRAME_MAX));
-		cut(&f, header->len);
-		g_array_append_val(frames, f);
-	}
-	pcap_close(pcap);
-	assert_true(frames->len > 0);
-	return frames;
-}
-
-/* The recorded subscriber becomes another one; who reads frames checks no checksum. */
-static void set_subscriber(uint8_t *frame, uint32_t n)
-{
-	static const uint8_t recorded_prefix[2] = {10, 20};
-	const uint8_t addr[4] = {10, 99, (uint8_t)(n >> 8), (uint8_t)n};
-
-	for (size_t at = IP_SRC; at <= IP_DST; at += IP_DST - IP_SRC)
-		if (memcmp(frame + at, recorded_prefix, sizeof(recorded_prefix)) == 0)
-			memcpy(frame + at, addr, sizeof(addr));
-}
-
-/* --- the sender --------------------------------------------------------------------------------- */
-
-/* A thread of its own sends, so that frames come while control swaps. */
-struct sender {
-	struct dp_path *path;
-	struct rte_mempool *pool;
-	struct rte_ring *ring;
-	struct rte_mbuf *burst[BURST];
-	unsigned int n_burst;
-	_Atomic uint64_t n_sent;
-	_Atomic uint64_t may_send; // control lets it go on
-	atomic_bool is_done;
-};
-
-static uint64_t n_worked(const struct dp_path *path)
-{
-	struct dp_path_stats s;
-	uint64_t n = 0;
-
-	dp_path_stats(path, &s);
-	for (int i = 0; i < DP_OUTCOME_COUNT; i++)
-		n += s.outcomes[i];
-	return n;
-}
-
-static void flush(struct sender *s)
-{
-	const uint64_t n_sent = atomic_load(&s->n_sent);
-	unsigned int n = 0;
-
-	while (n_sent + s->n_burst > atomic_load(&s->may_send) ||
-		n_sent + s->n_burst > n_worked(s->path) + N_IN_FLIGHT)
-		(void)sched_yield();
-	while (n < s->n_burst)
-		n += rte_ring_enqueue_burst(
-			s->ring, (void *const *)s->burst + n, s->n_burst - n, NULL);
-	atomic_store(&s->n_sent, n_sent + n);
-	s->n_burst = 0;
-}
-
-static void send_frame(struct sender *s, const struct frame *f, uint32_t subscriber)
-{
-	struct rte_mbuf *m;
-
-	while ((m = rte_pktmbuf_alloc(s->pool)) == NULL)
-		flush(s);
-	memcpy(rte_pktmbuf_append(m, f->len), f->bytes, f->len);
-	set_subscriber(rte_pktmbuf_mtod(m, uint8_t *), subscriber);
-	s->burst[s->n_burst++] = m;
-	if (s->n_burst == BURST)
-		flush(s);
-}
-
-/* Frame i of every recording and copy, then frame i + 1: each flow lives as long as the wave. */
-static void send_wave(struct sender *s, uint32_t wave)
-{
-	bool is_any = true;
-
-	for (guint i = 0; is_any; i++) {
-		is_any = false;
-		for (uint32_t k = 0; k < N_RECORDINGS * N_COPIES; k++) {
-			const GArray *frames = recorded[k % N_RECORDINGS];
-
-			if (i >= frames->len)
-				continue;
-			is_any = true;
-			send_frame(s, &g_array_index(frames, struct frame, i),
-				wave * N_RECORDINGS * N_COPIES + k);
-		}
-	}
-}
-
-static void *send_all(void *arg)
-{
-	struct sender *s = arg;
-
-	for (uint32_t wave = 0; wave < N_WAVES; wave++)
-		send_wave(s, wave);
-	flush(s);
-	atomic_store(&s->is_done, true);
-	return NULL;
-}
-
-static uint64_t n_frames_of_all(void)
-{
-	uint64_t n = 0;
-
-	for (size_t i = 0; i < N_RECORDINGS; i++)
-		n += recorded[i]->len;
-	return n * N_COPIES * N_WAVES;
-}
 
 /* --- a run, in a child -------------------------------------------------------------------------- */
 
@@ -285,7 +121,7 @@ static void work_until(struct ctl_pipeline *p, const struct sender *s, uint64_t 
 /* n swaps, evenly over all frames; between them the sender goes on. */
 static void swap_often(struct ctl_pipeline *p, struct sender *s, unsigned int n)
 {
-	const uint64_t step = n_frames_of_all() / (n + 1);
+	const uint64_t step = sender_n_frames() / (n + 1);
 
 	for (unsigned int i = 0; i < n; i++) {
 		struct ctl_config *config = load(i % 2 == 0 ? "after.yaml" : "before.yaml");
@@ -332,7 +168,7 @@ static void check_ledger(struct ctl_pipeline *p, const json_t *apps)
 
 	dp_path_stats(ctl_pipeline_path(p), &s);
 	CHECK(ctl_ledger_check_end(&s, &err) == 0);
-	CHECK(s.frames == n_frames_of_all());
+	CHECK(s.frames == sender_n_frames());
 	CHECK(s.outcomes[DP_OUTCOME_ACCOUNTED] == s.frames);
 	json_array_foreach(apps, i, app)
 	{
@@ -347,16 +183,16 @@ static void run(unsigned int n_swaps, int fd)
 	struct sender s = {.path = ctl_pipeline_path(p),
 		.pool = rte_pktmbuf_pool_create("wire", N_MBUFS, 0,
 			RTE_ALIGN_CEIL(sizeof(struct dp_pkt), RTE_MBUF_PRIV_ALIGN),
-			RTE_PKTMBUF_HEADROOM + FRAME_MAX, SOCKET_ID_ANY),
+			RTE_PKTMBUF_HEADROOM + SENDER_FRAME_MAX, SOCKET_ID_ANY),
 		.ring = rte_ring_lookup("ETH_RXTX0_net_ring0"),
 		.may_send = n_swaps > 0 ? 0 : UINT64_MAX};
 	pthread_t thread;
 	json_t *apps;
 
 	CHECK(s.pool != NULL && s.ring != NULL);
-	CHECK(pthread_create(&thread, NULL, send_all, &s) == 0);
+	CHECK(pthread_create(&thread, NULL, sender_run, &s) == 0);
 	swap_often(p, &s, n_swaps);
-	while (!atomic_load(&s.is_done) || n_worked(s.path) < n_frames_of_all() ||
+	while (!atomic_load(&s.is_done) || sender_n_worked(s.path) < sender_n_frames() ||
 		!is_resolved(p, n_swaps))
 		if (!ctl_pipeline_poll(p))
 			(void)sched_yield();
@@ -371,26 +207,69 @@ static void run(unsigned int n_swaps, int fd)
 	ctl_pipeline_close(p);
 }
 
+/* Nothing comes, and control does nothing else: each reload waits for the one before it only. */
+static void swap_in_a_row(void)
+{
+	struct ctl_pipeline *p = open_pipeline();
+	struct ctl_config *configs[N_SWAPS];
+	struct timespec begin, end;
+	struct dp_worker_stats w;
+
+	for (unsigned int i = 0; i < N_SWAPS; i++)
+		configs[i] = load(i % 2 == 0 ? "after.yaml" : "before.yaml");
+	(void)clock_gettime(CLOCK_MONOTONIC, &begin); // cannot fail for this clock
+	for (unsigned int i = 0; i < N_SWAPS; i++)
+		ctl_pipeline_reload(p, configs[i]);
+	(void)clock_gettime(CLOCK_MONOTONIC, &end);
+	while (!is_resolved(p, N_SWAPS))
+		(void)ctl_pipeline_poll(p);
+	for (uint16_t i = 0; i < N_WORKERS; i++) {
+		dp_path_worker_stats(ctl_pipeline_path(p), i, &w);
+		CHECK(w.catalogues == N_SWAPS && w.resolved_again == 0);
+	}
+	(void)printf("%d reloads in a row took %lld us\n", N_SWAPS,
+		(long long)(end.tv_sec - begin.tv_sec) * 1000000 +
+			(end.tv_nsec - begin.tv_nsec) / 1000);
+	CHECK(ctl_pipeline_finish(p));
+	ctl_pipeline_close(p);
+}
+
 /* --- what runs come to -------------------------------------------------------------------------- */
+
+static pid_t fork_child(void)
+{
+	pid_t pid;
+
+	(void)fflush(NULL); // what waits is written once
+	pid = fork();
+	assert_true(pid >= 0);
+	return pid;
+}
+
+static void wait_for(pid_t pid)
+{
+	int status;
+
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
 
 static json_t *usage_with(unsigned int n_swaps)
 {
-	int fds[2], status;
+	int fds[2];
 	json_t *apps;
 	pid_t pid;
 
 	assert_int_equal(pipe(fds), 0);
-	pid = fork();
-	assert_true(pid >= 0);
+	pid = fork_child();
 	if (pid == 0) {
 		run(n_swaps, fds[1]);
-		_exit(0);
+		exit(0); // and look for leaks
 	}
 	(void)close(fds[1]);
 	apps = json_loadfd(fds[0], 0, NULL);
 	(void)close(fds[0]);
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	wait_for(pid);
 	assert_non_null(apps);
 	return apps;
 }
@@ -449,6 +328,17 @@ static void swaps_under_load_lose_nothing_and_count_nothing_twice(void **)
 	json_decref(calm);
 }
 
+static void reloads_in_a_row_are_all_taken_by_idle_workers(void **)
+{
+	const pid_t pid = fork_child();
+
+	if (pid == 0) {
+		swap_in_a_row();
+		exit(0);
+	}
+	wait_for(pid);
+}
+
 /* --- the process -------------------------------------------------------------------------------- */
 
 static void write_file(const char *name, const char *text)
@@ -481,17 +371,14 @@ static int start(void **)
 	write_file("apps-after.yaml", after_yaml);
 	write_config("before.yaml", "apps-before.yaml");
 	write_config("after.yaml", "apps-after.yaml");
-	for (size_t i = 0; i < N_RECORDINGS; i++)
-		recorded[i] = read_recording(recordings[i]);
-	return 0;
+	return sender_read() ? 0 : -1;
 }
 
 static int stop(void **)
 {
 	g_autofree char *command = g_strdup_printf("rm -r '%s'", dir);
 
-	for (size_t i = 0; i < N_RECORDINGS && recorded[i] != NULL; i++)
-		g_array_free(recorded[i], TRUE);
+	sender_forget();
 	assert_int_equal(system(command), 0);
 	g_free(dir);
 	return 0;
@@ -501,6 +388,7 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(swaps_under_load_lose_nothing_and_count_nothing_twice),
+		cmocka_unit_test(reloads_in_a_row_are_all_taken_by_idle_workers),
 	};
 
 	if (argc > 1)
