@@ -145,11 +145,35 @@ bool cls_rule_place(
 			ret);
 }
 
-/* It rests on what the library said once: that cannot be judged again, but the app must be there. */
+/* What decided is not there to be judged again: the library's word was another then, or the table of what is
+ * remembered had no room (names_refused). */
+static bool is_lost(const struct cls_known *k)
+{
+	const bool is_past = (k->basis & CLS_BASIS_PAST) != 0;
+
+	switch (k->now.evidence) {
+	case DP_EVIDENCE_SNI:
+	case DP_EVIDENCE_QUIC:
+	case DP_EVIDENCE_HTTP:
+		return own_name(k)[0] == '\0';
+	case DP_EVIDENCE_CERT:
+		return (k->basis & CLS_BASIS_CERTIFICATE) == 0;
+	case DP_EVIDENCE_DNS:
+		return looked_up(k)[0] == '\0';
+	case DP_EVIDENCE_PAYLOAD:
+		return is_past || (k->basis & CLS_BASIS_SURE) == 0;
+	case DP_EVIDENCE_ADDRESS:
+	case DP_EVIDENCE_PORT:
+		return is_past;
+	default:
+		return false;
+	}
+}
+
+/* Then nothing weaker decides, as long as the app is there. */
 static bool stays(const struct cls_catalogue *catalogue, const struct cls_known *k)
 {
-	return (k->basis & CLS_BASIS_PAST) != 0 && k->now.evidence >= DP_EVIDENCE_PAYLOAD &&
-		strcmp(cls_app_name(catalogue, k->now.app), "?") != 0;
+	return is_lost(k) && strcmp(cls_app_name(catalogue, k->now.app), "?") != 0;
 }
 
 struct cls_decision cls_resolve(const struct cls_catalogue *catalogue, const struct cls_known *k)

@@ -85,13 +85,22 @@ static struct cls_known showing(const char *host)
 		.server = &nobody};
 }
 
-static void expect(const struct cls_known *k, uint32_t app, uint16_t tag, enum dp_evidence evidence)
+static void expect_of(
+	const struct cls_known *k, uint32_t app, uint16_t tag, enum dp_evidence evidence)
 {
-	const struct cls_decision d = cls_resolve(catalogue, k), none = cls_resolve(empty, k);
+	const struct cls_decision d = cls_resolve(catalogue, k);
 
 	assert_int_equal(d.app, app);
 	assert_int_equal(d.tag, tag);
 	assert_int_equal(d.evidence, evidence);
+}
+
+/* And nothing by a catalogue without apps. */
+static void expect(const struct cls_known *k, uint32_t app, uint16_t tag, enum dp_evidence evidence)
+{
+	const struct cls_decision none = cls_resolve(empty, k);
+
+	expect_of(k, app, tag, evidence);
 	assert_int_equal(none.app, DP_APP_UNKNOWN);
 	assert_int_equal(none.tag, DP_TAG_NONE);
 	assert_int_equal(none.evidence, DP_EVIDENCE_NONE);
@@ -228,8 +237,26 @@ static void what_rests_on_an_earlier_word_stays_as_long_as_the_app_does(void **)
 	k.alias = "mail.example"; // a name is stronger, whenever it becomes one of an app
 	expect(&k, MAIL, DP_TAG_NONE, DP_EVIDENCE_DNS);
 	k.alias = "";
-	k.now.evidence = DP_EVIDENCE_DNS; // it did not rest on the library
+	k.basis = CLS_BASIS_SURE; // by its last word
 	expect(&k, PEERS, DP_TAG_NONE, DP_EVIDENCE_PAYLOAD);
+}
+
+/* The table of what is remembered was full. */
+static void what_is_not_remembered_at_all_stays_as_long_as_the_app_does(void **)
+{
+	static const enum dp_evidence lost[] = {DP_EVIDENCE_SNI, DP_EVIDENCE_QUIC, DP_EVIDENCE_HTTP,
+		DP_EVIDENCE_CERT, DP_EVIDENCE_DNS, DP_EVIDENCE_PAYLOAD};
+	struct cls_known k = {.host = "", .alias = "", .l4_proto = IPPROTO_TCP, .server = &rival};
+
+	for (size_t i = 0; i < sizeof(lost) / sizeof(lost[0]); i++) {
+		k.now = (struct cls_decision){FILMS, TRAILERS_TAG, lost[i]};
+		expect_of(&k, FILMS, TRAILERS_TAG, lost[i]);
+		k.now.app = 4711; // gone
+		expect_of(&k, RIVAL, DP_TAG_NONE, DP_EVIDENCE_ADDRESS);
+	}
+	k.now = (struct cls_decision){
+		VPN, DP_TAG_NONE, DP_EVIDENCE_PORT}; // that is known of any flow
+	expect_of(&k, RIVAL, DP_TAG_NONE, DP_EVIDENCE_ADDRESS);
 }
 
 static void a_note_says_which_side_the_server_is(void **)
@@ -282,6 +309,7 @@ int main(void)
 		cmocka_unit_test(a_protocol_is_strong_only_where_it_was_recognised),
 		cmocka_unit_test(address_and_port_come_last),
 		cmocka_unit_test(what_rests_on_an_earlier_word_stays_as_long_as_the_app_does),
+		cmocka_unit_test(what_is_not_remembered_at_all_stays_as_long_as_the_app_does),
 		cmocka_unit_test(a_note_says_which_side_the_server_is),
 	};
 

@@ -134,6 +134,48 @@ static void a_flow_that_ends_while_it_is_looked_at_ends_as_what_it_is_by_then(vo
 	rig_free(r);
 }
 
+/* What its state would have said by the new is lost: what is remembered says it. */
+static void a_flow_whose_state_was_taken_away_is_judged_by_what_is_remembered(void **)
+{
+	for (uint32_t world = 0; world <= 1; world++) {
+		struct rig *r = rig_new((struct dp_worker_config){0}, 1, 1);
+		const struct dp_record *end;
+
+		rig_send(r, 0, packet(RIG_CUT, 1000, 100));
+		r->world = world;
+		rig_run(r);
+		assert_int_equal(r->n_resolved, 0);
+		rig_send(r, 0, packet(RIG_CUT, 1001, 7));
+		assert_int_equal(dp_counter_get(&counters(r)->verdicts_cut), 1);
+		assert_int_equal(dp_counter_get(&counters(r)->resolved_again), world);
+		rig_finish(r);
+		assert_int_equal(credited(r, 15), world == 0 ? 107 : 100);
+		assert_int_equal(credited(r, 115), world == 0 ? 0 : 7);
+		end = rig_note(r, DP_NOTE_END, 0);
+		assert_string_equal(end->note.host, "a.example");
+		assert_int_equal(end->note.basis, 1);
+		assert_nothing_lost(r);
+		rig_free(r);
+	}
+}
+
+/* Then the app rests on what is not remembered, and that is. */
+static void a_verdict_without_state_adds_how_it_came_about(void **)
+{
+	struct rig *r = rig_new((struct dp_worker_config){0}, 1, 1);
+	const struct dp_record *end;
+
+	rig_send(r, 0, packet(RIG_CUT_FIRST, 1000, 100));
+	rig_send(r, 0, packet(RIG_CUT_FIRST, 1001, 7));
+	rig_finish(r);
+	end = rig_note(r, DP_NOTE_END, 0);
+	assert_int_equal(end->app, 16);
+	assert_string_equal(end->note.host, "a.example");
+	assert_int_equal(end->note.basis, 0x81);
+	assert_nothing_lost(r);
+	rig_free(r);
+}
+
 static void what_nobody_decided_is_left_alone(void **)
 {
 	struct rig *r = rig_new((struct dp_worker_config){0}, 1, 1);
@@ -294,6 +336,8 @@ int main(void)
 		cmocka_unit_test(a_decided_flow_counts_for_its_new_app_from_the_next_packet_on),
 		cmocka_unit_test(a_flow_that_is_still_looked_at_is_judged_by_its_next_packet),
 		cmocka_unit_test(a_flow_that_ends_while_it_is_looked_at_ends_as_what_it_is_by_then),
+		cmocka_unit_test(a_flow_whose_state_was_taken_away_is_judged_by_what_is_remembered),
+		cmocka_unit_test(a_verdict_without_state_adds_how_it_came_about),
 		cmocka_unit_test(what_nobody_decided_is_left_alone),
 		cmocka_unit_test(a_flow_without_room_for_its_new_app_counts_as_before),
 		cmocka_unit_test(many_flows_are_judged_in_slices_with_packets_in_between),

@@ -89,6 +89,14 @@ static struct dp_verdict verdict_after(uint16_t port, uint32_t n_given, bool is_
 		v.is_final = true;
 		v.is_watched = true;
 		break;
+	case RIG_CUT:
+	case RIG_CUT_FIRST:
+		v.app = n_given >= 2 ? 16 : port == RIG_CUT ? 15 : DP_APP_UNDECIDED;
+		v.is_final = v.is_cut = n_given >= 2;
+		v.basis = n_given >= 2 ? 0x80 : 1;
+		(void)snprintf(
+			v.host, sizeof(v.host), "%s", n_given >= 2 ? "nonsense" : "a.example");
+		break;
 	case RIG_NEVER:
 		v.app = is_last_word ? 13 : DP_APP_UNDECIDED;
 		break;
@@ -165,7 +173,8 @@ static void stage_look(void *self, struct dp_stage_item *item)
 	s->n_given++;
 	r->n_given++;
 	item->verdict = verdict_in(r, server_port(item), s->n_given, false);
-	item->verdict.is_renewed = s->world != r->world_in_force && s->n_given > 1;
+	item->verdict.is_renewed = s->world != r->world_in_force && s->n_given > 1 &&
+		!item->verdict.is_cut; // a state that is gone knows no other world
 	s->world = r->world_in_force;
 	if (item->verdict.is_final && server_port(item) != RIG_WATCHED_STATE)
 		drop_state(r, item);
@@ -228,7 +237,10 @@ static void stage_resolve(void *self, struct dp_known *known)
 
 	assert_memory_equal(known->server, &server, sizeof(server));
 	assert_true(known->app != DP_APP_UNDECIDED);
-	assert_string_equal(known->said->host, known->app % 100 == 12 ? "b.example" : "");
+	assert_string_equal(known->said->host,
+		known->app % 100 == 12		 ? "b.example"
+			: known->app % 100 >= 15 ? "a.example"
+						 : "");
 	assert_true(known->server_port >= RIG_AT_FIRST || known->server_port == 0);
 	known->app = app_in(r, known->app);
 	r->n_resolved++;

@@ -19,6 +19,8 @@ enum rig_port {
 	RIG_REFINED, // app 12 with the first, final with the third, then with another host
 	RIG_NEVER, // no verdict before the last word, which is app 13
 	RIG_UNKNOWN, // the last word is unknown
+	RIG_CUT, // app 15 with the first; the second finds the state taken away: app 16, final
+	RIG_CUT_FIRST, // undecided with the first, then the same
 	RIG_WATCHED, // app 14 and final with the first packet, all others overheard
 	RIG_WATCHED_STATE, // the same; the state is kept until the end
 	RIG_WATCHED_TWICE, // the same without state; the first overheard takes one, the second is enough
