@@ -2,7 +2,7 @@
 #pragma once
 
 /* Names and their numbers: apps and tags. An id is never given to another name, so that records,
- * profiles and a reload agree. Control thread only. */
+ * profiles and a reload agree. Any thread: a catalogue is read in one of its own while control asks. */
 
 #include <stdbool.h>
 #include <stddef.h>
