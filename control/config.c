@@ -169,19 +169,34 @@ static char *apps_path(
 				   : ctl_config_shipped_apps();
 }
 
+void ctl_config_swap_apps(struct ctl_config *config, struct ctl_apps *apps)
+{
+	const struct ctl_apps before = {.catalogue = config->catalogue,
+		.names = apps->names,
+		.files = config->hosts_files,
+		.n_hosts = config->n_hosts,
+		.n_nets = config->n_networks};
+
+	config->catalogue = apps->catalogue;
+	config->hosts_files = apps->files;
+	config->n_hosts = apps->n_hosts;
+	config->n_networks = apps->n_nets;
+	*apps = before;
+}
+
 static void load_apps(struct ctl_config_reader *r, const struct ctl_config_overrides *overrides,
 	struct ctl_apps *ret_apps)
 {
 	struct ctl_config *config = r->config;
+	g_autofree char *chosen = NULL;
 
 	config->apps_path = apps_path(r, overrides);
-	if (ctl_apps_load(
-		    config->apps_path, ctl_dict_apps(), ctl_dict_tags(), r->mistakes, ret_apps) < 0)
+	if (overrides != NULL && overrides->choose_apps != NULL)
+		chosen = overrides->choose_apps(overrides->choose_ctx, config);
+	if (ctl_apps_load(chosen != NULL ? chosen : config->apps_path, ctl_dict_apps(),
+		    ctl_dict_tags(), r->mistakes, ret_apps) < 0)
 		return; // reported
-	config->catalogue = g_steal_pointer(&ret_apps->catalogue);
-	config->hosts_files = g_steal_pointer(&ret_apps->files);
-	config->n_hosts = ret_apps->n_hosts;
-	config->n_networks = ret_apps->n_nets;
+	ctl_config_swap_apps(config, ret_apps);
 }
 
 static void load_told(struct ctl_config_reader *r, const struct ctl_apps *apps)

@@ -114,8 +114,8 @@ struct ctl_config {
 	uint64_t duplicate_window_ns;
 	char **eal_extra;
 	struct dp_endpoint_nets nets;
-	char *apps_path; // the catalogue that was read; the shipped one when the file names none
-	struct cls_catalogue *catalogue; // owned
+	char *apps_path; // the catalogue that is configured; the shipped one when the file names none
+	struct cls_catalogue *catalogue; // owned; of apps_path, or of what is in force instead
 	GPtrArray *
 		hosts_files; // char *: those that the catalogue names, relative to its folder; owned
 	size_t n_hosts, n_networks; // of the catalogue, its hosts files included
@@ -146,6 +146,10 @@ struct ctl_config_overrides {
 	/* Called before the catalogue is read, with the folder of the store: gives the names it knows
 	 * their numbers (ctl_dict_apps, ctl_dict_tags). NULL: every name gets a new one. */
 	void (*number_names)(const char *store_path);
+	/* Called when all is known but the catalogue: the file that it is read from (owned by the
+	 * caller), or NULL: config->apps_path. NULL: always that. */
+	char *(*choose_apps)(void *ctx, const struct ctl_config *config);
+	void *choose_ctx;
 };
 
 /* Load and check. path NULL gives the built-in default (default networks, the shipped catalogue, no
@@ -156,6 +160,11 @@ struct ctl_config_overrides {
 [[nodiscard]] int ctl_config_load(const char *path, const struct ctl_config_overrides *overrides,
 	ctl_mistake_fn *fn, void *ctx, struct ctl_config **ret_config);
 void ctl_config_free(struct ctl_config *config);
+
+struct ctl_apps;
+
+/* Exchange the catalogue and what is known of it; apps keeps its names. */
+void ctl_config_swap_apps(struct ctl_config *config, struct ctl_apps *apps);
 
 /* The section `store` alone, with environment and --store (folder, NULL: none) over it: a backup is
  * made whatever is wrong with the rest. path NULL: the defaults. Returns and reports like

@@ -4,7 +4,7 @@
 /* What only the operator's systems know, told by a file (docs/configuration.md, "Told facts").
  *
  * A person is one subscriber; its id is our own and never leaves the process. All times are event
- * time in ns since the epoch, UTC; 0 = not given. Read-only after loading; control thread only. */
+ * time in ns since the epoch, UTC; 0 = not given. Read-only after loading: any thread. */
 
 #include "dataplane/addr.h"
 

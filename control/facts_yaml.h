@@ -3,7 +3,7 @@
 
 /* Files of told facts. Several files tell of one person: entries are merged by identifier.
  *
- * Messages about these files never show a value that could identify a person. Control thread only. */
+ * Messages about these files never show a value that could identify a person. Any thread. */
 
 #include "control/facts.h"
 #include "control/mistakes.h"

@@ -3,7 +3,7 @@
 
 /* All mistakes of one run: collected in any order, reported by file and position.
  *
- * Control thread only. */
+ * Any thread, one at a time. */
 
 #include <stddef.h>
 #include <stdint.h>

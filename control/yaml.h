@@ -7,7 +7,7 @@
  * scalars as text, lists, mappings with scalar keys. Refused, each with its position: anchors and
  * aliases (they hide what a line says and explode in memory), tags, duplicate keys, more than
  * CTL_YAML_DEPTH_MAX levels, CTL_YAML_NODES_MAX nodes or CTL_YAML_BYTES_MAX bytes.
- * Control thread only. */
+ * Any thread, a document in one at a time. */
 
 #include "control/mistakes.h"
 
