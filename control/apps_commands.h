@@ -26,3 +26,15 @@ int ctl_cmd_apps_wrong(int argc, char **argv);
 /* Print records (json_t *, objects) to standard output: one JSON object a line, or as a table
  * (control/table.h). Returns the exit code. */
 int ctl_apps_print(const GPtrArray *records, bool is_json);
+
+/* stage FILE: the running daemon reads a catalogue, beside the one in force. */
+int ctl_cmd_apps_stage(int argc, char **argv);
+
+/* commit [--why TEXT]: what is staged is in force. */
+int ctl_cmd_apps_commit(int argc, char **argv);
+
+/* rollback [VERSION] [--why TEXT]: a version is in force again. */
+int ctl_cmd_apps_rollback(int argc, char **argv);
+
+/* history: when what was in force, who, why. */
+int ctl_cmd_apps_history(int argc, char **argv);

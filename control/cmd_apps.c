@@ -19,6 +19,15 @@ static const struct ctl_cmd tasks[] = {
 	{"wrong", "FLOW APP --to DIR [-c FILE] [--apps FILE] [--json] --on CAPTURE...",
 		"why a flow got the wrong app, and the rule that would be right",
 		ctl_cmd_apps_wrong},
+	{"stage", "[--json] [--socket PATH] FILE",
+		"the daemon reads a catalogue and looks at it; nothing changes yet",
+		ctl_cmd_apps_stage},
+	{"commit", "[--why TEXT] [--json] [--socket PATH]", "what is staged is in force",
+		ctl_cmd_apps_commit},
+	{"rollback", "[VERSION] [--why TEXT] [--json] [--socket PATH]",
+		"the version before, or that one, is in force again", ctl_cmd_apps_rollback},
+	{"history", "[--json] [--socket PATH]", "which version was in force, who, when and why",
+		ctl_cmd_apps_history},
 	{NULL},
 };
 

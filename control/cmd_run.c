@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "control/commands.h"
+#include "control/config_version.h"
 #include "control/daemon.h"
 #include "control/keeper.h"
 #include "control/log.h"
@@ -131,32 +132,49 @@ static void print_dry(const struct ctl_config *config)
 	free(eal);
 }
 
+/* `--dry` is about what is configured; a start takes what is in force. */
+static int load(struct options *o, struct ctl_config **ret_config)
+{
+	if (o->is_dry)
+		return ctl_config_load(
+			o->daemon.path, &o->daemon.overrides, ctl_print_mistake, NULL, ret_config);
+	return ctl_config_load_start(o->daemon.path, &o->daemon.overrides, ctl_print_mistake, NULL,
+		&o->daemon.apps, ret_config);
+}
+
+static int run(struct options *o)
+{
+	struct ctl_config *config;
+	struct dp_err err = {0};
+
+	if (load(o, &config) < 0)
+		return CTL_EXIT_USAGE;
+	if (config->n_ports == 0) {
+		ctl_config_free(config);
+		return ctl_complain(CTL_EXIT_USAGE,
+			"%s: no ports, expected at least one under 'ports:'", o->daemon.path);
+	}
+	if (o->is_dry) {
+		print_dry(config);
+		ctl_config_free(config);
+		return CTL_EXIT_OK;
+	}
+	o->daemon.config = config;
+	if (ctl_daemon_run(&o->daemon, &err) < 0)
+		return ctl_complain(CTL_EXIT_FAILURE, "%s", err.text);
+	return CTL_EXIT_OK;
+}
+
 int ctl_cmd_run(int argc, char **argv)
 {
 	struct options o = {0};
-	struct ctl_config *config;
-	struct dp_err err = {0};
 	int status = parse(argc, argv, &o);
 
 	if (status >= 0)
 		return status;
 	o.daemon.overrides.number_names = ctl_keeper_number_names;
 	ctl_daemon_hold_reloads(true);
-	if (ctl_config_load(o.daemon.path, &o.daemon.overrides, ctl_print_mistake, NULL, &config) <
-		0)
-		return CTL_EXIT_USAGE;
-	if (config->n_ports == 0) {
-		ctl_config_free(config);
-		return ctl_complain(CTL_EXIT_USAGE,
-			"%s: no ports, expected at least one under 'ports:'", o.daemon.path);
-	}
-	if (o.is_dry) {
-		print_dry(config);
-		ctl_config_free(config);
-		return CTL_EXIT_OK;
-	}
-	o.daemon.config = config;
-	if (ctl_daemon_run(&o.daemon, &err) < 0)
-		return ctl_complain(CTL_EXIT_FAILURE, "%s", err.text);
-	return CTL_EXIT_OK;
+	status = run(&o);
+	ctl_versions_choice_fini(&o.daemon.apps);
+	return status;
 }

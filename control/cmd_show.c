@@ -17,14 +17,9 @@ static const char usage[] =
 	"                     " CTL_SOCKET_PATH "\n"
 	"  -h, --help         this text\n";
 
-struct question {
-	const char *what, *arg; // NULL = not given
-};
-
-/* All pages. Returns the exit code. */
-static int show_pages(FILE *stream, const struct ctl_asking *asking, const void *ctx)
+int ctl_question_show(FILE *stream, const struct ctl_asking *asking, const void *ctx)
 {
-	const struct question *question = ctx;
+	const struct ctl_question *question = ctx;
 	g_autofree char *after = NULL;
 	struct ctl_table table;
 	int code = -1;
@@ -56,7 +51,8 @@ static int show_pages(FILE *stream, const struct ctl_asking *asking, const void 
 }
 
 /* Returns -1 to go on, else the exit code. */
-static int parse_args(int argc, char **argv, struct ctl_asking *asking, struct question *question)
+static int parse_args(
+	int argc, char **argv, struct ctl_asking *asking, struct ctl_question *question)
 {
 	const int code = ctl_question_options(argc, argv, usage, asking);
 
@@ -80,8 +76,8 @@ static int parse_args(int argc, char **argv, struct ctl_asking *asking, struct q
 int ctl_cmd_show(int argc, char **argv)
 {
 	struct ctl_asking asking;
-	struct question question = {0};
+	struct ctl_question question = {0};
 	const int code = parse_args(argc, argv, &asking, &question);
 
-	return code >= 0 ? code : ctl_question_run(&asking, show_pages, &question);
+	return code >= 0 ? code : ctl_question_run(&asking, ctl_question_show, &question);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "control/daemon.h"
 
-#include "control/facts.h"
+#include "control/changes.h"
 #include "control/keeper.h"
 #include "control/log.h"
 #include "control/mirror.h"
@@ -30,6 +30,7 @@ struct daemon {
 	struct ctl_pipeline *pipeline;
 	struct ctl_publisher *publisher;
 	struct ctl_mirror *mirror; // NULL without redis.hashes
+	struct ctl_changes *changes;
 	struct ctl_socket *socket;
 	struct ctl_shows shows;
 	struct event *signals[SIGNALS];
@@ -78,45 +79,25 @@ static void on_stop(evutil_socket_t signal, short, void *ctx)
 	(void)event_base_loopbreak(d->base);
 }
 
-static void log_mistake(void *, const char *text)
-{
-	ctl_log(CTL_LOG_ERR, "config_mistake", CTL_TEXT("at", text));
-}
-
 static void on_reload(evutil_socket_t, short, void *ctx)
 {
 	struct daemon *d = ctx;
-	struct ctl_config *config;
-	char fixed[CTL_FIXED_KEY_MAX];
 
 	// The workers are gone: nobody would tell when the old configuration is out of use.
-	if (d->is_stopping) {
+	if (d->is_stopping)
 		ctl_log(CTL_LOG_NOTICE, "reload_refused",
 			CTL_TEXT("cause", "the daemon is stopping"));
-		return;
-	}
-	(void)ctl_notify("RELOADING=1");
-	if (ctl_config_load(d->cfg->path, &d->cfg->overrides, log_mistake, NULL, &config) < 0) {
-		ctl_log(CTL_LOG_ERR, "reload_refused",
-			CTL_TEXT("consequence", "the configuration in force stays"));
-		(void)ctl_notify("READY=1\nSTATUS=a reload was refused, see the log");
-		return;
-	}
-	if (ctl_config_needs_restart(ctl_pipeline_config_of(d->pipeline), config, fixed)) {
-		ctl_log(CTL_LOG_ERR, "reload_refused", CTL_TEXT("changed", fixed),
-			CTL_TEXT("consequence",
-				"needs a restart; the configuration in force stays"));
-		ctl_config_free(config);
-		(void)ctl_notify("READY=1\nSTATUS=a reload was refused, see the log");
-		return;
-	}
-	ctl_pipeline_reload(d->pipeline, config);
+	else
+		ctl_changes_reload(d->changes);
+}
+
+/* Another configuration or catalogue is in force. */
+static void on_swapped(void *ctx)
+{
+	struct daemon *d = ctx;
+
 	if (d->mirror != NULL)
 		ctl_mirror_reload(d->mirror);
-	ctl_log(CTL_LOG_NOTICE, "reloaded", CTL_COUNT("rules", config->n_rules),
-		CTL_COUNT("apps", cls_catalogue_count(config->catalogue)),
-		CTL_COUNT("subscribers", config->facts->persons->len));
-	(void)ctl_notify("READY=1\nSTATUS=running");
 }
 
 static void heartbeat(void *ctx, json_t *object)
@@ -215,8 +196,24 @@ static int open_delivery(struct daemon *d, struct dp_err *reterr)
 	d->shows.pipeline = d->pipeline;
 	d->shows.publisher = d->publisher;
 	d->shows.mirror = d->mirror;
+	d->shows.changes = d->changes;
 	return ctl_socket_open(
 		d->base, config->control_socket, ctl_show_table, &d->shows, &d->socket, reterr);
+}
+
+static int open_changes(struct daemon *d, struct dp_err *reterr)
+{
+	const struct ctl_changes_config cc = {
+		.base = d->base,
+		.pipeline = d->pipeline,
+		.path = d->cfg->path,
+		.overrides = &d->cfg->overrides,
+		.start = &d->cfg->apps,
+		.swapped = on_swapped,
+		.ctx = d,
+	};
+
+	return ctl_changes_new(&cc, &d->changes, reterr);
 }
 
 static void report_ports(const struct daemon *d)
@@ -263,6 +260,8 @@ static int open_all(struct daemon *d, struct dp_err *reterr)
 	if (r == 0)
 		r = open_kept(d, reterr);
 	if (r == 0)
+		r = open_changes(d, reterr);
+	if (r == 0)
 		r = open_delivery(d, reterr);
 	if (r == 0)
 		r = open_watch(d, reterr);
@@ -274,6 +273,7 @@ static int open_all(struct daemon *d, struct dp_err *reterr)
 static void close_all(struct daemon *d)
 {
 	ctl_socket_close(d->socket);
+	ctl_changes_free(d->changes); // its thread reads what the pipeline has
 	ctl_mirror_free(d->mirror);
 	ctl_publisher_free(d->publisher);
 	if (d->kept != NULL)
@@ -303,6 +303,7 @@ static bool stop(struct daemon *d)
 	bool is_kept;
 
 	d->is_stopping = true;
+	ctl_changes_stop(d->changes);
 	(void)ctl_notify("STOPPING=1");
 	if (!ctl_pipeline_finish(d->pipeline))
 		ctl_log(CTL_LOG_ERR, "stop_incomplete",

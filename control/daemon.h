@@ -3,6 +3,7 @@
 
 /* The running appliance: event loop, ports, Redis, control socket, signals. The main thread. */
 
+#include "control/catalogue_versions.h"
 #include "control/config.h"
 #include "dataplane/err.h"
 
@@ -12,6 +13,7 @@ struct ctl_daemon_config {
 	const char *path; // of wirecue.yaml, read again on SIGHUP
 	struct ctl_config_overrides overrides; // stand over every reading
 	struct ctl_config *config; // given: the first reading
+	struct ctl_versions_choice apps; // which catalogue that has; borrowed
 };
 
 /* Hold SIGHUP back, so that one that comes before the daemon can reload does not end the process;

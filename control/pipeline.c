@@ -2,6 +2,7 @@
 #include "control/pipeline.h"
 
 #include "classifier/ndpi.h"
+#include "control/apps_yaml.h"
 #include "control/collect.h"
 #include "control/engine.h"
 #include "control/flowlog.h"
@@ -300,22 +301,45 @@ bool ctl_pipeline_finish(struct ctl_pipeline *p)
 	return true;
 }
 
-void ctl_pipeline_reload(struct ctl_pipeline *p, struct ctl_config *config)
+/* One at a time: a second reload waits out the first one's workers. Two rounds take microseconds, where
+ * threads share CPUs and sleep some 200 us. */
+static void wait_for_retired(struct ctl_pipeline *p)
 {
-	// One at a time: a second reload waits out the first one's workers. Two rounds take microseconds, where
-	// threads share CPUs and sleep some 200 us.
 	while (p->retired != NULL) {
 		(void)sched_yield();
 		free_retired(p);
 	}
-	ctl_engine_reload(p->engine, config);
+}
+
+/* Workers and engine go on with p->config; what they had is in `retired`. */
+static void switch_over(struct ctl_pipeline *p, struct ctl_config *retired)
+{
+	ctl_engine_reload(p->engine, p->config);
+	for (uint16_t i = 0; i < p->n_workers; i++)
+		cls_stage_set_catalogue(&p->stages[i], p->config->catalogue);
+	p->retired = retired;
+	dp_path_grace_begin(p->path, &p->grace);
+}
+
+void ctl_pipeline_reload(struct ctl_pipeline *p, struct ctl_config *config)
+{
+	struct ctl_config *retired = p->config;
+
+	wait_for_retired(p);
 	if (p->keeper != NULL)
 		ctl_keeper_reload(p->keeper, config);
-	for (uint16_t i = 0; i < p->n_workers; i++)
-		cls_stage_set_catalogue(&p->stages[i], config->catalogue);
-	p->retired = p->config;
 	p->config = config;
-	dp_path_grace_begin(p->path, &p->grace);
+	switch_over(p, retired);
+}
+
+void ctl_pipeline_set_apps(struct ctl_pipeline *p, struct ctl_apps *apps)
+{
+	struct ctl_config *retired = g_new0(struct ctl_config, 1); // nothing but the catalogue
+
+	wait_for_retired(p);
+	ctl_config_swap_apps(p->config, apps);
+	retired->catalogue = g_steal_pointer(&apps->catalogue); // workers still read it
+	switch_over(p, retired);
 }
 
 const struct ctl_config *ctl_pipeline_config_of(const struct ctl_pipeline *p)

@@ -56,6 +56,11 @@ void ctl_pipeline_tend(struct ctl_pipeline *p);
  * freed once no worker reads its catalogue. */
 void ctl_pipeline_reload(struct ctl_pipeline *p, struct ctl_config *config);
 
+struct ctl_apps;
+
+/* Likewise by another catalogue alone, that of apps; what is left there is the caller's to end. */
+void ctl_pipeline_set_apps(struct ctl_pipeline *p, struct ctl_apps *apps);
+
 const struct ctl_config *ctl_pipeline_config_of(const struct ctl_pipeline *p);
 struct ctl_outbox *ctl_pipeline_outbox(struct ctl_pipeline *p);
 struct dp_path *ctl_pipeline_path(struct ctl_pipeline *p);

@@ -15,7 +15,7 @@
 
 enum { ANSWER_S = 10 }; // the daemon answers from memory: start value
 
-static const char *default_path(void)
+const char *ctl_question_path(void)
 {
 	const char *env = getenv("WIRECUE_CONTROL_SOCKET"); // as `run` reads it
 
@@ -61,8 +61,9 @@ static int send_question(FILE *connection, const struct ctl_question *question)
 {
 	json_t *request = question->what == NULL
 		? json_pack("{ss}", "cmd", question->cmd)
-		: json_pack("{ss ss s{ss* ss*}}", "cmd", question->cmd, "what", question->what,
-			  "args", "arg", question->arg, "after", question->after);
+		: json_pack("{ss ss s{ss* ss* ss*}}", "cmd", question->cmd, "what", question->what,
+			  "args", "arg", question->arg, "after", question->after, "why",
+			  question->why);
 	char *line = json_dumps(request, JSON_COMPACT);
 	size_t len;
 	ssize_t n = 0;
@@ -146,7 +147,7 @@ int ctl_question_options(int argc, char **argv, const char *usage, struct ctl_as
 	};
 	int c;
 
-	*ret_asking = (struct ctl_asking){.path = default_path()};
+	*ret_asking = (struct ctl_asking){.path = ctl_question_path()};
 	optind = 0; // a new scan: the caller has done its own
 	while ((c = getopt_long(argc, argv, ":h", options, NULL)) >= 0) {
 		switch (c) {

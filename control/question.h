@@ -14,6 +14,7 @@
 struct ctl_question {
 	const char *cmd; // "show", "do", "list"
 	const char *what, *arg, *after; // NULL = not given
+	const char *why; // of a change; likewise
 };
 
 /* What the command lines of those who ask have in common. */
@@ -39,6 +40,13 @@ json_t *ctl_question_ask(
 /* What the last line of an answer means: -1 and nothing printed when it is one more page or the end;
  * else the sentence is on standard error and this is the exit code. */
 int ctl_question_complain(const json_t *last, const char *path);
+
+/* For ctl_question_run(): print all pages of `show what arg` of a struct ctl_question, as a table
+ * (control/table.h) or as they come. Without `what`: what there is. */
+int ctl_question_show(FILE *connection, const struct ctl_asking *asking, const void *question);
+
+/* Where the daemon answers when nothing else is said. Borrowed. */
+const char *ctl_question_path(void);
 
 /* For g_ptr_array_new_with_free_func(). */
 void ctl_question_free_record(void *record);

@@ -5,6 +5,7 @@
 #include "control/event.h"
 #include "control/keeper.h"
 #include "control/ledger.h"
+#include "control/shows_changes.h"
 #include "control/shows_ledger.h"
 #include "control/utc.h"
 
@@ -321,6 +322,14 @@ const struct ctl_show ctl_show_table[] = {
 	{"gaps", "", "when wirecue, or a port of it, saw nothing or not all", show_gaps},
 	{"stream", "", "how the stream in Redis and the outbox stand", show_stream},
 	{"stream", "resend|continue", "choose, when they do not fit", do_stream, .acts = true},
+	{"history", "", "versions of the catalogue: when, who, why, which is in force",
+		ctl_show_history},
+	{"staged", "", "the catalogue that waits for a commit", ctl_show_staged},
+	{"stage", "FILE", "read a catalogue and look at it", ctl_do_stage, .acts = true},
+	{"commit", "", "what is staged is in force", ctl_do_commit, .acts = true},
+	{"rollback", "[VERSION]", "a version is in force again", ctl_do_rollback, .acts = true},
+	{"change", "ID", "what became of these three", ctl_do_change, .acts = true},
+	{"mistakes", "ID", "what is wrong with that catalogue", ctl_do_mistakes, .acts = true},
 	{"subscriber", "ID", "what is known of one subscriber", show_subscriber},
 	{NULL},
 };

@@ -7,6 +7,7 @@
  * same. No identifier of a subscriber but the pseudonym that was asked for. Control thread only. */
 
 #include "control/balance.h"
+#include "control/changes.h"
 #include "control/mirror.h"
 #include "control/pipeline.h"
 #include "control/publisher.h"
@@ -18,6 +19,7 @@ struct ctl_shows {
 	struct ctl_pipeline *pipeline; // borrowed
 	struct ctl_publisher *publisher; // borrowed
 	struct ctl_mirror *mirror; // borrowed; NULL without hashes
+	struct ctl_changes *changes; // borrowed
 	struct ctl_balance balance; // of workers, when last looked
 };
 
