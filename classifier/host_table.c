@@ -133,6 +133,12 @@ static uint64_t add_suffix(const struct cls_host_table *t, struct name *n, uint6
 	return hash;
 }
 
+/* Without a trailing dot. */
+static size_t shown_len(const char *host, size_t len)
+{
+	return len > 0 && host[len - 1] == '.' ? len - 1 : len;
+}
+
 /* The suffixes that can be hosts of t, by the lengths and depths that there are. */
 static void read_name(const struct cls_host_table *t, const char *host, size_t len, struct name *n)
 {
@@ -141,8 +147,6 @@ static void read_name(const struct cls_host_table *t, const char *host, size_t l
 	uint64_t hash = 0;
 	uint32_t depth = 0;
 
-	if (len > 0 && host[len - 1] == '.')
-		len--;
 	n->len = (uint32_t)(len <= t->longest_len ? len : t->longest_len + 1);
 	n->n_suffixes = 0;
 	memcpy(n->text, none, WORD);
@@ -228,7 +232,7 @@ static const struct host *find(
 /* The name, its suffixes that can be hosts of t, and what they wait for. */
 static void look(const struct cls_host_table *t, const char *host, size_t len, struct name *n)
 {
-	read_name(t, host, len, n);
+	read_name(t, host, shown_len(host, len), n);
 	for (uint32_t i = 0; i < n->n_suffixes; i++)
 		glance(t, &n->suffixes[i]);
 }
@@ -345,8 +349,7 @@ int cls_host_table_add(struct cls_host_table *t, const char *host, size_t len,
 	struct name n;
 	uint32_t depth = 0;
 
-	if (len > 0 && host[len - 1] == '.')
-		len--;
+	len = shown_len(host, len);
 	for (size_t i = 0; i < len; i++)
 		depth += host[i] == '.';
 	if (len == 0 || len > CLS_HOST_MAX || depth >= CLS_HOST_LABELS_MAX)

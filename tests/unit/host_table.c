@@ -296,6 +296,9 @@ static void a_host_has_255_bytes_and_127_labels_at_most(void **)
 	assert_int_equal(cls_host_table_find(&t, name + 2, 251).app, DP_APP_UNKNOWN);
 	assert_int_equal(cls_host_table_add(&t, "", 0, m, &first), -EINVAL);
 	assert_int_equal(cls_host_table_add(&t, ".", 1, m, &first), -EINVAL);
+	assert_int_equal(cls_host_table_add(&t, "..", 2, m, &first), 0); // one dot is ignored
+	assert_int_equal(cls_host_table_find(&t, "x..", 3).app, DP_APP_UNKNOWN);
+	assert_int_equal(cls_host_table_find(&t, "x...", 4).app, DP_APP_FIRST);
 	cls_host_table_fini(&t);
 }
 
