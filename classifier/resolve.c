@@ -122,13 +122,10 @@ bool cls_rule_lookup(
 	return (own_name(k)[0] == '\0' || k->has_ech) && decide_by_lookup(catalogue, k, ret);
 }
 
-bool cls_rule_library(
-	const struct cls_catalogue *catalogue, const struct cls_known *k, struct cls_decision *ret)
+static bool decide_by_word(const struct cls_catalogue *catalogue, const struct cls_known *k,
+	uint8_t evidence, struct cls_decision *ret)
 {
 	const struct word w = word_of(k);
-	const uint8_t evidence = (k->basis & CLS_BASIS_SURE) != 0 ? DP_EVIDENCE_PAYLOAD
-		: (k->basis & CLS_BASIS_ADDRESS) != 0		  ? DP_EVIDENCE_ADDRESS
-								  : DP_EVIDENCE_PORT;
 
 	// DNS.NetFlix is a look-up, not a film.
 	if (cls_name_evidence(w.master, w.app) == DP_EVIDENCE_DNS)
@@ -137,12 +134,24 @@ bool cls_rule_library(
 		decide(cls_match_ndpi(catalogue, w.master), evidence, ret);
 }
 
+bool cls_rule_payload(
+	const struct cls_catalogue *catalogue, const struct cls_known *k, struct cls_decision *ret)
+{
+	return (k->basis & CLS_BASIS_SURE) != 0 &&
+		decide_by_word(catalogue, k, DP_EVIDENCE_PAYLOAD, ret);
+}
+
 bool cls_rule_place(
 	const struct cls_catalogue *catalogue, const struct cls_known *k, struct cls_decision *ret)
 {
+	const bool is_guess = (k->basis & CLS_BASIS_SURE) == 0;
+	const bool is_by_address = is_guess && (k->basis & CLS_BASIS_ADDRESS) != 0;
+
 	return decide(cls_match_net(catalogue, k->server), DP_EVIDENCE_ADDRESS, ret) ||
+		(is_by_address && decide_by_word(catalogue, k, DP_EVIDENCE_ADDRESS, ret)) ||
 		decide(cls_match_port(catalogue, k->l4_proto, k->server_port), DP_EVIDENCE_PORT,
-			ret);
+			ret) ||
+		(is_guess && !is_by_address && decide_by_word(catalogue, k, DP_EVIDENCE_PORT, ret));
 }
 
 /* What decided is not there to be judged again: the library's word was another then, or the table of what is
@@ -189,7 +198,7 @@ struct cls_decision cls_resolve(const struct cls_catalogue *catalogue, const str
 		return d;
 	if (stays(catalogue, k))
 		return k->now;
-	if (cls_rule_library(catalogue, k, &d))
+	if (cls_rule_payload(catalogue, k, &d))
 		return d;
 	(void)cls_rule_place(catalogue, k, &d);
 	return d;

@@ -73,10 +73,11 @@ bool cls_rule_certificate(const struct cls_catalogue *catalogue, const char *nam
 bool cls_rule_lookup(const struct cls_catalogue *catalogue, const struct cls_known *known,
 	struct cls_decision *ret);
 
-/* The protocol, by the library: strong where it recognised it. */
-bool cls_rule_library(const struct cls_catalogue *catalogue, const struct cls_known *known,
+/* The protocol, where the library recognised it. */
+bool cls_rule_payload(const struct cls_catalogue *catalogue, const struct cls_known *known,
 	struct cls_decision *ret);
 
-/* The server's network, then its port. */
+/* Where the server is: by the catalogue's networks, by what the library thinks of the address, by the catalogue's ports, by
+ * what the library thinks of the port. */
 bool cls_rule_place(const struct cls_catalogue *catalogue, const struct cls_known *known,
 	struct cls_decision *ret);

@@ -144,8 +144,7 @@ static bool decide(const struct cls_catalogue *catalogue, const struct cls_view 
 	if (view->is_name_open)
 		return false;
 	return decide_by_certificate(catalogue, view, v, ret) ||
-		cls_rule_lookup(catalogue, &known, ret) ||
-		((known.basis & CLS_BASIS_SURE) != 0 && cls_rule_library(catalogue, &known, ret));
+		cls_rule_lookup(catalogue, &known, ret) || cls_rule_payload(catalogue, &known, ret);
 }
 
 static void take(struct dp_verdict *v, const struct cls_view *view, const struct cls_decision *d)
@@ -201,8 +200,7 @@ void cls_verdict_end(struct dp_verdict *v, const struct cls_catalogue *catalogue
 		known.l4_proto = t->l4_proto;
 		known.server = item->server_is_src ? &t->src : &t->dst;
 		known.server_port = item->server_is_src ? t->sport : t->dport;
-		if ((known.basis & CLS_BASIS_SURE) != 0 || !cls_rule_library(catalogue, &known, &d))
-			(void)cls_rule_place(catalogue, &known, &d);
+		(void)cls_rule_place(catalogue, &known, &d);
 		take(v, view, &d);
 	}
 	keep_alias(v, view);

@@ -199,10 +199,12 @@ static void say_place(struct explaining *e, const struct ctl_case *c, const stru
 	say(e, c, &row, "%s", why);
 }
 
-/* Those of the catalogue that have it, the first one wins where nothing has won before. Whether something has. */
+/* Those of the catalogue that have it, of which the first one wins. Whether there is one. */
 static bool say_places(struct explaining *e, const struct ctl_case *c, enum ctl_entry_kind kind,
-	bool is_won, const char *const why[2])
+	const char *const why[2])
 {
+	bool is_won = false;
+
 	for (guint i = 0; i < c->fitting->len; i++) {
 		const struct ctl_seen *seen = &g_array_index(c->fitting, struct ctl_seen, i);
 
@@ -221,15 +223,17 @@ static void explain_address(struct explaining *e, const struct ctl_case *c)
 		"the longest network of the catalogue that has it; only where no name, look-up or "
 		"payload decides",
 		"what stands above it comes first"};
-	bool is_won = is_claimed(e, c);
+
+	g_array_sort(c->fitting, longest_first);
+
+	const bool is_won = say_places(e, c, CTL_ENTRY_NET, why);
 
 	if (c->proto != 0)
-		say_library(e, c, "wins", "weak",
-			"the library's own networks come before those of the catalogue; only where no "
-			"name, look-up or payload decides");
-	g_array_sort(c->fitting, longest_first);
-	is_won = say_places(e, c, CTL_ENTRY_NET, is_won, why);
-	if (!is_won)
+		say_library(e, c, is_won ? "loses" : "wins", "weak",
+			is_won ? "networks of the catalogue come before the library's own"
+			       : "no network of the catalogue has it, and one of the library's own has; "
+				 "only where no name, look-up or payload decides");
+	if (!is_won && !is_claimed(e, c))
 		say_unknown(e, c,
 			"no network of the catalogue has it, nor one of the library's that an app claims");
 }
@@ -240,12 +244,14 @@ static void explain_port(struct explaining *e, const struct ctl_case *c)
 		"the port of the catalogue; only where nothing else decides, networks neither",
 		"what stands above it comes first"};
 
-	if (!say_places(e, c, CTL_ENTRY_PORT, false, why))
+	const bool is_won = say_places(e, c, CTL_ENTRY_PORT, why);
+
+	if (!is_won)
 		say_unknown(e, c, "no port of the catalogue is this one");
 	if (c->proto != 0)
-		say_library(e, c, "may", "weak",
-			"the library guesses it by the port, before the catalogue, where the payload does "
-			"not rule it out");
+		say_library(e, c, is_won ? "loses" : "may", "weak",
+			is_won ? "ports of the catalogue come before what the library guesses by them"
+			       : "the library guesses it by the port, where the payload does not rule it out");
 }
 
 /* --- all of it -------------------------------------------------------------------------------- */
