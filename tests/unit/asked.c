@@ -128,8 +128,8 @@ static void a_name_is_as_long_as_names_may_be_and_no_longer(void **)
 /* Each beginning of a word, from a block of its own: what is read past it is seen. */
 static void a_word_may_end_anywhere(void **)
 {
-	static const char *const words[] = {"https://me:x@WWW.b\xc3\xbc"
-					    "cher.example.:443/p?q#f",
+	static const char *const words[] = {("https://me:x@WWW.b\xc3\xbc"
+					     "cher.example.:443/p?q#f"),
 		"http://[2001:db8::7]:443/", "*.netflix.com.", "udp:51820", "203.0.113.9:443"};
 
 	for (size_t i = 0; i < G_N_ELEMENTS(words); i++) {
