@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <pwd.h>
 #include <string.h>
+#include <sys/stat.h>
 
 void ctl_change_init(struct ctl_change *change)
 {
@@ -149,10 +150,14 @@ static bool read_apps(struct ctl_change *c, const char *path)
 
 /* --- each kind -------------------------------------------------------------------------------- */
 
-/* A file is missing or cannot be read: the original tells of that, and of all else that is wrong. */
+/* A file is missing or cannot be read: the original tells of that, and of all else that is wrong. But what is no file
+ * is not opened: a FIFO would wait for somebody to write. */
 static void complain_of_source(struct ctl_change *c)
 {
-	(void)read_apps(c, c->path);
+	struct stat st;
+
+	if (stat(c->path, &st) < 0 || S_ISREG(st.st_mode))
+		(void)read_apps(c, c->path);
 	if (c->mistakes->len == 0)
 		add_mistake(c, c->err.text);
 	c->state = CTL_CHANGE_REFUSED;
