@@ -29,6 +29,7 @@ struct ctl_changes {
 	bool is_stopping;
 	struct ctl_apps staged; // catalogue NULL: nothing is
 	struct ctl_change_counts staged_counts;
+	uint32_t staged_over; // version that was in force then
 	struct result results[N_RESULTS]; // of the last changes, by number
 };
 
@@ -174,6 +175,7 @@ static void done_stage(struct ctl_changes *c)
 	c->staged = change->apps;
 	change->apps = (struct ctl_apps){0};
 	c->staged_counts = change->counts;
+	c->staged_over = ctl_versions_in_force(c->versions);
 	shorten(change->sha256, sha256);
 	ctl_log(CTL_LOG_NOTICE, "catalogue_staged", CTL_TEXT("who", change->who),
 		CTL_TEXT("sha256", sha256), CTL_COUNT("apps", change->counts.apps),
@@ -351,9 +353,17 @@ int ctl_changes_stage(struct ctl_changes *c, const struct ctl_changes_asker *ask
 int ctl_changes_commit(struct ctl_changes *c, const struct ctl_changes_asker *asker,
 	uint64_t *ret_id, struct dp_err *reterr)
 {
+	const uint32_t in_force = ctl_versions_in_force(c->versions);
+
 	if (!c->is_running && c->staged.catalogue == NULL)
 		return dp_fail(
 			reterr, ENOENT, "nothing is staged: `wirecue apps stage FILE` comes first");
+	// What it would change was told of another one; what came in between would be lost unseen.
+	if (!c->is_running && in_force != c->staged_over)
+		return dp_fail(reterr, ESTALE,
+			"version %u is in force by now, and it was staged over version %u: `wirecue apps "
+			"stage FILE` tells what it would change",
+			in_force, c->staged_over);
 	return begin_asked(c, CTL_CHANGE_COMMIT, asker, NULL, 0, ret_id, reterr);
 }
 

@@ -95,6 +95,8 @@ check "which is said of the rule" grep -q "wirecue.yaml: rule 'rivals', expected
 } >"$dir/mine/bad.yaml"
 quiet apps stage "$dir/mine/bad.yaml"
 equal "3000 mistakes come over the socket" "$(grep -c "expected a name of a-z" "$dir/err")" 3000
+mkfifo "$dir/mine/fifo"
+ends "what is no file is not waited for" 2 "'$dir/mine/fifo' is no ordinary file" timeout 20 "$WIRECUE" apps stage "$dir/mine/fifo"
 ends "a file that is not there is a usage error" 2 "apps stage: .*/none.yaml': No such file" "$WIRECUE" apps stage "$dir/mine/none.yaml"
 equal "version 1 is in force as before" "$(in_force)" 1
 
@@ -176,8 +178,10 @@ start
 equal "and outlives a kill" "$(in_force)" 2
 
 # The newest wins.
+quiet apps stage "$dir/mine/second.yaml"
 catalogue "$dir/apps.yaml" third
 reload
+ends "what was staged over another version is not committed" 1 'version 3 is in force by now' "$WIRECUE" apps commit
 equal "a configured file that has changed is a version" "$(apps history --json | fields version in_force what who | sed -n 1p)" "3 true file null"
 check "and in force" goes_to third
 catalogue "$dir/apps.yaml" fourth
