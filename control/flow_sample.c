@@ -24,21 +24,6 @@ struct writer {
 	struct ctl_sample sample;
 };
 
-/* pcap-linktype(7) */
-static const uint32_t link_types[DP_LINK_COUNT] = {
-	[DP_LINK_ETHERNET] = 1,
-	[DP_LINK_RAW_IP] = 101,
-	[DP_LINK_SLL] = 113,
-	[DP_LINK_SLL2] = 276,
-	[DP_LINK_PPP] = 9,
-	[DP_LINK_PPP_HDLC] = 50,
-	[DP_LINK_PPPOE] = 51,
-	[DP_LINK_NULL] = 0,
-	[DP_LINK_CHDLC] = 104,
-	[DP_LINK_WLAN] = 105,
-	[DP_LINK_RADIOTAP] = 127,
-};
-
 static void put(struct writer *w, const void *bytes, size_t len)
 {
 	(void)fwrite(bytes, 1, len, w->out); // an error stays in the stream
@@ -47,7 +32,7 @@ static void put(struct writer *w, const void *bytes, size_t len)
 /* pcap-savefile(5), nanoseconds, in our byte order. */
 static void put_head(struct writer *w, enum dp_link link)
 {
-	const uint32_t head[] = {0xa1b23c4d, 2 | 4 << 16, 0, 0, 65535, link_types[link]};
+	const uint32_t head[] = {0xa1b23c4d, 2 | 4 << 16, 0, 0, 65535, dp_capture_link_type(link)};
 
 	w->link = link;
 	put(w, head, sizeof(head));

@@ -58,6 +58,9 @@ int dp_capture_open_pcap(int fd, uint64_t size, struct dp_capture **ret_capture)
 /* link_type: as libpcap says it (DLT_) or a file (LINKTYPE_), pcap-linktype(7). False: not for us. */
 bool dp_capture_link_of(int link_type, enum dp_link *ret_link);
 
+/* How a capture file names it (pcap-linktype(7)): for who writes one. */
+uint32_t dp_capture_link_type(enum dp_link link);
+
 /* Pieces of sentences: what a link type is called, and what would be right. */
 const char *dp_capture_link_name(int link_type);
 extern const char dp_capture_links_expected[];

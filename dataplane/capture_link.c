@@ -45,6 +45,25 @@ bool dp_capture_link_of(int link_type, enum dp_link *ret_link)
 	return false;
 }
 
+uint32_t dp_capture_link_type(enum dp_link link)
+{
+	static const uint32_t types[DP_LINK_COUNT] = {
+		[DP_LINK_ETHERNET] = DLT_EN10MB,
+		[DP_LINK_RAW_IP] = LINKTYPE_RAW,
+		[DP_LINK_SLL] = DLT_LINUX_SLL,
+		[DP_LINK_SLL2] = DLT_LINUX_SLL2,
+		[DP_LINK_PPP] = DLT_PPP,
+		[DP_LINK_PPP_HDLC] = DLT_PPP_SERIAL,
+		[DP_LINK_PPPOE] = DLT_PPP_ETHER,
+		[DP_LINK_NULL] = DLT_NULL,
+		[DP_LINK_CHDLC] = DLT_C_HDLC,
+		[DP_LINK_WLAN] = DLT_IEEE802_11,
+		[DP_LINK_RADIOTAP] = DLT_IEEE802_11_RADIO,
+	};
+
+	return types[link];
+}
+
 const char *dp_capture_link_name(int link_type)
 {
 	const char *name = pcap_datalink_val_to_name(link_type);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "tests/mutants/frames.h"
 
+#include "dataplane/capture.h"
 #include "dataplane/source.h"
 
 #include <errno.h>
@@ -11,21 +12,6 @@
 #include <unistd.h>
 
 enum { BURST = 32, SNAPLEN = 262144 };
-
-/* tcpdump.org/linktypes.html */
-static const uint32_t linktypes[DP_LINK_COUNT] = {
-	[DP_LINK_ETHERNET] = 1,
-	[DP_LINK_RAW_IP] = 101,
-	[DP_LINK_SLL] = 113,
-	[DP_LINK_SLL2] = 276,
-	[DP_LINK_PPP] = 9,
-	[DP_LINK_PPP_HDLC] = 50,
-	[DP_LINK_PPPOE] = 51,
-	[DP_LINK_NULL] = 0,
-	[DP_LINK_CHDLC] = 104,
-	[DP_LINK_WLAN] = 105,
-	[DP_LINK_RADIOTAP] = 127,
-};
 
 static void *need(void *memory)
 {
@@ -134,7 +120,8 @@ static void put(int fd, const void *data, size_t n)
 
 void frames_write(const struct frames *f, enum dp_link link, int fd)
 {
-	const uint32_t head[] = {0xa1b23c4d, 2 | 4 << 16, 0, 0, SNAPLEN, linktypes[link]};
+	const uint32_t head[] = {
+		0xa1b23c4d, 2 | 4 << 16, 0, 0, SNAPLEN, dp_capture_link_type(link)};
 
 	put(fd, head, sizeof(head));
 	for (size_t i = 0; i < f->n; i++) {
