@@ -167,6 +167,10 @@ static void sort_in(struct ctl_collect *c, uint16_t worker, const struct dp_reco
 		if (c->ops->note != NULL)
 			c->ops->note(c->ctx, r);
 		break;
+	case DP_RECORD_TOLD:
+		if (c->ops->told != NULL)
+			c->ops->told(c->ctx, worker, r->told.request);
+		break;
 	default:
 		g_array_set_size(c->open, c->open->len + 1);
 		dp_record_copy(&g_array_index(c->open, struct dp_record, c->open->len - 1), r);

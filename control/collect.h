@@ -19,6 +19,8 @@ struct ctl_collect_ops {
 	/* A complete tick: n records, borrowed for the call; end_ns is the first instant behind it. */
 	void (*tick)(void *ctx, uint64_t end_ns, const struct dp_record *records, size_t n);
 	void (*note)(void *ctx, const struct dp_record *note); // NULL: not wanted
+	/* The worker has told of its flows that live, as it was asked (dp_path_tell). NULL: not wanted. */
+	void (*told)(void *ctx, uint16_t worker, uint64_t request);
 };
 
 /* path and ops are borrowed. */

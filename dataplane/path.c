@@ -44,7 +44,7 @@ static int add_worker(struct dp_path *path, const struct dp_path_config *c, stru
 		.n_entries = (uint32_t)n_entries,
 		.n_endpoints = (uint32_t)(n_entries / ENTRIES_PER_ENDPOINT + 1),
 		.waits = waits,
-		.wants_notes = c->wants_notes,
+		.notes = c->notes,
 		.yields = path->yields,
 		.duplicates = c->duplicates,
 		.duplicate_window_ns = c->duplicate_window_ns,
@@ -288,6 +288,14 @@ uint32_t dp_path_take(
 	struct dp_path *path, uint16_t worker, struct dp_record *records, uint32_t max)
 {
 	return dp_ring_take(dp_worker_ring(path->workers[worker]), records, max);
+}
+
+uint64_t dp_path_tell(struct dp_path *path)
+{
+	path->n_tellings++;
+	for (uint16_t i = 0; i < path->n_workers; i++)
+		dp_worker_tell(path->workers[i], path->n_tellings);
+	return path->n_tellings;
 }
 
 void dp_path_drained(struct dp_path *path, uint64_t tick, uint64_t n_ticks)

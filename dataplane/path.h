@@ -33,7 +33,7 @@ struct dp_path_config {
 	uint64_t tick_ns;
 	struct dp_endpoint_nets nets;
 	uint64_t n_flows; // over all workers
-	bool wants_notes;
+	enum dp_notes notes;
 	bool is_exact; // capture frames in exact-size heap blocks
 	const char *const *captures; // replay these files; NULL: live
 	size_t n_captures;
@@ -138,6 +138,11 @@ bool dp_path_port_has_thread(const struct dp_path_config *config, size_t port);
 /* At most max records of worker i. */
 uint32_t dp_path_take(
 	struct dp_path *path, uint16_t worker, struct dp_record *records, uint32_t max);
+
+/* Have each worker post a note of each of its flows that live, in slices between packets, and then
+ * DP_RECORD_TOLD. While the rings are half full that waits. One at a time: another request takes the
+ * place of one under way, of which no end is told any more. Returns its number, from 1 on. */
+uint64_t dp_path_tell(struct dp_path *path);
 
 /* Control has processed everything of ticks <= tick, n_ticks of them: the reader may go on. */
 void dp_path_drained(struct dp_path *path, uint64_t tick, uint64_t n_ticks);

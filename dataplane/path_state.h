@@ -62,6 +62,7 @@ struct dp_path {
 	uint16_t n_threads;
 	struct dp_worker *workers[DP_WORKERS_MAX];
 	uint16_t n_workers;
+	uint64_t n_tellings; // asked for; control's thread only
 	_Atomic uint64_t drained; // ticks control has processed, the receivers read it
 	uint64_t drained_tick; // the last of them; control's thread only
 	struct dp_receiver_end end;

@@ -17,7 +17,8 @@ enum dp_record_kind {
 	DP_RECORD_USAGE, // endpoint x app x tag x evidence: what was counted in a tick
 	DP_RECORD_MOVE, // endpoint: bytes reported as undecided before, now of app
 	DP_RECORD_QUALITY, // endpoint: how its TCP connections fare
-	DP_RECORD_NOTE, // one flow: verdict or end
+	DP_RECORD_NOTE, // one flow: verdict, end, or that it lives
+	DP_RECORD_TOLD, // the worker has told of each flow that lived
 	DP_RECORD_TICK_END, // the worker has posted everything of ticks <= `tick`
 	DP_RECORD_KIND_COUNT,
 };
@@ -77,6 +78,14 @@ struct dp_quality {
 enum dp_note_why {
 	DP_NOTE_VERDICT, // the classifier has decided (or changed its mind); counts so far
 	DP_NOTE_END, // the flow ended: counts are of its whole life
+	DP_NOTE_LIVING, // it lives, and control has asked (dp_path_tell): counts so far
+};
+
+/* Which of them a worker posts by itself. */
+enum dp_notes {
+	DP_NOTES_NONE, // but of flows that live, when asked for
+	DP_NOTES_ENDS, // where the ring is roomy: live, a note is no reason to postpone usage
+	DP_NOTES_ALL, // verdicts and ends
 };
 
 struct dp_note {
@@ -99,7 +108,8 @@ struct dp_note {
 	uint8_t effort; // packets of it that the classifier's library looked at, 255: that or more
 	uint8_t basis; // the classifier's own: how the rest of it came about (classifier/resolve.h)
 	bool server_is_src; // the side that is not the endpoint is src
-	uint8_t pad;
+	bool was_told; // of an end while a telling is under way: it has gone past this flow, which was in
+		// it, or is too young for it
 	char host
 		[DP_HOST_MAX]; // lower case, NUL-terminated, "" when not known; hostile bytes are '?'
 	char alias[DP_ALIAS_MAX]; // likewise: the server by a look-up or a certificate
@@ -108,6 +118,12 @@ struct dp_note {
 /* A full ring may swallow an end; then the next one covers it. */
 struct dp_tick_end {
 	uint64_t n_ticks; // that the worker has closed so far, this one included
+};
+
+/* Flows that ended before their turn in a telling came have posted a note of their end ahead of this, with
+ * was_told false: so each flow that lived when it began is told of once. */
+struct dp_told {
+	uint64_t request; // what dp_path_tell() returned
 };
 
 struct dp_record {
@@ -125,6 +141,7 @@ struct dp_record {
 		struct dp_quality quality;
 		struct dp_note note;
 		struct dp_tick_end end;
+		struct dp_told told;
 	};
 };
 static_assert(sizeof(struct dp_record) == 336, "ring element: a multiple of 4, no hidden padding");
@@ -142,6 +159,8 @@ static inline size_t dp_record_size(const struct dp_record *record)
 		return head + sizeof(record->quality);
 	case DP_RECORD_TICK_END:
 		return head + sizeof(record->end);
+	case DP_RECORD_TOLD:
+		return head + sizeof(record->told);
 	default:
 		return sizeof(*record);
 	}

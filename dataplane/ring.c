@@ -72,6 +72,11 @@ bool dp_ring_post(struct dp_ring *ring, const struct dp_record *record)
 	return true;
 }
 
+bool dp_ring_is_roomy(const struct dp_ring *ring)
+{
+	return rte_ring_count(ring->r) <= rte_ring_get_capacity(ring->r) / 2;
+}
+
 void dp_ring_abandon(struct dp_ring *ring)
 {
 	atomic_store_explicit(&ring->waits, false, memory_order_relaxed);

@@ -22,6 +22,9 @@ void dp_ring_publish(struct dp_ring *ring);
 /* Owning worker only: all of that with a copy. Returns false when the ring is full and does not wait. */
 [[nodiscard]] bool dp_ring_post(struct dp_ring *ring, const struct dp_record *record);
 
+/* Owning worker only. At least half of it is free: for what must not take the place of usage. */
+bool dp_ring_is_roomy(const struct dp_ring *ring);
+
 /* Control only. Returns how many were copied to records[0..max), of each as much as dp_record_size()
  * says. */
 uint32_t dp_ring_take(struct dp_ring *ring, struct dp_record *records, uint32_t max);

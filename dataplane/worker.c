@@ -159,12 +159,25 @@ static bool poll_input(struct dp_worker *w, struct input *in)
 	return true;
 }
 
+/* What there is to do for flows that no packet has asked for. */
+static bool go_through_flows(struct dp_worker *w)
+{
+	if (w->walk.n_left > 0) {
+		dp_worker_walk_slice(w);
+		return true;
+	}
+	return w->tell.is_under_way && dp_worker_tell_slice(w);
+}
+
 bool dp_worker_poll(struct dp_worker *w)
 {
+	const uint64_t tell_asked = dp_counter_get(&w->tell_asked);
 	bool is_busy = false;
 
 	if (w->stage.ops->renew != NULL && w->stage.ops->renew(w->stage.self))
 		dp_worker_walk_begin(w);
+	if (tell_asked != w->tell.request)
+		dp_worker_tell_begin(w, tell_asked);
 	for (uint16_t i = 0; i < w->n_inputs; i++)
 		is_busy |= poll_input(w, &w->inputs[i]);
 	if (w->owes_end)
@@ -174,9 +187,8 @@ bool dp_worker_poll(struct dp_worker *w)
 	if (w->is_closing) {
 		dp_worker_tick_close_slice(w);
 		is_busy = true;
-	} else if (w->walk.n_left > 0) { // never both: inputs wait for a slice
-		dp_worker_walk_slice(w);
-		is_busy = true;
+	} else { // never both: inputs wait for a slice
+		is_busy |= go_through_flows(w);
 	}
 	return is_busy;
 }

@@ -50,7 +50,7 @@ struct dp_worker_config {
 	uint32_t n_said; // of dataplane/said.h
 	uint32_t n_entries, n_endpoints; // of dataplane/usage.h
 	bool waits; // replay: a full record ring holds the worker instead of postponing
-	bool wants_notes; // post flow notes
+	enum dp_notes notes;
 	bool yields; // shares its CPU: give it away when idle
 	enum dp_duplicates_mode duplicates;
 	uint64_t duplicate_window_ns;
@@ -107,6 +107,10 @@ bool dp_worker_round(struct dp_worker *w);
 
 /* For whoever polls it to count in. Worker thread only. */
 struct dp_stretch_counters *dp_worker_stretches(struct dp_worker *w);
+
+/* Post a note of each flow that lives, in slices between packets, then DP_RECORD_TOLD with the request's
+ * number. A request that is under way is given up for a new one. Control's thread. */
+void dp_worker_tell(struct dp_worker *w, uint64_t request);
 
 struct dp_ring *dp_worker_ring(struct dp_worker *w);
 const struct dp_worker_counters *dp_worker_counters(const struct dp_worker *w);

@@ -99,48 +99,6 @@ uint32_t dp_worker_flow_begin(
 
 /* --- verdict --------------------------------------------------------------------------------- */
 
-static void post_note(struct dp_worker *w, uint32_t i, uint64_t tick, enum dp_note_why why)
-{
-	const struct dp_flow *f = dp_worker_flow(w, i);
-	const struct dp_usage_key *key = dp_usage_key(&w->usage, f->usage);
-	const struct dp_said *said = dp_said_of(&w->said, dp_worker_rest(w, i)->said);
-	struct dp_five_tuple tuple;
-	struct dp_record r = {
-		.tick = tick,
-		.endpoint = key->endpoint,
-		.app = key->app,
-		.tag = key->tag,
-		.kind = DP_RECORD_NOTE,
-		.evidence = key->evidence,
-		.is_ambiguous = (f->flags & DP_FLOW_AMBIGUOUS) != 0,
-		.worker = w->cfg.id,
-		.note = {.packets = {dp_flow_packets(f, 0), dp_flow_packets(f, 1)},
-			.bytes = {dp_flow_bytes(f, 0), dp_flow_bytes(f, 1)},
-			.first_ns = dp_worker_rest(w, i)->first_ns,
-			.last_ns = f->last_ns,
-			.risk_bits = said->risk_bits,
-			.ndpi_master = said->ndpi_master,
-			.ndpi_app = said->ndpi_app,
-			.l4_proto = f->l4_proto,
-			.why = (uint8_t)why,
-			.is_syn_start = (f->flags & DP_FLOW_SYN_START) != 0,
-			.has_ech = said->has_ech,
-			.effort = f->effort,
-			.basis = said->basis,
-			.server_is_src = (f->flags & DP_FLOW_ENDPOINT_IS_SRC) == 0},
-	};
-
-	dp_flow_tuple(&w->flows, i, &tuple);
-	r.note.src = tuple.src;
-	r.note.dst = tuple.dst;
-	r.note.sport = tuple.sport;
-	r.note.dport = tuple.dport;
-	memcpy(r.note.host, said->host, DP_HOST_MAX);
-	memcpy(r.note.alias, said->alias, DP_ALIAS_MAX);
-	if (!dp_ring_post(w->ring, &r))
-		dp_count(&w->counters.notes_dropped, 1);
-}
-
 /* The flow's app is known: from here on it counts there, and what it counted before moves. */
 static void settle(struct dp_worker *w, uint32_t i, const struct dp_verdict *v, uint64_t tick,
 	uint64_t time_ns)
@@ -167,8 +125,7 @@ static void settle(struct dp_worker *w, uint32_t i, const struct dp_verdict *v, 
 	dp_usage_add_flow(&w->usage, id, tick, time_ns);
 	dp_usage_put(&w->usage, f->usage);
 	f->usage = id;
-	if (w->cfg.wants_notes)
-		post_note(w, i, tick, DP_NOTE_VERDICT);
+	dp_worker_note_verdict(w, i, tick);
 }
 
 static bool says(const struct dp_said *said, const struct dp_verdict *v)
@@ -236,8 +193,7 @@ bool dp_worker_flow_recount(
 	dp_usage_put(&w->usage, f->usage);
 	f->usage = id;
 	dp_count(&w->counters.resolved_again, 1);
-	if (w->cfg.wants_notes)
-		post_note(w, i, w->tick, DP_NOTE_VERDICT);
+	dp_worker_note_verdict(w, i, w->tick);
 	return true;
 }
 
@@ -422,8 +378,7 @@ static void end(struct dp_worker *w, uint32_t i, uint64_t tick, bool is_over)
 	if (is_over && f->l4_proto == IPPROTO_TCP && dp_tcp_end(f, &event))
 		dp_usage_tcp(&w->usage, f->usage, tick, f->last_ns, &event);
 	count_ways(w, f);
-	if (w->cfg.wants_notes)
-		post_note(w, i, tick, DP_NOTE_END);
+	dp_worker_note_end(w, i, tick);
 	dp_said_put(&w->said, dp_worker_rest(w, i)->said);
 	dp_usage_put(&w->usage, f->usage);
 	dp_flow_remove(&w->flows, i);

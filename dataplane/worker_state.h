@@ -6,6 +6,7 @@
  *   worker.c         life and rounds: packets and marks from the inputs
  *   worker_packet.c  a packet finds its flow, the classifier is asked, the packet is counted
  *   worker_flow.c    a flow's beginning, verdict and end
+ *   worker_notes.c   what control is told of single flows
  *   worker_tick.c    the close of a tick, in slices
  *   worker_walk.c    decided flows are judged anew, in slices */
 
@@ -23,6 +24,8 @@ struct input {
 
 struct dp_worker {
 	struct dp_worker_config cfg;
+	dp_counter
+		tell_asked; // control's: number of the last request to tell of the flows that live
 	struct dp_flow_table flows;
 	struct dp_usage_table usage;
 	struct dp_said_table said;
@@ -46,6 +49,11 @@ struct dp_worker {
 	struct {
 		uint32_t next, n_left; // flows to be judged anew, from next on; 0: none
 	} walk;
+	struct {
+		uint64_t request; // taken up last
+		uint32_t next, n_left; // flows to be told of, from next on
+		bool is_under_way; // until the record that says it is over was posted
+	} tell;
 	// Counted in this round, added to the counters at its end.
 	struct {
 		uint64_t n_frames, n_packets, ip_bytes, n_classified;
@@ -120,6 +128,20 @@ void dp_worker_tick_begin_close(struct dp_worker *w);
 
 /* One slice of the close: expire, then report, then say that the tick is complete. */
 void dp_worker_tick_close_slice(struct dp_worker *w);
+
+/* Flows lie in a row; what they count on and what was said of them does not: have it near for the n from
+ * next on. */
+void dp_worker_fetch(const struct dp_worker *w, uint32_t next, uint32_t n);
+
+/* Notes of a flow, where they are wanted and there is room. */
+void dp_worker_note_verdict(struct dp_worker *w, uint32_t flow, uint64_t tick);
+void dp_worker_note_end(struct dp_worker *w, uint32_t flow, uint64_t tick);
+
+/* Begin with what control has asked for. */
+void dp_worker_tell_begin(struct dp_worker *w, uint64_t request);
+
+/* One slice of the telling. False: there was no room for it. */
+bool dp_worker_tell_slice(struct dp_worker *w);
 
 /* Judge all flows anew that are there now; a walk that is not over begins again. */
 void dp_worker_walk_begin(struct dp_worker *w);

@@ -26,8 +26,7 @@ static bool is_due(const struct dp_worker *w, const struct dp_flow *f)
 		dp_usage_key(&w->usage, f->usage)->app != DP_APP_UNDECIDED;
 }
 
-/* Flows lie in a row; what they count on and what was said of them does not. */
-static void fetch(const struct dp_worker *w, uint32_t next, uint32_t n)
+void dp_worker_fetch(const struct dp_worker *w, uint32_t next, uint32_t n)
 {
 	for (uint32_t i = next; i < next + n; i++) {
 		__builtin_prefetch(dp_usage_key(&w->usage, w->flows.flows[i].usage));
@@ -40,7 +39,7 @@ void dp_worker_walk_slice(struct dp_worker *w)
 	const uint32_t max = w->walk.n_left < SLICE ? w->walk.n_left : SLICE;
 	uint32_t n = 0, weight = 0;
 
-	fetch(w, w->walk.next, max);
+	dp_worker_fetch(w, w->walk.next, max);
 	for (; n < max && weight < SLICE; n++) {
 		const uint32_t i = w->walk.next + n;
 		const bool is_changed = is_due(w, dp_worker_flow(w, i)) &&

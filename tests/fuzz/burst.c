@@ -264,7 +264,7 @@ static void open_worker(struct run *run, uint8_t setup)
 		.n_entries = (setup & SETUP_FEW_FLOWS) != 0 ? 4 : 128,
 		.n_endpoints = (setup & SETUP_FEW_FLOWS) != 0 ? 1 : 64,
 		.waits = true, // takes no more memory than it needs
-		.wants_notes = true,
+		.notes = DP_NOTES_ALL,
 		.duplicates = (setup & SETUP_DROPS_DUPLICATES) != 0 ? DP_DUPLICATES_DROP
 			: (setup & SETUP_WATCHES_DUPLICATES) != 0   ? DP_DUPLICATES_WATCH
 								    : DP_DUPLICATES_OFF,

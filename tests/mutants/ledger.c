@@ -100,7 +100,7 @@ static struct dp_path_config path_config(const struct ledger_config *config)
 		.tick_ns = (uint64_t)TICK_MS * 1000000,
 		.nets = rig.nets,
 		.n_flows = config->n_flows,
-		.wants_notes = true,
+		.notes = DP_NOTES_ALL,
 		.is_exact = true,
 		.captures_ignore = config->ignores ? &rig.ignore : NULL,
 		.duplicates = config->drops_duplicates ? DP_DUPLICATES_DROP : DP_DUPLICATES_WATCH,

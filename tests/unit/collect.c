@@ -41,6 +41,9 @@ struct seen {
 	} ticks[16];
 	size_t n_ticks;
 	unsigned int n_notes;
+	uint16_t told_by;
+	uint64_t told; // request
+	unsigned int n_notes_before; // it was
 };
 
 struct rig {
@@ -68,7 +71,16 @@ static void on_note(void *ctx, const struct dp_record *)
 	s->n_notes++;
 }
 
-static const struct ctl_collect_ops OPS = {.tick = on_tick, .note = on_note};
+static void on_told(void *ctx, uint16_t worker, uint64_t request)
+{
+	struct seen *s = ctx;
+
+	s->told_by = worker;
+	s->told = request;
+	s->n_notes_before = s->n_notes;
+}
+
+static const struct ctl_collect_ops OPS = {.tick = on_tick, .note = on_note, .told = on_told};
 
 static void rig_init(struct rig *r)
 {
@@ -363,6 +375,23 @@ static void notes_are_handed_on_as_they_come(void **)
 	rig_fini(&r);
 }
 
+static void the_end_of_a_telling_is_handed_on_behind_its_notes(void **)
+{
+	struct rig r;
+
+	rig_init(&r);
+	post(&r, 1, (struct dp_record){.kind = DP_RECORD_NOTE, .tick = 5});
+	post(&r, 1, (struct dp_record){.kind = DP_RECORD_TOLD, .tick = 5, .told = {.request = 9}});
+	post(&r, 1, (struct dp_record){.kind = DP_RECORD_NOTE, .tick = 5});
+	assert_true(ctl_collect_poll(r.collect));
+	assert_int_equal(r.seen.told_by, 1);
+	assert_int_equal(r.seen.told, 9);
+	assert_int_equal(r.seen.n_notes_before, 1);
+	assert_int_equal(r.seen.n_notes, 2);
+	assert_int_equal(r.seen.n_ticks, 0);
+	rig_fini(&r);
+}
+
 static void a_tick_without_records_is_handed_on(void **)
 {
 	struct rig r;
@@ -387,6 +416,7 @@ int main(void)
 		cmocka_unit_test(time_that_several_workers_saw_is_no_more_than_there_was),
 		cmocka_unit_test(quality_is_merged_by_endpoint_and_stands_behind_its_usage),
 		cmocka_unit_test(notes_are_handed_on_as_they_come),
+		cmocka_unit_test(the_end_of_a_telling_is_handed_on_behind_its_notes),
 		cmocka_unit_test(a_tick_without_records_is_handed_on),
 	};
 

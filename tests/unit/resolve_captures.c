@@ -207,7 +207,7 @@ static GArray *replay(const char *file, const struct cls_catalogue *catalogue)
 	struct dp_path_config config = {.n_workers = 1,
 		.tick_ns = TICK_NS,
 		.n_flows = N_FLOWS,
-		.wants_notes = true,
+		.notes = DP_NOTES_ALL,
 		.captures = &file,
 		.n_captures = 1,
 		.stages = &stage};

@@ -268,7 +268,7 @@ struct rig *rig_new(struct dp_worker_config config, unsigned int n_inputs, unsig
 	config.n_entries = config.n_entries > 0 ? config.n_entries : 2 * config.n_flows;
 	config.n_endpoints = config.n_endpoints > 0 ? config.n_endpoints : config.n_entries;
 	config.n_records = config.n_records > 0 ? config.n_records : 32768;
-	config.wants_notes = true;
+	config.notes = config.notes == DP_NOTES_NONE ? DP_NOTES_ALL : config.notes;
 	if (dp_worker_new(&config, (struct dp_stage){&ops, r}, &r->worker, &err) < 0)
 		fail_msg("%s", err.text);
 	for (; r->n_inputs < n_inputs; r->n_inputs++) {
