@@ -75,6 +75,14 @@ static gint most_bytes_first(gconstpointer a, gconstpointer b)
 	return x->app < y->app ? -1 : x->app > y->app;
 }
 
+/* NULL: what has no app has none. */
+static const char *category_of(const struct cls_catalogue *catalogue, uint32_t app)
+{
+	const char *category = cls_app_category(catalogue, app);
+
+	return *category != '\0' ? category : NULL;
+}
+
 json_t *ctl_totals_json(const struct ctl_totals *t, const struct cls_catalogue *catalogue)
 {
 	GList *sums = g_list_sort(g_hash_table_get_values(t->by_app), most_bytes_first);
@@ -86,9 +94,9 @@ json_t *ctl_totals_json(const struct ctl_totals *t, const struct cls_catalogue *
 		if (s->packets == 0 && s->flows == 0)
 			continue;
 		(void)json_array_append_new(apps,
-			json_pack("{s:s, s:s, s:I, s:I, s:I}", "app",
+			json_pack("{s:s, s:s?, s:I, s:I, s:I}", "app",
 				ctl_dict_app_name(catalogue, s->app), "category",
-				cls_app_category(catalogue, s->app), "bytes", (json_int_t)s->bytes,
+				category_of(catalogue, s->app), "bytes", (json_int_t)s->bytes,
 				"packets", (json_int_t)s->packets, "flows", (json_int_t)s->flows));
 	}
 	g_list_free(sums);

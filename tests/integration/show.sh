@@ -30,6 +30,8 @@ for what in $(show --json | fields name); do
 	check "show $what has a header and a record" eval '[ "$(show "${words[@]}" | wc -l)" -ge 2 ]'
 	check "show $what --json is objects, one a line" eval 'show "${words[@]}" --json | fields x >/dev/null'
 done
+equal "what has no app has no category" "$(show apps --json | fields app category | grep ^unknown)" "unknown null"
+check "which text shows as -" eval 'show apps | grep -qE "^unknown +- +[0-9]"'
 equal "the port has the name that it was given" "$(show ports --json | fields port state)" "port1 up"
 equal "worker and ledger agree" "$(show workers --json | fields packets)" "$(frames accounted)"
 check "a worker says how long it was away from its input" eval \
