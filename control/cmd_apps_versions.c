@@ -70,7 +70,8 @@ static int parse(int argc, char **argv, const char *help, bool takes_word,
 	const bool takes_why = strstr(help, "--why") != NULL;
 	int c;
 
-	*ret_asking = (struct ctl_asking){.path = ctl_question_path()};
+	*ret_asking = (struct ctl_asking){.path = ctl_question_path(),
+		.acts = question->cmd != NULL && strcmp(question->cmd, "do") == 0};
 	optind = 0; // a new scan: the dispatcher has done its own
 	while ((c = getopt_long(argc, argv, ":h", options + (takes_why ? 0 : 1), NULL)) >= 0) {
 		if (c == OPT_WHY) {

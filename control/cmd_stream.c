@@ -26,6 +26,7 @@ static int parse_args(int argc, char **argv, struct ctl_asking *asking, const ch
 	if (code >= 0 || optind == argc)
 		return code;
 	*ret_word = argv[optind];
+	asking->acts = true;
 	if (optind + 1 < argc)
 		return ctl_complain(CTL_EXIT_USAGE, "stream: '%s' is too much, expected one word",
 			argv[optind + 1]);

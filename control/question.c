@@ -22,9 +22,31 @@ const char *ctl_question_path(void)
 	return env != NULL && env[0] != '\0' ? env : CTL_SOCKET_PATH;
 }
 
-/* Returns the connection, closed with fclose(), or NULL and a sentence. */
-static FILE *open_connection(const char *path, struct dp_err *reterr)
+/* The socket's mode keeps others than user and group out before anybody is asked (control/socket.h). */
+static void refused(const struct ctl_asking *asking, struct dp_err *reterr)
 {
+	const char *path = asking->path;
+
+	if (errno != EACCES)
+		(void)dp_fail(reterr, errno,
+			"no wirecue answers on '%s' (%m): start it with 'wirecue run', or name its "
+			"socket with --socket",
+			path);
+	else if (asking->acts)
+		(void)dp_fail(reterr, EACCES,
+			"no permission to change something of the wirecue on '%s': be root, or the "
+			"daemon's own user",
+			path);
+	else
+		(void)dp_fail(reterr, EACCES,
+			"no permission to ask the wirecue on '%s': be root, or of the daemon's group",
+			path);
+}
+
+/* Returns the connection, closed with fclose(), or NULL and a sentence. */
+static FILE *open_connection(const struct ctl_asking *asking, struct dp_err *reterr)
+{
+	const char *path = asking->path;
 	const struct timeval patience = {.tv_sec = ANSWER_S};
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
 	FILE *stream;
@@ -38,13 +60,7 @@ static FILE *open_connection(const char *path, struct dp_err *reterr)
 	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) < 0 ||
 		setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) < 0 ||
 		connect(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0) {
-		(void)dp_fail(reterr, errno,
-			errno == EACCES
-				? "no permission to ask the wirecue on '%s': be root, or of the "
-				  "daemon's group"
-				: "no wirecue answers on '%s' (%m): start it with 'wirecue run', or "
-				  "name its socket with --socket",
-			path);
+		refused(asking, reterr);
 		if (fd >= 0)
 			(void)close(fd); // nothing was written
 		return NULL;
@@ -176,7 +192,7 @@ int ctl_question_run(const struct ctl_asking *asking,
 	int code;
 
 	(void)signal(SIGPIPE, SIG_DFL); // 'wirecue show apps | head' ends like any other
-	connection = open_connection(asking->path, &err);
+	connection = open_connection(asking, &err);
 	if (connection == NULL)
 		return ctl_complain(CTL_EXIT_FAILURE, "%s", err.text);
 	code = ask(connection, asking, ctx);

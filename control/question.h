@@ -21,6 +21,7 @@ struct ctl_question {
 struct ctl_asking {
 	const char *path; // --socket, or where the daemon answers otherwise
 	bool is_json; // --json
+	bool acts; // something is to be changed: for the sentence when the socket refuses
 };
 
 /* Read the options; optind then stands at the first word. Returns -1 to go on, else the exit code. */

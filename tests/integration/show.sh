@@ -89,6 +89,8 @@ ends "who is told and was not seen is known" 1 'told, but not seen' \
 ends "nobody knows a stranger" 1 'nothing is known of that subscriber' "$WIRECUE" show subscriber msisdn:+99900000099
 ends "a wrong word is a usage error" 2 'nothing of that name' "$WIRECUE" show nonsense
 ends "so is a missing ID" 2 'subscriber: no ID' "$WIRECUE" show subscriber
+ends "another user is refused to change something" 1 "no permission to change something of .*: be root, or the daemon's own user" \
+	"${nobody[@]}" "$dir/open/wirecue" apps rollback
 ends "another user is refused" 1 'no permission to ask .*: be root, or of the daemon' \
 	"${nobody[@]}" "$dir/open/wirecue" show ledger
 chmod 666 /run/wirecue/control.sock
