@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "control/shows_changes.h"
 
+#include "control/mistakes.h"
 #include "control/shows.h"
 
 #include <errno.h>
@@ -112,11 +113,13 @@ void ctl_do_rollback(void *ctx, const json_t *args, struct ctl_reply *reply)
 	const uint32_t version = (uint32_t)number(word, CTL_HISTORY_VERSION_MAX);
 	struct ctl_changes_asker asker;
 	struct dp_err err;
+	char quoted[CTL_QUOTE_MAX];
 	uint64_t id = 0;
 
 	if (word != NULL && version == 0)
 		ctl_reply_fail(reply, true,
-			"rollback: expected the number of a version (`wirecue apps history`)");
+			"rollback: %s, expected the number of a version (`wirecue apps history`)",
+			ctl_quote(word, quoted));
 	else if (asker_of(args, reply, &asker))
 		answer(reply, ctl_changes_roll_back(s->changes, &asker, version, &id, &err), &id,
 			&err);

@@ -170,7 +170,7 @@ equal "as a line of the history" "$(apps history --json | fields version in_forc
 check "and of the log" says catalogue_rolled_back "who=root version=1 was=2"
 ends "what is in force already is no change" 1 'version 1 is in force already' "$WIRECUE" apps rollback 1
 ends "nor one that never was" 1 'the history has no version 77' "$WIRECUE" apps rollback 77
-ends "nor a word" 2 'rollback: expected the number of a version' "$WIRECUE" apps rollback latest
+ends "nor a word" 2 "rollback: 'latest', expected the number of a version" "$WIRECUE" apps rollback latest
 quiet apps rollback 2
 equal "any version can be taken" "$status $(in_force)" "0 2"
 stop KILL
