@@ -24,6 +24,7 @@ static const char stage_help[] =
 	"Has the running daemon read a catalogue, with its rules and told facts, beside the one in\n"
 	"force. Says every mistake, or what it would be; `wirecue apps commit` then puts it in force.\n"
 	"The daemon reads FILE itself, with the rights of its own user, and keeps a copy.\n"
+	"With --json each mistake is an object behind that of the change, {\"at\":\"FILE:LINE:COLUMN: ...\"}.\n"
 	"\n" SOCKET_HELP "\n"
 	"Exit codes: 0 it is staged; 1 run-time failure; 2 usage, or it has mistakes.\n";
 
@@ -154,6 +155,21 @@ static void hint(const struct order *order, const char *mistake)
 			"its unit may hide /home and /tmp; put it where the configuration lies");
 }
 
+/* A record {"at":"file:line:column: what was found, what would be right"}. */
+static void print_mistake(
+	const struct ctl_asking *asking, const struct order *order, const json_t *record)
+{
+	const char *at = json_string_value(json_object_get(record, "at"));
+	char *line = asking->is_json ? json_dumps(record, JSON_COMPACT) : NULL;
+
+	if (line != NULL)
+		(void)puts(line); // asked for errors at the end
+	else
+		ctl_print_mistake(NULL, at != NULL ? at : "?");
+	free(line);
+	hint(order, at != NULL ? at : "");
+}
+
 /* Every mistake, page by page. Returns the exit code. */
 static int print_mistakes(FILE *connection, const struct ctl_asking *asking,
 	const struct order *order, const char *id)
@@ -169,13 +185,8 @@ static int print_mistakes(FILE *connection, const struct ctl_asking *asking,
 		const char *next = json_string_value(json_object_get(last, "next"));
 
 		code = ctl_question_complain(last, asking->path);
-		for (guint i = 0; i < records->len; i++) {
-			const char *at = json_string_value(
-				json_object_get(g_ptr_array_index(records, i), "at"));
-
-			ctl_print_mistake(NULL, at != NULL ? at : "?");
-			hint(order, at != NULL ? at : "");
-		}
+		for (guint i = 0; i < records->len; i++)
+			print_mistake(asking, order, records->pdata[i]);
 		if (code < 0 && (next == NULL || g_strcmp0(next, after) == 0)) {
 			code = CTL_EXIT_USAGE;
 		} else if (code < 0) {
