@@ -263,7 +263,12 @@ static void failed(struct ctl_changes *c)
 
 	if (!ctl_versions_staged(c->versions, sha256, NULL))
 		ctl_apps_fini(&c->staged); // its copy had to go
-	if (change->state == CTL_CHANGE_FAILED)
+	if (change->state == CTL_CHANGE_REFUSED) // paths and words of a file are for who asked
+		ctl_log(CTL_LOG_WARNING, "catalogue_refused", CTL_TEXT("who", change->who),
+			CTL_TEXT("what", kind_names[change->kind]),
+			CTL_COUNT("mistakes", change->mistakes->len),
+			CTL_TEXT("consequence", "the catalogue in force stays"));
+	else
 		ctl_log(CTL_LOG_WARNING, "catalogue_unchanged", CTL_TEXT("who", change->who),
 			CTL_TEXT("cause", change->err.text),
 			CTL_TEXT("consequence", "the catalogue in force stays"));

@@ -82,6 +82,13 @@ quiet apps stage "$dir/mine/bad.yaml"
 equal "a file with mistakes ends with 2" "$status" 2
 check "and tells each with its place" eval \
 	'[ "$(grep -c "^$dir/mine/bad.yaml:[23]:[0-9]*: .*, expected" "$dir/err")" -ge 2 ]'
+check "the log tells of it, without its path" eval \
+	'says catalogue_refused "who=root what=stage mistakes=$(wc -l <"$dir/err")" && ! grep -q "bad.yaml" "$log"'
+cp "$dir/err" "$dir/told"
+quiet apps stage "$dir/mine/bad.yaml" --json
+equal "as JSON it ends with 2, and says nothing beside it" "$status $(cat "$dir/err")" "2 "
+equal "but an object of the change" "$(result state | head -n 1)" refused
+equal "and one of each mistake" "$(result at | tail -n +2)" "$(cat "$dir/told")"
 equal "nothing is staged by it" "$(show staged --json | fields state)" nothing
 printf 'apps:\n  - {name: a, category: x, hosts: [a.example]}\n' >"$dir/mine/small.yaml"
 quiet apps stage "$dir/mine/small.yaml"
