@@ -261,7 +261,7 @@ static void explain(struct explaining *e, const struct ctl_case *c)
 	const struct row read = {.verdict = "read"};
 
 	if (c->asked->how[0] != '\0')
-		say(e, c, &read, "%s", c->asked->how);
+		say(e, c, &read, "%s, %s", c->asked->word, c->asked->how);
 	switch (c->asked->kind) {
 	case CTL_ASKED_NAME:
 		explain_name(e, c);

@@ -201,7 +201,10 @@ int ctl_asked_read(const char *word, struct ctl_asked *ret_asked, struct dp_err 
 			is_read = read_port(word, &asked);
 		else
 			is_read = read_host(&r, &asked);
+		if (r.how->len == 0 && strcmp(asked.text, word) != 0)
+			g_string_append(r.how, "in its usual form");
 		(void)g_strlcpy(asked.how, r.how->str, sizeof(asked.how));
+		(void)ctl_quote(word, asked.word);
 		g_free(r.rest);
 		g_string_free(r.how, TRUE);
 	}

@@ -4,6 +4,7 @@
 /* What an engineer asks the catalogue about: a word of the command line as a server's name, an address or
  * a port. Pure; hostile words are refused. */
 
+#include "control/mistakes.h"
 #include "dataplane/addr.h"
 #include "dataplane/err.h"
 
@@ -23,6 +24,8 @@ struct ctl_asked {
 	uint16_t port; // PORT; host order
 	uint8_t l4_proto; // PORT; 6 or 17
 	char how[CTL_ASKED_HOW_MAX]; // what was done to the word, "without its port, in lower case"; "" nothing
+	char word
+		[CTL_QUOTE_MAX]; // as it was written, as ctl_quote() has it: cut, without a URL's user
 };
 
 /* A name may come as a URL, with a port, in upper case, with a final dot, as a wildcard of a certificate, or in

@@ -20,7 +20,8 @@ static const char usage[] =
 	"      --json         one JSON object a line\n"
 	"  -h, --help         this text\n"
 	"\n"
-	"Exit codes: 0 success, whatever the app; 2 usage or configuration error, or a HOST that is none.\n";
+	"Exit codes: 0 success, whatever the app; 2 usage or configuration error, or a HOST that is none\n"
+	"(the others are answered).\n";
 
 struct options {
 	const char *config, *apps;
@@ -58,17 +59,19 @@ static int parse(int argc, char **argv, struct options *o)
 	return -1;
 }
 
-/* All words, each wrong one with its sentence. */
-static int read_words(int n, char **words, struct ctl_asked *ret_asked)
+/* Each wrong one with its sentence. Returns how many are right. */
+static size_t read_words(int n, char **words, struct ctl_asked *ret_asked)
 {
 	struct dp_err err;
-	int code = -1;
+	size_t n_right = 0;
 
 	for (int i = 0; i < n; i++) {
-		if (ctl_asked_read(words[i], &ret_asked[i], &err) < 0)
-			code = ctl_complain(CTL_EXIT_USAGE, "apps test: %s", err.text);
+		if (ctl_asked_read(words[i], &ret_asked[n_right], &err) == 0)
+			n_right++;
+		else
+			(void)ctl_complain(CTL_EXIT_USAGE, "apps test: %s", err.text);
 	}
-	return code;
+	return n_right;
 }
 
 /* What words are held against. */
@@ -125,12 +128,16 @@ int ctl_cmd_apps_test(int argc, char **argv)
 	g_autofree struct ctl_asked *asked = NULL;
 	struct options o = {0};
 	int code = parse(argc, argv, &o);
+	size_t n_right;
 
 	if (code >= 0)
 		return code;
 	argc -= optind;
 	argv += optind;
 	asked = g_new0(struct ctl_asked, argc);
-	code = read_words(argc, argv, asked);
-	return code >= 0 ? code : test(&o, asked, (size_t)argc);
+	n_right = read_words(argc, argv, asked);
+	if (n_right == 0)
+		return CTL_EXIT_USAGE;
+	code = test(&o, asked, n_right);
+	return code == CTL_EXIT_OK && n_right < (size_t)argc ? CTL_EXIT_USAGE : code;
 }

@@ -46,6 +46,27 @@ static void a_host_is_read_in_whatever_form_it_comes(void **)
 	}
 }
 
+static void the_word_stays_as_it_was_written_but_for_secrets(void **)
+{
+	static const char *const rows[][3] = {
+		{"WWW.NetFlix.com", "'WWW.NetFlix.com'", "in lower case"},
+		{"https://me:secret@www.netflix.com/", "'https://***@www.netflix.com/'",
+			"the host of a URL"},
+		{"2001:DB8:0::7", "'2001:DB8:0::7'", "in its usual form"},
+		{"[2001:db8::7]", "'[2001:db8::7]'", "in its usual form"},
+		{"UDP:443", "'UDP:443'", "in its usual form"},
+		{"udp:443", "'udp:443'", ""},
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+		struct ctl_asked asked;
+
+		assert_int_equal(ctl_asked_read(rows[i][0], &asked, NULL), 0);
+		assert_string_equal(asked.word, rows[i][1]);
+		assert_string_equal(asked.how, rows[i][2]);
+	}
+}
+
 static void an_address_is_no_name(void **)
 {
 	static const char *const rows[][2] = {{"203.0.113.9", "203.0.113.9"},
@@ -152,6 +173,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_host_is_read_in_whatever_form_it_comes),
+		cmocka_unit_test(the_word_stays_as_it_was_written_but_for_secrets),
 		cmocka_unit_test(an_address_is_no_name),
 		cmocka_unit_test(a_port_has_its_protocol),
 		cmocka_unit_test(what_is_neither_is_refused_with_a_sentence),
