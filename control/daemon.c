@@ -197,6 +197,7 @@ static int open_delivery(struct daemon *d, struct dp_err *reterr)
 	d->shows.publisher = d->publisher;
 	d->shows.mirror = d->mirror;
 	d->shows.changes = d->changes;
+	d->shows.start = ctl_node_start_now();
 	return ctl_socket_open(
 		d->base, config->control_socket, ctl_show_table, &d->shows, &d->socket, reterr);
 }

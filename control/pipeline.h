@@ -71,8 +71,8 @@ struct ctl_flowlog *ctl_pipeline_flowlog(struct ctl_pipeline *p); // NULL when l
 uint16_t ctl_pipeline_workers(const struct ctl_pipeline *p);
 uint64_t ctl_pipeline_watermark(const struct ctl_pipeline *p);
 
-/* Live usage per app since the start: [{"app":…,"category":…,"bytes":…,"packets":…,"flows":…}],
- * most bytes first. Owned by the caller. */
+/* Live usage per app since the start: [{"app":…,"category":…,"bytes":…,"packets":…,"flows":…,
+ * "up_bytes":…,"down_bytes":…}], most bytes first. Owned by the caller. */
 json_t *ctl_pipeline_apps_json(const struct ctl_pipeline *p);
 
 /* How TCP fares on the node, a row a side: since the start, and in the last minute. Owned by the

@@ -310,6 +310,7 @@ static void show_subscriber(void *ctx, const json_t *args, struct ctl_reply *rep
 }
 
 const struct ctl_show ctl_show_table[] = {
+	{"node", "", "the process: since when, and its clocks", ctl_show_node},
 	{"ports", "", "capture ports: state, frames, loss", show_ports},
 	{"workers", "", "workers: packets, flows, time", show_workers},
 	{"ledger", "[PART]", "what became of each frame, tunnel, fragment and copy", show_ledger},

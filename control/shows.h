@@ -12,6 +12,7 @@
 #include "control/pipeline.h"
 #include "control/publisher.h"
 #include "control/request.h"
+#include "control/shows_node.h"
 
 #include <jansson.h>
 
@@ -21,9 +22,10 @@ struct ctl_shows {
 	struct ctl_mirror *mirror; // borrowed; NULL without hashes
 	struct ctl_changes *changes; // borrowed
 	struct ctl_balance balance; // of workers, when last looked
+	struct ctl_node_start start;
 };
 
-/* ports, workers, ledger, apps, quality, triggers, redis, subscriber; ctx is a struct ctl_shows. */
+/* node, ports, workers, ledger, apps, quality, triggers, redis, subscriber; ctx is a struct ctl_shows. */
 extern const struct ctl_show ctl_show_table[];
 
 /* Adds what the heartbeat says beyond Redis: watermark, coverage. */

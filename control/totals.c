@@ -7,7 +7,8 @@
 
 struct sum {
 	uint32_t app;
-	int64_t bytes, packets; // a move takes from undecided what was counted there
+	int64_t bytes[2],
+		packets; // [0] up, [1] down; a move takes from undecided what was counted there
 	uint64_t flows;
 };
 
@@ -47,22 +48,28 @@ void ctl_totals_add(struct ctl_totals *t, const struct dp_record *records, size_
 {
 	for (size_t i = 0; i < n; i++) {
 		const struct dp_usage *u = &records[i].usage;
-		const int64_t bytes = (int64_t)(u->bytes[0] + u->bytes[1]);
 		const int64_t packets = (int64_t)(u->packets[0] + u->packets[1]);
 		struct sum *s;
 
 		if (records[i].kind != DP_RECORD_USAGE && records[i].kind != DP_RECORD_MOVE)
 			continue;
 		s = sum_of(t, records[i].app);
-		s->bytes += bytes;
+		s->bytes[0] += (int64_t)u->bytes[0];
+		s->bytes[1] += (int64_t)u->bytes[1];
 		s->packets += packets;
 		s->flows += u->n_new_flows;
 		if (records[i].kind != DP_RECORD_MOVE)
 			continue;
 		s = sum_of(t, DP_APP_UNDECIDED);
-		s->bytes -= bytes;
+		s->bytes[0] -= (int64_t)u->bytes[0];
+		s->bytes[1] -= (int64_t)u->bytes[1];
 		s->packets -= packets;
 	}
+}
+
+static int64_t bytes_of(const struct sum *s)
+{
+	return s->bytes[0] + s->bytes[1];
 }
 
 static gint most_bytes_first(gconstpointer a, gconstpointer b)
@@ -70,8 +77,8 @@ static gint most_bytes_first(gconstpointer a, gconstpointer b)
 	const struct sum *x = a;
 	const struct sum *y = b;
 
-	if (x->bytes != y->bytes)
-		return x->bytes > y->bytes ? -1 : 1;
+	if (bytes_of(x) != bytes_of(y))
+		return bytes_of(x) > bytes_of(y) ? -1 : 1;
 	return x->app < y->app ? -1 : x->app > y->app;
 }
 
@@ -94,10 +101,12 @@ json_t *ctl_totals_json(const struct ctl_totals *t, const struct cls_catalogue *
 		if (s->packets == 0 && s->flows == 0)
 			continue;
 		(void)json_array_append_new(apps,
-			json_pack("{s:s, s:s?, s:I, s:I, s:I}", "app",
+			json_pack("{s:s, s:s?, s:I, s:I, s:I, s:I, s:I}", "app",
 				ctl_dict_app_name(catalogue, s->app), "category",
-				category_of(catalogue, s->app), "bytes", (json_int_t)s->bytes,
-				"packets", (json_int_t)s->packets, "flows", (json_int_t)s->flows));
+				category_of(catalogue, s->app), "bytes", (json_int_t)bytes_of(s),
+				"packets", (json_int_t)s->packets, "flows", (json_int_t)s->flows,
+				"up_bytes", (json_int_t)s->bytes[0], "down_bytes",
+				(json_int_t)s->bytes[1]));
 	}
 	g_list_free(sums);
 	return apps;

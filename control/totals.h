@@ -17,6 +17,7 @@ void ctl_totals_free(struct ctl_totals *t);
 /* Records of one tick; those of another kind are skipped. */
 void ctl_totals_add(struct ctl_totals *t, const struct dp_record *records, size_t n);
 
-/* [{"app":…,"category":…,"bytes":…,"packets":…,"flows":…}], most bytes first; apps that stand at
+/* [{"app":…,"category":…,"bytes":…,"packets":…,"flows":…,"up_bytes":…,
+ * "down_bytes":…}], most bytes first; apps that stand at
  * zero are left out. Owned by the caller. */
 json_t *ctl_totals_json(const struct ctl_totals *t, const struct cls_catalogue *catalogue);

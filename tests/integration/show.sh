@@ -33,6 +33,11 @@ done
 equal "what has no app has no category" "$(show apps --json | fields app category | grep ^unknown)" "unknown null"
 check "which text shows as -" eval 'show apps | grep -qE "^unknown +- +[0-9]"'
 equal "the port has the name that it was given" "$(show ports --json | fields port state)" "port1 up"
+equal "the node has its name, its process and its length of a tick" \
+	"$(show node --json | fields node pid tick_ms)" "lab $wirecue_pid 1000"
+check "its clock goes on" eval '[ "$(show node --json | fields uptime_us)" -lt "$(show node --json | fields uptime_us)" ]'
+check "bytes of an app are those up and those down" eval \
+	'show apps --json | fields bytes up_bytes down_bytes | awk "\$1 != \$2 + \$3 { bad = 1 } \$2 > 0 && \$3 > 0 { n++ } END { exit bad || !n }"'
 equal "worker and ledger agree" "$(show workers --json | fields packets)" "$(frames accounted)"
 check "a worker says how long it was away from its input" eval \
 	'show workers --json | fields busy_ms longest_us | awk "\$1 > 0 && \$2 > 0 { ok = 1 } END { exit !ok }"'
