@@ -13,7 +13,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { ANSWER_S = 10 }; // the daemon answers from memory: start value
+enum { ANSWER_S = 10 }; // without a word, not even a blank line (CTL_REPLY_ALIVE_S): start value
 
 const char *ctl_question_path(void)
 {
@@ -102,6 +102,8 @@ static json_t *read_page(FILE *connection, FILE *raw, GPtrArray *ret_records)
 	json_t *object = NULL;
 
 	while (getline(&line, &size, connection) > 0) {
+		if (line[0] == '\n')
+			continue; // it lives, and we wait
 		object = json_loads(line, JSON_REJECT_DUPLICATES, NULL);
 		if (!json_is_object(object)) {
 			json_decref(object);

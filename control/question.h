@@ -2,7 +2,7 @@
 #pragma once
 
 /* The asking end of the control socket (control/request.h), for commands: `wirecue show`, `stream`.
- * One thread, blocks up to ten seconds for an answer. */
+ * One thread, blocks as long as the daemon shows in ten seconds that it lives. */
 
 #include "dataplane/err.h"
 

@@ -7,12 +7,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct ctl_reply {
+struct ctl_request {
 	const struct ctl_asker *asker; // borrowed
+	json_t *line; // NULL: not JSON
+	int mistake_at; // then the byte where it ceases to be
+	uint64_t memo;
+};
+
+struct ctl_reply {
+	struct ctl_request *request; // borrowed
 	GString *text;
 	char *next; // owned cursor, NULL = complete
 	char *error; // owned sentence, NULL = none
 	bool is_usage;
+	bool waits;
 };
 
 static bool add_line(GString *text, const json_t *object)
@@ -58,9 +66,19 @@ void ctl_reply_fail(struct ctl_reply *reply, bool is_usage, const char *fmt, ...
 	reply->is_usage = is_usage;
 }
 
+void ctl_reply_wait(struct ctl_reply *reply)
+{
+	reply->waits = true;
+}
+
+uint64_t *ctl_reply_memo(struct ctl_reply *reply)
+{
+	return &reply->request->memo;
+}
+
 const struct ctl_asker *ctl_reply_asker(const struct ctl_reply *reply)
 {
-	return reply->asker;
+	return reply->request->asker;
 }
 
 const char *ctl_args_text(const json_t *args, const char *key)
@@ -114,29 +132,26 @@ static void run(const struct ctl_show *table, void *ctx, const json_t *request, 
 		     : "nothing of that name can be shown; `wirecue show` lists what can");
 }
 
-static void dispatch(const struct ctl_show *table, void *ctx, const char *line, size_t len,
-	struct ctl_reply *reply)
+static void dispatch(const struct ctl_show *table, void *ctx, struct ctl_reply *reply)
 {
-	json_error_t error;
-	json_t *request = json_loadb(line, len, JSON_REJECT_DUPLICATES, &error);
-	const char *cmd = ctl_args_text(request, "cmd");
+	const struct ctl_request *request = reply->request;
+	const char *cmd = ctl_args_text(request->line, "cmd");
 
-	if (request == NULL)
+	if (request->line == NULL)
 		ctl_reply_fail(reply, true,
 			"expected one JSON object a line, found a mistake at byte %d",
-			error.position);
+			request->mistake_at);
 	else if (cmd != NULL && strcmp(cmd, "show") == 0)
-		run(table, ctx, request, false, reply);
-	else if (cmd != NULL && strcmp(cmd, "do") == 0 && !reply->asker->may_act)
+		run(table, ctx, request->line, false, reply);
+	else if (cmd != NULL && strcmp(cmd, "do") == 0 && !request->asker->may_act)
 		ctl_reply_fail(
 			reply, false, "only root and the daemon's own user may change something");
 	else if (cmd != NULL && strcmp(cmd, "do") == 0)
-		run(table, ctx, request, true, reply);
+		run(table, ctx, request->line, true, reply);
 	else if (cmd != NULL && strcmp(cmd, "list") == 0)
 		list(table, reply);
 	else
 		ctl_reply_fail(reply, true, "expected \"cmd\" to be \"show\", \"do\" or \"list\"");
-	json_decref(request);
 }
 
 static void finish(struct ctl_reply *reply)
@@ -161,15 +176,57 @@ static void finish(struct ctl_reply *reply)
 	json_decref(last);
 }
 
-char *ctl_request_answer(const struct ctl_show *table, void *ctx, const struct ctl_asker *asker,
-	const char *line, size_t len, size_t *ret_len)
+struct ctl_request *ctl_request_new(const struct ctl_asker *asker, const char *line, size_t len)
 {
-	struct ctl_reply reply = {.asker = asker, .text = g_string_new(NULL)};
+	struct ctl_request *request = g_new0(struct ctl_request, 1);
+	json_error_t error;
 
-	dispatch(table, ctx, line, len, &reply);
+	request->asker = asker;
+	request->line = json_loadb(line, len, JSON_REJECT_DUPLICATES, &error);
+	if (request->line == NULL)
+		request->mistake_at = error.position;
+	return request;
+}
+
+void ctl_request_free(struct ctl_request *request)
+{
+	if (request == NULL)
+		return;
+	json_decref(request->line);
+	g_free(request);
+}
+
+/* The text is the caller's, all else ends here. */
+static char *close_reply(struct ctl_reply *reply, size_t *ret_len)
+{
+	g_free(reply->next);
+	g_free(reply->error);
+	*ret_len = reply->text->len;
+	return g_string_free(reply->text, FALSE);
+}
+
+char *ctl_request_answer(
+	struct ctl_request *request, const struct ctl_show *table, void *ctx, size_t *ret_len)
+{
+	struct ctl_reply reply = {.request = request, .text = g_string_new(NULL)};
+	size_t len;
+
+	dispatch(table, ctx, &reply);
+	if (reply.waits && reply.error == NULL) {
+		g_free(close_reply(&reply, &len));
+		return NULL;
+	}
 	finish(&reply);
-	g_free(reply.next);
-	g_free(reply.error);
-	*ret_len = reply.text->len;
-	return g_string_free(reply.text, FALSE);
+	return close_reply(&reply, ret_len);
+}
+
+char *ctl_request_give_up(const struct ctl_request *, size_t *ret_len)
+{
+	struct ctl_reply reply = {.text = g_string_new(NULL)};
+
+	ctl_reply_fail(&reply, false,
+		"no answer within %d s: the daemon works, but what was asked for is not ready; try again",
+		CTL_REPLY_WAIT_S);
+	finish(&reply);
+	return close_reply(&reply, ret_len);
 }

@@ -11,7 +11,9 @@
  *   {"cmd":"do","what":"stream","args":{}}    the same for what changes something
  *   {"cmd":"list"}                            a record for each `what` to show: name, args, help
  *
- * An answer is one page of bounded size, so neither side ever holds more. Control thread only. */
+ * An answer is one page of bounded size, so neither side ever holds more. What takes longer than a
+ * moment is waited for: meanwhile a blank line comes every CTL_REPLY_ALIVE_S, which means nothing but
+ * that the daemon is alive. Control thread only. */
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -21,9 +23,13 @@
 enum {
 	CTL_REQUEST_MAX = 64 * 1024, // bytes of a request line, newline included
 	CTL_REPLY_PAGE = 256 * 1024, // bytes of an answer; one record may be larger by itself
+	CTL_REPLY_ASK_MS = 10, // between two times that a handler which waits is asked
+	CTL_REPLY_ALIVE_S = 2,
+	CTL_REPLY_WAIT_S = 60, // and then the answer is a sentence; start values
 };
 
 struct ctl_reply;
+struct ctl_request; // one question of one asker, until it is answered
 
 /* Who asks, as the kernel says. */
 struct ctl_asker {
@@ -55,13 +61,30 @@ void ctl_reply_next(struct ctl_reply *reply, const char *cursor);
 [[gnu::format(printf, 3, 4)]] void ctl_reply_fail(
 	struct ctl_reply *reply, bool is_usage, const char *fmt, ...);
 
+/* There is no answer yet. Records added before are dropped, and the handler is asked again with the
+ * same args every CTL_REPLY_ASK_MS until it answers or fails, for CTL_REPLY_WAIT_S at most. Nobody
+ * tells it that the asker has gone away or that time is over: what it waits for ends by itself. */
+void ctl_reply_wait(struct ctl_reply *reply);
+
+/* A number that stays with the question while it waits, for the handler to know what it has begun; 0 at
+ * first. Borrowed for the call. */
+uint64_t *ctl_reply_memo(struct ctl_reply *reply);
+
 /* Who asked. */
 const struct ctl_asker *ctl_reply_asker(const struct ctl_reply *reply);
 
 /* Text of args.KEY, or NULL when it is absent or no text. Borrowed from args. */
 const char *ctl_args_text(const json_t *args, const char *key);
 
-/* Answer one request line (len bytes, without newline, any content) of asker (borrowed). Returns the answer's text with
- * all its newlines; owned by the caller, freed with g_free(). */
-char *ctl_request_answer(const struct ctl_show *table, void *ctx, const struct ctl_asker *asker,
-	const char *line, size_t len, size_t *ret_len);
+/* Read one request line (len bytes, without newline, any content); asker is borrowed until it is
+ * freed. Never NULL: what is wrong with it is the answer. */
+struct ctl_request *ctl_request_new(const struct ctl_asker *asker, const char *line, size_t len);
+void ctl_request_free(struct ctl_request *request);
+
+/* Answer it. Returns the answer's text with all its newlines, owned by the caller, freed with g_free();
+ * or NULL: the handler waits, ask again. */
+char *ctl_request_answer(
+	struct ctl_request *request, const struct ctl_show *table, void *ctx, size_t *ret_len);
+
+/* The same of one that has waited long enough: a sentence. */
+char *ctl_request_give_up(const struct ctl_request *request, size_t *ret_len);

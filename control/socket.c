@@ -10,6 +10,7 @@
 #include <event2/listener.h>
 #include <fcntl.h>
 #include <glib.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/file.h>
@@ -24,6 +25,9 @@ struct client {
 	struct client *next, **link; // in ctl_socket.clients
 	struct ctl_asker asker;
 	bool is_last; // close when the answer is written
+	struct ctl_request *waiting; // owned; NULL: nothing is being waited for
+	struct event *again; // owned: asks the handler that waits
+	gint64 give_up_us, alive_us; // monotonic: then the wait is over, the next blank line is due
 };
 
 struct ctl_socket {
@@ -44,6 +48,9 @@ static void client_free(struct client *client)
 	if (client->next != NULL)
 		client->next->link = client->link;
 	client->socket->n_clients--;
+	ctl_request_free(client->waiting);
+	if (client->again != NULL)
+		event_free(client->again);
 	bufferevent_free(client->bev);
 	g_free(client);
 }
@@ -64,13 +71,75 @@ static void refuse(struct client *client, const char *sentence)
 	answer(client, line, strlen(line));
 }
 
+/* --- a handler that waits ----------------------------------------------------------------------- */
+
+static gint64 seconds(int n)
+{
+	return n * G_USEC_PER_SEC;
+}
+
+/* Nobody is there any more. One that only writes nothing more (`nc -N`) still gets its answer. */
+static bool has_gone(const struct client *client)
+{
+	struct pollfd fd = {.fd = bufferevent_getfd(client->bev)};
+
+	return poll(&fd, 1, 0) > 0 && (fd.revents & (POLLHUP | POLLERR)) != 0;
+}
+
+/* Answer what is asked, or ask again in a while. */
+static void ask(struct client *client)
+{
+	static const struct timeval pause = {.tv_usec = CTL_REPLY_ASK_MS * 1000};
+	size_t len;
+	char *text = ctl_request_answer(
+		client->waiting, client->socket->table, client->socket->ctx, &len);
+
+	if (text == NULL && g_get_monotonic_time() >= client->give_up_us)
+		text = ctl_request_give_up(client->waiting, &len);
+	if (text == NULL && event_add(client->again, &pause) == 0)
+		return;
+	if (text == NULL) // no memory
+		text = ctl_request_give_up(client->waiting, &len);
+	g_clear_pointer(&client->waiting, ctl_request_free);
+	answer(client, text, len);
+	g_free(text);
+}
+
+static void on_again(evutil_socket_t, short, void *arg)
+{
+	struct client *client = arg;
+	const gint64 now_us = g_get_monotonic_time();
+
+	if (has_gone(client)) {
+		client_free(client);
+		return;
+	}
+	if (now_us >= client->alive_us) {
+		client->alive_us = now_us + seconds(CTL_REPLY_ALIVE_S);
+		(void)bufferevent_write(client->bev, "\n", 1); // the next one may have memory
+	}
+	ask(client);
+}
+
+/* The request is given. */
+static void begin(struct client *client, struct ctl_request *given)
+{
+	const gint64 now_us = g_get_monotonic_time();
+
+	client->waiting = given;
+	client->give_up_us = now_us + seconds(CTL_REPLY_WAIT_S);
+	client->alive_us = now_us + seconds(CTL_REPLY_ALIVE_S);
+	(void)bufferevent_disable(client->bev, EV_READ); // fails on no bufferevent only
+	ask(client);
+}
+
 static void on_read(struct bufferevent *bev, void *arg)
 {
 	struct evbuffer *input = bufferevent_get_input(bev);
 	struct client *client = arg;
 	const struct evbuffer_ptr end = evbuffer_search_eol(input, NULL, NULL, EVBUFFER_EOL_LF);
-	size_t answer_len, line_len;
-	char *text, *line;
+	size_t line_len;
+	char *line;
 
 	if (end.pos > CTL_REQUEST_MAX ||
 		(end.pos < 0 && evbuffer_get_length(input) >= CTL_REQUEST_MAX)) {
@@ -84,11 +153,8 @@ static void on_read(struct bufferevent *bev, void *arg)
 		refuse(client, "out of memory");
 		return;
 	}
-	text = ctl_request_answer(client->socket->table, client->socket->ctx, &client->asker, line,
-		line_len, &answer_len);
+	begin(client, ctl_request_new(&client->asker, line, line_len));
 	free(line);
-	answer(client, text, answer_len);
-	g_free(text);
 }
 
 /* The answer is written. */
@@ -96,6 +162,8 @@ static void on_written(struct bufferevent *bev, void *arg)
 {
 	struct client *client = arg;
 
+	if (client->waiting != NULL)
+		return; // it was a blank line
 	if (client->is_last) {
 		client_free(client);
 		return;
@@ -111,7 +179,7 @@ static void on_event(struct bufferevent *bev, short what, void *arg)
 	struct client *client = arg;
 	const bool is_writing = evbuffer_get_length(bufferevent_get_output(bev)) > 0;
 
-	if ((what & BEV_EVENT_EOF) != 0 && is_writing)
+	if ((what & BEV_EVENT_EOF) != 0 && (is_writing || client->waiting != NULL))
 		client->is_last = true;
 	else
 		client_free(client);
@@ -164,6 +232,7 @@ static void on_accept(
 	client = g_new0(struct client, 1);
 	*client = (struct client){
 		.socket = sock, .bev = bev, .next = sock->clients, .link = &sock->clients};
+	client->again = evtimer_new(sock->base, on_again, client);
 	if (client->next != NULL)
 		client->next->link = &client->next;
 	sock->clients = client;
@@ -177,6 +246,8 @@ static void on_accept(
 		refuse(client, "only root and the daemon's own user or group are answered");
 	} else if (sock->n_clients > CTL_SOCKET_CLIENTS_MAX) {
 		refuse(client, "too many clients at a time, try again");
+	} else if (client->again == NULL) {
+		refuse(client, "out of memory");
 	} else {
 		(void)bufferevent_enable(bev, EV_READ); // fails on no bufferevent only
 	}

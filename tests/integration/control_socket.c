@@ -32,6 +32,26 @@ struct rig {
 	pid_t daemon;
 };
 
+static unsigned int n_later; // asked since the last question about it
+
+/* Waits until somebody asks for a deed. */
+static bool is_done;
+
+static void run_later(void *, const json_t *, struct ctl_reply *reply)
+{
+	n_later++;
+	if (is_done)
+		(void)ctl_reply_add(reply, json_pack("{sb}", "later", 1));
+	else
+		ctl_reply_wait(reply);
+}
+
+static void run_asked(void *, const json_t *, struct ctl_reply *reply)
+{
+	(void)ctl_reply_add(reply, json_pack("{si}", "asked", n_later));
+	n_later = 0;
+}
+
 static void run_many(void *, const json_t *args, struct ctl_reply *reply)
 {
 	const char *after = ctl_args_text(args, "after");
@@ -63,14 +83,17 @@ static void run_failing(void *, const json_t *, struct ctl_reply *reply)
 
 static void run_deed(void *, const json_t *, struct ctl_reply *reply)
 {
+	is_done = true;
 	(void)ctl_reply_add(
 		reply, json_pack("{sI}", "done_by", (json_int_t)ctl_reply_asker(reply)->uid));
 }
 
 static const struct ctl_show table[] = {
+	{"asked", "", "How often", run_asked},
 	{"deed", "", "Changes something", run_deed, .acts = true},
 	{"echo", "WORD", "The word", run_echo},
 	{"failing", "", "Nothing", run_failing},
+	{"later", "", "Not at once", run_later},
 	{"many", "", "Numbers", run_many},
 	{.name = NULL},
 };
@@ -194,8 +217,10 @@ static void show_prints_text_and_json(void **state)
 	expect_show(rig, WORDS("echo", "--json", "w"), 0, "{\"word\":\"w\",\"count\":1}\n", "");
 	expect_show(rig, WORDS(), 0,
 		"name     args  help\n"
+		"asked    \"\"    \"How often\"\n"
 		"echo     WORD  \"The word\"\n"
 		"failing  \"\"    Nothing\n"
+		"later    \"\"    \"Not at once\"\n"
 		"many     \"\"    Numbers\n",
 		"");
 }
@@ -407,6 +432,127 @@ static void clients_that_do_not_read_are_bounded(void **state)
 		(void)close(fds[i]);
 }
 
+static const char later[] = "{\"cmd\":\"show\",\"what\":\"later\"}\n";
+static const char deed[] = "{\"cmd\":\"do\",\"what\":\"deed\"}\n";
+
+static void expect_answer(int fd, const char *question, const char *answer)
+{
+	g_autofree char *got = NULL;
+
+	send_all(fd, question, strlen(question));
+	got = receive_until(fd, "}\n{\"end\":true}\n");
+	assert_string_equal(got, answer);
+}
+
+static const char asked[] = "{\"cmd\":\"show\",\"what\":\"asked\"}\n";
+
+/* How often the handler was asked since this was asked last. */
+static int times_asked(int fd)
+{
+	g_autofree char *got = NULL;
+
+	send_all(fd, asked, sizeof(asked) - 1);
+	got = receive_until(fd, "}\n{\"end\":true}\n");
+	return atoi(got + strlen("{\"asked\":"));
+}
+
+static void wait_until_asked(int fd)
+{
+	while (times_asked(fd) == 0)
+		;
+}
+
+static void while_one_waits_others_are_answered(void **state)
+{
+	struct rig *rig = *state;
+	g_autofree char *first = NULL, *second = NULL;
+	int fd, other;
+
+	assert_int_equal(start(rig), 0);
+	fd = connect_raw(rig);
+	other = connect_raw(rig);
+	send_all(fd, later, sizeof(later) - 1);
+	send_all(fd, deed, sizeof(deed) - 1); // has its turn behind the answer to the first
+	wait_until_asked(other);
+	wait_until_asked(other);
+	expect_answer(other, deed, "{\"done_by\":0}\n{\"end\":true}\n");
+	first = receive_until(fd, "\"done_by\":0}\n{\"end\":true}\n");
+	assert_string_equal(g_strchug(first),
+		"{\"later\":true}\n{\"end\":true}\n{\"done_by\":0}\n{\"end\":true}\n");
+	(void)close(fd);
+	(void)close(other);
+}
+
+static void a_client_that_waits_hears_that_the_daemon_lives(void **state)
+{
+	struct rig *rig = *state;
+	g_autofree char *alive = NULL, *got = NULL;
+	int fd, other;
+
+	assert_int_equal(start(rig), 0);
+	fd = connect_raw(rig);
+	other = connect_raw(rig);
+	send_all(fd, later, sizeof(later) - 1);
+	(void)shutdown(fd, SHUT_WR); // as `nc -N` does
+	alive = receive_until(fd, "\n");
+	assert_string_equal(alive, "\n");
+	expect_answer(other, deed, "{\"done_by\":0}\n{\"end\":true}\n");
+	got = receive_until(fd, NULL);
+	assert_string_equal(g_strchug(got), "{\"later\":true}\n{\"end\":true}\n");
+	(void)close(fd);
+	(void)close(other);
+}
+
+static void who_goes_away_while_waiting_is_not_asked_for_again(void **state)
+{
+	struct rig *rig = *state;
+	int fds[CTL_SOCKET_CLIENTS_MAX - 1], other;
+
+	assert_int_equal(start(rig), 0);
+	other = connect_raw(rig);
+	for (size_t i = 0; i < G_N_ELEMENTS(fds); i++) {
+		fds[i] = connect_raw(rig);
+		send_all(fds[i], later, sizeof(later) - 1);
+	}
+	wait_until_asked(other);
+	for (size_t i = 0; i < G_N_ELEMENTS(fds); i++)
+		(void)close(fds[i]);
+	for (int n_quiet = 0; n_quiet < 5;) { // five times as long as it takes to be asked again
+		usleep(CTL_REPLY_ASK_MS * 1000);
+		n_quiet = times_asked(other) == 0 ? n_quiet + 1 : 0;
+	}
+	for (size_t i = 0; i < G_N_ELEMENTS(fds); i++) { // their places are free
+		fds[i] = connect_raw(rig);
+		assert_true(times_asked(fds[i]) == 0);
+		(void)close(fds[i]);
+	}
+	(void)close(other);
+}
+
+static void show_waits_for_what_is_not_there_at_once(void **state)
+{
+	struct rig *rig = *state;
+	g_autofree char *out = NULL, *err = NULL;
+	pid_t pid;
+
+	assert_int_equal(start(rig), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) { // asks for the deed once the question waits, and the daemon has said so
+		const int fd = connect_raw(rig), waiting = connect_raw(rig);
+
+		wait_until_asked(fd);
+		send_all(waiting, later, sizeof(later) - 1);
+		free(receive_until(waiting, "\n"));
+		send_all(fd, deed, sizeof(deed) - 1);
+		_exit(strlen(receive_until(fd, "end")) > 0 ? 0 : 1);
+	}
+	assert_int_equal(show(rig, &out, &err, WORDS("later", "--json")), 0);
+	assert_string_equal(out, "{\"later\":true}\n");
+	assert_string_equal(err, "");
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
+
 /* What somebody with user id uid, in our group or in none, is answered. Owned by the caller. */
 static char *answer_for(struct rig *rig, uid_t uid, bool has_group, const char *line)
 {
@@ -439,7 +585,6 @@ static char *answer_for(struct rig *rig, uid_t uid, bool has_group, const char *
 static void strangers_are_not_answered_and_our_group_may_only_look(void **state)
 {
 	static const char list[] = "{\"cmd\":\"list\"}\n";
-	static const char deed[] = "{\"cmd\":\"do\",\"what\":\"deed\"}\n";
 	static const struct {
 		uid_t uid;
 		bool has_group;
@@ -481,6 +626,10 @@ int main(void)
 		RIG_TEST(questions_in_pieces_and_in_heaps_are_answered_in_order),
 		RIG_TEST(a_question_without_end_is_refused_and_closed),
 		RIG_TEST(clients_that_do_not_read_are_bounded),
+		RIG_TEST(while_one_waits_others_are_answered),
+		RIG_TEST(a_client_that_waits_hears_that_the_daemon_lives),
+		RIG_TEST(who_goes_away_while_waiting_is_not_asked_for_again),
+		RIG_TEST(show_waits_for_what_is_not_there_at_once),
 		RIG_TEST(strangers_are_not_answered_and_our_group_may_only_look),
 	};
 

@@ -56,11 +56,25 @@ static void run_deed(void *, const json_t *, struct ctl_reply *reply)
 		reply, json_pack("{sI}", "who", (json_int_t)ctl_reply_asker(reply)->uid));
 }
 
+/* Asked a third time it has an answer; to "fail" it fails, to "never" it has none. */
+static void run_later(void *, const json_t *args, struct ctl_reply *reply)
+{
+	const uint64_t n_asked = ++*ctl_reply_memo(reply);
+	const char *arg = ctl_args_text(args, "arg");
+
+	(void)ctl_reply_add(reply, json_pack("{sI}", "asked", (json_int_t)n_asked));
+	if (n_asked < 3 || g_strcmp0(arg, "never") == 0)
+		ctl_reply_wait(reply);
+	if (g_strcmp0(arg, "fail") == 0)
+		ctl_reply_fail(reply, false, "it failed");
+}
+
 static const struct ctl_show table[] = {
 	{"echo", "[WORD]", "What it was given", run_echo},
 	{"many", "", "Numbers", run_many},
 	{"large", "", "One large record", run_large},
 	{"failing", "", "Nothing", run_failing},
+	{"later", "[WORD]", "Not at once", run_later},
 	{"echo", "", "Who did it", run_deed, .acts = true},
 	{"deed", "", "Who did it", run_deed, .acts = true},
 	{.name = NULL},
@@ -73,10 +87,14 @@ static const struct ctl_asker reader = {.uid = 1001, .may_act = false};
 static char *ask_as(const struct ctl_asker *who, const char *line, size_t len)
 {
 	char *copy = g_memdup2(line, len > 0 ? len : 1);
+	struct ctl_request *request = ctl_request_new(who, copy, len);
 	size_t answer_len;
-	char *answer = ctl_request_answer(table, (void *)"context", who, copy, len, &answer_len);
+	char *answer;
 
 	g_free(copy);
+	answer = ctl_request_answer(request, table, (void *)"context", &answer_len);
+	ctl_request_free(request);
+	assert_non_null(answer);
 	assert_int_equal(strlen(answer), answer_len);
 	assert_int_equal(answer[answer_len - 1], '\n');
 	return answer;
@@ -243,6 +261,49 @@ static void a_failure_drops_what_was_half_answered(void **)
 	expect("{\"cmd\":\"show\",\"what\":\"failing\"}", "{\"error\":\"no \\\"data\\\" here\"}\n");
 }
 
+static void who_waits_is_asked_again_and_knows_it(void **)
+{
+	static const char line[] = "{\"cmd\":\"show\",\"what\":\"later\"}";
+	struct ctl_request *request = ctl_request_new(&asker, line, sizeof(line) - 1);
+	struct ctl_request *other = ctl_request_new(&asker, line, sizeof(line) - 1);
+	g_autofree char *got = NULL;
+	size_t len = 17;
+
+	assert_null(ctl_request_answer(request, table, NULL, &len));
+	assert_null(ctl_request_answer(request, table, NULL, &len));
+	assert_null(ctl_request_answer(other, table, NULL, &len)); // has its own number
+	assert_int_equal(len, 17);
+	got = ctl_request_answer(request, table, NULL, &len);
+	assert_string_equal(got, "{\"asked\":3}\n{\"end\":true}\n");
+	assert_int_equal(len, strlen(got));
+	ctl_request_free(other);
+	ctl_request_free(request);
+}
+
+static void a_failure_ends_the_wait(void **)
+{
+	expect("{\"cmd\":\"show\",\"what\":\"later\",\"args\":{\"arg\":\"fail\"}}",
+		"{\"error\":\"it failed\"}\n");
+}
+
+static void who_waits_for_too_long_gets_a_sentence(void **)
+{
+	static const char line[] =
+		"{\"cmd\":\"show\",\"what\":\"later\",\"args\":{\"arg\":\"never\"}}";
+	struct ctl_request *request = ctl_request_new(&asker, line, sizeof(line) - 1);
+	g_autofree char *got = NULL;
+	size_t len;
+
+	for (int i = 0; i < 100; i++)
+		assert_null(ctl_request_answer(request, table, NULL, &len));
+	got = ctl_request_give_up(request, &len);
+	assert_string_equal(got,
+		"{\"error\":\"no answer within 60 s: the daemon works, but what was asked for is not "
+		"ready; try again\"}\n");
+	assert_int_equal(len, strlen(got));
+	ctl_request_free(request);
+}
+
 /* The text form of records given as JSON lines. */
 static void expect_table(const char *records, const char *text)
 {
@@ -298,6 +359,9 @@ int main(void)
 		cmocka_unit_test(pages_are_bounded_and_lead_through_everything),
 		cmocka_unit_test(a_record_larger_than_a_page_is_a_page_of_its_own),
 		cmocka_unit_test(a_failure_drops_what_was_half_answered),
+		cmocka_unit_test(who_waits_is_asked_again_and_knows_it),
+		cmocka_unit_test(a_failure_ends_the_wait),
+		cmocka_unit_test(who_waits_for_too_long_gets_a_sentence),
 		cmocka_unit_test(records_become_padded_columns_with_a_header),
 		cmocka_unit_test(no_value_makes_a_line_or_a_colour_of_its_own),
 	};
