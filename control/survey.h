@@ -58,6 +58,7 @@ struct ctl_survey_source {
 	uint64_t (*tell)(void *ctx); // dp_path_tell()
 	uint64_t (*now_ns)(void *ctx); // event time
 	uint64_t (*n_dropped)(void *ctx); // notes that workers had no room for, since the start
+	uint64_t tick_ns; // of the records
 };
 
 /* source and recent are borrowed for its life; recent NULL: no flow is kept that ended. */
@@ -65,7 +66,7 @@ struct ctl_survey *ctl_survey_new(const struct ctl_survey_source *source, void *
 	uint16_t n_workers, const struct ctl_recent *recent);
 void ctl_survey_free(struct ctl_survey *survey); // NULL is fine; of a visitor nothing is called
 
-/* Each END and LIVING note as it comes. Of an END that is to be kept: before it is added to recent. */
+/* Each END and LIVING note as it comes. */
 void ctl_survey_note(struct ctl_survey *survey, const struct dp_record *note);
 
 /* A worker has told all its flows. */
