@@ -31,6 +31,7 @@ void ctl_config_free(struct ctl_config *config)
 	explicit_bzero(config->privacy.key, sizeof(config->privacy.key));
 	ctl_options_fini(ctl_config_options, config);
 	ctl_options_fini(ctl_workers_options, config);
+	ctl_options_fini(ctl_flows_options, config);
 	ctl_options_fini(ctl_control_options, config);
 	ctl_options_fini(ctl_redis_options, &config->redis);
 	ctl_options_fini(ctl_store_options, &config->store);
@@ -125,8 +126,8 @@ static void read_control(struct ctl_config_reader *r, const struct ctl_yaml_node
 
 static void read_top(struct ctl_config_reader *r, const struct ctl_yaml_node *root)
 {
-	static const char *const sections[] = {"ports", "workers", "endpoints", "binding", "told",
-		"rules", "redis", "store", "control", "privacy", NULL};
+	static const char *const sections[] = {"ports", "workers", "flows", "endpoints", "binding",
+		"told", "rules", "redis", "store", "control", "privacy", NULL};
 	const struct ctl_yaml_part parts[] = {
 		{ctl_config_options, r->config}, {ctl_config_raw_options, &r->raw}};
 
@@ -134,6 +135,8 @@ static void read_top(struct ctl_config_reader *r, const struct ctl_yaml_node *ro
 	ctl_config_read_ports(r, ctl_yaml_get(root, "ports"));
 	ctl_yaml_options(r->doc, ctl_yaml_get(root, "workers"),
 		&(struct ctl_yaml_part){ctl_workers_options, r->config}, 1, NULL);
+	ctl_yaml_options(r->doc, ctl_yaml_get(root, "flows"),
+		&(struct ctl_yaml_part){ctl_flows_options, r->config}, 1, NULL);
 	ctl_config_read_endpoints(r, ctl_yaml_get(root, "endpoints"));
 	ctl_config_read_binding(r, ctl_yaml_get(root, "binding"));
 	ctl_config_read_told(r, ctl_yaml_get(root, "told"));

@@ -110,6 +110,7 @@ struct ctl_config {
 	uint64_t n_workers; // from the command line; 0 = as many as worker_cpus, or chosen
 	uint64_t n_flows; // over all workers
 	uint64_t n_endpoints; // over all workers
+	uint64_t n_recent; // flows that ended, kept by `run`; 0: none
 	int duplicates; // enum dp_duplicates_mode
 	uint64_t duplicate_window_ns;
 	char **eal_extra;

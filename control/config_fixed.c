@@ -47,6 +47,7 @@ static const char *const fixed_store[] = {"enabled", "path", "key_file", NULL};
 static const struct section sections[] = {
 	{NULL, ctl_config_options, fixed_top, 0},
 	{"workers", ctl_workers_options, fixed_workers, 0},
+	{"flows", ctl_flows_options, NULL, 0},
 	{"redis", ctl_redis_options, NULL, offsetof(struct ctl_config, redis)},
 	{"store", ctl_store_options, fixed_store, offsetof(struct ctl_config, store)},
 	{"control", ctl_control_options, NULL, 0},

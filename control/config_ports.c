@@ -214,6 +214,19 @@ const struct ctl_option ctl_workers_options[] = {
 	{.name = NULL},
 };
 
+const struct ctl_option ctl_flows_options[] = {
+	{.name = "recent",
+		.type = CTL_OPTION_COUNT,
+		.off = offsetof(struct ctl_config, n_recent),
+		.def = "131072",
+		.min = "0",
+		.max = "16M",
+		.help = "Flows that ended and are kept for `wirecue show flows`, `show unknown` and "
+			"`apps diff` of the running daemon, those that ended last; some 344 bytes each, "
+			"taken as they come; 0 keeps none."},
+	{.name = NULL},
+};
+
 void ctl_port_clear(struct ctl_port *port)
 {
 	ctl_options_fini(ctl_port_options, port);

@@ -31,6 +31,7 @@ extern const struct ctl_option ctl_config_raw_options[]; // top level, over stru
 extern const struct ctl_option ctl_port_options[];
 extern const struct ctl_option ctl_port_ignore_options[]; // over struct ctl_port, too
 extern const struct ctl_option ctl_workers_options[];
+extern const struct ctl_option ctl_flows_options[];
 extern const struct ctl_option ctl_endpoints_options[];
 extern const struct ctl_option ctl_told_files_options[];
 extern const struct ctl_option ctl_rule_options[];

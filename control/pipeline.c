@@ -11,6 +11,7 @@
 #include "control/plan.h"
 #include "control/qualities.h"
 #include "control/quality.h"
+#include "control/recent.h"
 #include "control/totals.h"
 #include "control/utc.h"
 #include "control/watch_sources.h"
@@ -45,6 +46,10 @@ struct ctl_pipeline {
 	struct ctl_qualities *qualities; // NULL when live
 	struct ctl_gaps *gaps; // the keeper's, or ours without one
 	struct ctl_source_watch *sources; // NULL in replay
+	struct ctl_recent *recent; // NULL: flows that ended are not kept
+	struct ctl_survey *survey; // NULL in replay
+	struct ctl_survey_source notes; // of it
+	uint64_t notes_dropped; // when the last tick ended
 	uint64_t seen_ns; // end of the last tick
 	bool is_live;
 	bool is_eal_started;
@@ -61,6 +66,7 @@ static double capture_loss(struct ctl_pipeline *p, uint64_t end_ns)
 		return 0;
 	p->seen_ns = end_ns;
 	dp_path_stats(p->path, &path);
+	p->notes_dropped = path.notes_dropped;
 	(void)dp_path_ports(p->path, ports, PORTS_MAX);
 	return ctl_source_watch_tick(p->sources, from_ns, end_ns, &path, ports);
 }
@@ -90,6 +96,61 @@ static void on_note(void *ctx, const struct dp_record *note)
 	struct ctl_pipeline *p = ctx;
 
 	ctl_flowlog_add(p->flowlog, note);
+}
+
+static void on_live_note(void *ctx, const struct dp_record *note)
+{
+	struct ctl_pipeline *p = ctx;
+
+	ctl_survey_note(p->survey, note);
+	if (p->recent != NULL && note->note.why == DP_NOTE_END)
+		ctl_recent_add(p->recent, note, p->notes_dropped);
+}
+
+static void on_told(void *ctx, uint16_t worker, uint64_t request)
+{
+	struct ctl_pipeline *p = ctx;
+
+	ctl_survey_told(p->survey, worker, request);
+}
+
+static uint64_t tell(void *ctx)
+{
+	struct ctl_pipeline *p = ctx;
+
+	return dp_path_tell(p->path);
+}
+
+static uint64_t now_ns(void *ctx)
+{
+	const struct ctl_pipeline *p = ctx;
+
+	return dp_path_now_ns(p->path);
+}
+
+static uint64_t notes_dropped(void *ctx)
+{
+	const struct ctl_pipeline *p = ctx;
+	struct dp_path_stats stats;
+
+	dp_path_stats(p->path, &stats);
+	return stats.notes_dropped;
+}
+
+/* Flows of a running daemon. */
+static int open_survey(struct ctl_pipeline *p, struct dp_err *reterr)
+{
+	const uint64_t n_recent = p->config->n_recent;
+	const int r = n_recent > 0 ? ctl_recent_new(n_recent, &p->recent, reterr) : 0;
+
+	if (r < 0)
+		return r;
+	p->notes = (struct ctl_survey_source){.tell = tell,
+		.now_ns = now_ns,
+		.n_dropped = notes_dropped,
+		.tick_ns = p->config->tick_ns};
+	p->survey = ctl_survey_new(&p->notes, p, p->n_workers, p->recent);
+	return 0;
 }
 
 static int open_stages(struct ctl_pipeline *p, struct dp_err *reterr)
@@ -172,7 +233,8 @@ void ctl_pipeline_describe(const struct ctl_config *config, char **ret_eal, char
 int ctl_pipeline_open(const struct ctl_pipeline_config *c, struct ctl_pipeline **ret_pipeline,
 	struct dp_err *reterr)
 {
-	static const struct ctl_collect_ops live = {.tick = on_tick};
+	static const struct ctl_collect_ops live = {
+		.tick = on_tick, .note = on_live_note, .told = on_told};
 	static const struct ctl_collect_ops replay = {.tick = on_tick, .note = on_note};
 	struct ctl_pipeline *p = g_new0(struct ctl_pipeline, 1);
 	int r;
@@ -187,6 +249,8 @@ int ctl_pipeline_open(const struct ctl_pipeline_config *c, struct ctl_pipeline *
 	r = open_control(p, c, reterr);
 	if (r == 0)
 		r = open_path(p, c, reterr);
+	if (r == 0 && p->is_live)
+		r = open_survey(p, reterr);
 	if (r < 0) {
 		ctl_pipeline_close(p);
 		return r;
@@ -206,6 +270,8 @@ void ctl_pipeline_close(struct ctl_pipeline *p)
 	ctl_engine_free(p->engine);
 	ctl_outbox_free(p->outbox);
 	ctl_source_watch_free(p->sources);
+	ctl_survey_free(p->survey);
+	ctl_recent_free(p->recent);
 	if (p->keeper == NULL)
 		ctl_gaps_free(p->gaps);
 	ctl_keeper_close(p->keeper);
@@ -258,13 +324,16 @@ static void free_retired(struct ctl_pipeline *p)
 
 bool ctl_pipeline_poll(struct ctl_pipeline *p)
 {
+	bool is_busy;
+
 	free_retired(p); // a large one is not kept because the disk is slow
 	if (p->keeper != NULL) {
 		ctl_keeper_tend(p->keeper);
 		if (!ctl_keeper_has_room(p->keeper))
 			return false; // workers postpone
 	}
-	return ctl_collect_poll(p->collect);
+	is_busy = ctl_collect_poll(p->collect);
+	return (p->survey != NULL && ctl_survey_work(p->survey)) || is_busy;
 }
 
 void ctl_pipeline_tend(struct ctl_pipeline *p)
@@ -370,6 +439,11 @@ const struct ctl_gaps *ctl_pipeline_gaps(const struct ctl_pipeline *p)
 struct ctl_engine *ctl_pipeline_engine(struct ctl_pipeline *p)
 {
 	return p->engine;
+}
+
+struct ctl_survey *ctl_pipeline_survey(struct ctl_pipeline *p)
+{
+	return p->survey;
 }
 
 struct ctl_flowlog *ctl_pipeline_flowlog(struct ctl_pipeline *p)

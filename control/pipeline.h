@@ -9,6 +9,7 @@
 #include "control/config.h"
 #include "control/gaps.h"
 #include "control/outbox.h"
+#include "control/survey.h"
 #include "dataplane/path.h"
 
 #include <jansson.h>
@@ -67,6 +68,7 @@ struct dp_path *ctl_pipeline_path(struct ctl_pipeline *p);
 struct ctl_engine *ctl_pipeline_engine(struct ctl_pipeline *p);
 struct ctl_keeper *ctl_pipeline_keeper(struct ctl_pipeline *p); // NULL without a store
 const struct ctl_gaps *ctl_pipeline_gaps(const struct ctl_pipeline *p);
+struct ctl_survey *ctl_pipeline_survey(struct ctl_pipeline *p); // NULL in replay
 struct ctl_flowlog *ctl_pipeline_flowlog(struct ctl_pipeline *p); // NULL when live
 uint16_t ctl_pipeline_workers(const struct ctl_pipeline *p);
 uint64_t ctl_pipeline_watermark(const struct ctl_pipeline *p);

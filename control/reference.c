@@ -13,8 +13,8 @@ struct section {
 
 static const struct section wirecue_sections[] = {
 	{"Top level",
-		"Further keys, each a section below: `ports`, `workers`, `endpoints`, `binding`, "
-		"`told`, `rules`, `redis`, `store`, `control`, `privacy`.",
+		"Further keys, each a section below: `ports`, `workers`, `flows`, `endpoints`, "
+		"`binding`, `told`, `rules`, `redis`, `store`, `control`, `privacy`.",
 		{ctl_config_options, ctl_config_raw_options}},
 	{"`ports`",
 		"A list of mappings. Further key: `ignore`, a mapping as below; without it nothing is "
@@ -25,6 +25,7 @@ static const struct section wirecue_sections[] = {
 		"ignores what any port ignores.",
 		{ctl_port_ignore_options}},
 	{"`workers`", NULL, {ctl_workers_options}},
+	{"`flows`", NULL, {ctl_flows_options}},
 	{"`endpoints`", NULL, {ctl_endpoints_options}},
 	{"`binding`",
 		"`sources` is a list of `static: FILE`: told facts whose `addresses` say who held an "

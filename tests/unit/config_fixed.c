@@ -52,6 +52,7 @@ static const struct {
 	{"", "workers: {duplicates: watch}\n", NULL}, // as before
 	{"", "workers: {duplicate_window: 1ms}\n", "workers.duplicate_window"},
 	{"", "workers: {eal_extra: [--syslog]}\n", "workers.eal_extra"},
+	{"", "flows: {recent: 5}\n", "flows.recent"},
 	{"", "endpoints: {ipv6_prefix: 56}\n", "endpoints"},
 	{"", "endpoints: {networks: [10.0.0.0/8]}\n", "endpoints"},
 	{"", "redis: {url: \"unix:///a\"}\n", "redis.url"},
