@@ -48,6 +48,7 @@ static int add_worker(struct dp_path *path, const struct dp_path_config *c, stru
 		.yields = path->yields,
 		.duplicates = c->duplicates,
 		.duplicate_window_ns = c->duplicate_window_ns,
+		.samples = c->samples,
 		.n_records = RECORDS_LEN,
 	};
 	const int r = dp_worker_new(&cfg, c->stages[i], &path->workers[i], reterr);

@@ -13,6 +13,7 @@
 #include "dataplane/ignore.h"
 #include "dataplane/outcome.h"
 #include "dataplane/record.h"
+#include "dataplane/sampler.h"
 #include "dataplane/spread.h"
 #include "dataplane/stage.h"
 
@@ -42,6 +43,7 @@ struct dp_path_config {
 	size_t n_ports;
 	enum dp_duplicates_mode duplicates;
 	uint64_t duplicate_window_ns;
+	struct dp_sampler_config samples; // of each worker
 	uint64_t not_before_ns; // live event time begins here, or at the clock when that is later
 	struct dp_stage *stages; // n_workers, given
 	uint32_t n_frames_kept; // mbufs that drivers keep for good, as net_pcap's infinite_rx does
@@ -134,6 +136,20 @@ bool dp_path_port_has_thread(const struct dp_path_config *config, size_t port);
 [[nodiscard]] int dp_path_open(
 	const struct dp_path_config *config, struct dp_path **ret_path, struct dp_err *reterr);
 [[nodiscard]] int dp_path_start(struct dp_path *path, struct dp_err *reterr);
+
+/* Samples of unknown flows, of a path that was opened with them. One thread, any: it takes those of worker i and gives
+ * each back (dataplane/sampler.h), until the path is closed. NULL: there is none now. */
+struct dp_sample *dp_path_sample_take(struct dp_path *path, uint16_t worker);
+void dp_path_sample_give_back(struct dp_path *path, uint16_t worker, struct dp_sample *sample);
+
+/* Of all workers together; those of a path without samples are 0. Any thread. */
+struct dp_sample_stats {
+	uint64_t chosen, known, handed_over, no_slot, barred; // as of struct dp_sampler_counters
+};
+void dp_path_sample_stats(const struct dp_path *path, struct dp_sample_stats *ret_stats);
+
+/* From now on one flow in so many; 0: none. Any thread. */
+void dp_path_sample_rate(struct dp_path *path, uint32_t one_in);
 
 /* At most max records of worker i. */
 uint32_t dp_path_take(

@@ -5,6 +5,7 @@
  *
  *   path.c          open, start, take records, stop
  *   path_layout.c   which threads there are, how many frames they hold
+ *   path_samples.c  samples of unknown flows
  *   path_stats.c    what ports and workers have counted */
 
 #include "dataplane/path.h"

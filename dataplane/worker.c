@@ -26,6 +26,8 @@ static void make_resident(struct dp_worker *w)
 	dp_flow_table_make_resident(&w->flows);
 	dp_usage_make_resident(&w->usage);
 	dp_said_make_resident(&w->said);
+	if (w->sampler != NULL)
+		dp_sampler_make_resident(w->sampler);
 }
 
 int dp_worker_new(const struct dp_worker_config *cfg, struct dp_stage stage,
@@ -46,6 +48,8 @@ int dp_worker_new(const struct dp_worker_config *cfg, struct dp_stage stage,
 	if ((cfg->duplicates != DP_DUPLICATES_OFF &&
 		    dp_duplicates_new(n_copies(cfg->duplicate_window_ns), cfg->duplicate_window_ns,
 			    &w->duplicates) < 0) ||
+		(cfg->samples.n_packets > 0 &&
+			dp_sampler_new(&cfg->samples, cfg->n_flows, &w->sampler) < 0) ||
 		w->ring == NULL || dp_flow_table_init(&w->flows, cfg->n_flows) < 0 ||
 		dp_said_init(&w->said, cfg->n_said) < 0 ||
 		dp_usage_init(&w->usage, cfg->n_entries, cfg->n_endpoints, w->ring, cfg->id) < 0) {
@@ -95,6 +99,7 @@ void dp_worker_free(struct dp_worker *w)
 	dp_usage_fini(&w->usage);
 	dp_said_fini(&w->said);
 	dp_duplicates_free(w->duplicates);
+	dp_sampler_free(w->sampler);
 	dp_ring_free(w->ring);
 	free(w);
 }
@@ -107,6 +112,11 @@ void dp_worker_add_input(struct dp_worker *w, struct rte_ring *ring)
 struct dp_ring *dp_worker_ring(struct dp_worker *w)
 {
 	return w->ring;
+}
+
+struct dp_sampler *dp_worker_sampler(struct dp_worker *w)
+{
+	return w->sampler;
 }
 
 const struct dp_worker_counters *dp_worker_counters(const struct dp_worker *w)

@@ -12,6 +12,7 @@
 #include "dataplane/flow.h"
 #include "dataplane/outcome.h"
 #include "dataplane/said.h"
+#include "dataplane/sampler.h"
 #include "dataplane/stage.h"
 #include "dataplane/stretch.h"
 #include "dataplane/usage.h"
@@ -54,6 +55,7 @@ struct dp_worker_config {
 	bool yields; // shares its CPU: give it away when idle
 	enum dp_duplicates_mode duplicates;
 	uint64_t duplicate_window_ns;
+	struct dp_sampler_config samples;
 	uint32_t n_records; // of the record ring, a power of two
 };
 
@@ -113,4 +115,6 @@ struct dp_stretch_counters *dp_worker_stretches(struct dp_worker *w);
 void dp_worker_tell(struct dp_worker *w, uint64_t request);
 
 struct dp_ring *dp_worker_ring(struct dp_worker *w);
+/* NULL where its configuration says so. */
+struct dp_sampler *dp_worker_sampler(struct dp_worker *w);
 const struct dp_worker_counters *dp_worker_counters(const struct dp_worker *w);

@@ -314,6 +314,8 @@ void dp_worker_flow_look(struct dp_worker *w, uint32_t i, struct rte_mbuf *m, bo
 	if ((f->flags & DP_FLOW_WATCHED) == 0) {
 		ask(w, i, &item, w->stage.ops->look);
 		take_verdict(w, i, &item.verdict, w->tick, p->time_ns);
+		if (w->sampler != NULL)
+			dp_worker_sample_look(w, i, &item, p->ip_bytes);
 		w->round.n_classified++;
 		return;
 	}
@@ -379,6 +381,8 @@ static void end(struct dp_worker *w, uint32_t i, uint64_t tick, bool is_over)
 		dp_usage_tcp(&w->usage, f->usage, tick, f->last_ns, &event);
 	count_ways(w, f);
 	dp_worker_note_end(w, i, tick);
+	if (w->sampler != NULL)
+		dp_worker_sample_end(w, i);
 	dp_said_put(&w->said, dp_worker_rest(w, i)->said);
 	dp_usage_put(&w->usage, f->usage);
 	dp_flow_remove(&w->flows, i);

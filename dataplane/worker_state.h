@@ -7,6 +7,7 @@
  *   worker_packet.c  a packet finds its flow, the classifier is asked, the packet is counted
  *   worker_flow.c    a flow's beginning, verdict and end
  *   worker_notes.c   what control is told of single flows
+ *   worker_sample.c  of some flows that stay unknown: their first packets, for people to look at
  *   worker_tick.c    the close of a tick, in slices
  *   worker_walk.c    decided flows are judged anew, in slices */
 
@@ -30,6 +31,7 @@ struct dp_worker {
 	struct dp_usage_table usage;
 	struct dp_said_table said;
 	struct dp_duplicates *duplicates; // owned; NULL while nothing is looked for
+	struct dp_sampler *sampler; // owned; NULL without samples
 	// Copies are looked for among packets with (hash & mask) == sample: of all endpoints, of one
 	// in DP_DUPLICATES_SAMPLE, of none.
 	uint32_t copies_mask, copies_sample;
@@ -122,6 +124,14 @@ void dp_worker_flow_give_up(struct dp_worker *w);
 
 /* As dp_worker_flow_end() for a flow that a packet finds over. What the tick being closed owes is still that tick's. */
 void dp_worker_flow_end_stale(struct dp_worker *w, uint32_t flow);
+
+/* With a sampler: the classifier was shown a packet of the flow, of ip_bytes, and has said item->verdict. The item's
+ * tuple and endpoint are not read. */
+void dp_worker_sample_look(
+	struct dp_worker *w, uint32_t flow, const struct dp_stage_item *item, uint32_t ip_bytes);
+
+/* With a sampler: the flow has had its last word and goes. */
+void dp_worker_sample_end(struct dp_worker *w, uint32_t flow);
 
 /* Close the open tick once every input stands at a mark. */
 void dp_worker_tick_begin_close(struct dp_worker *w);

@@ -97,6 +97,12 @@ static struct dp_verdict verdict_after(uint16_t port, uint32_t n_given, bool is_
 		(void)snprintf(
 			v.host, sizeof(v.host), "%s", n_given >= 2 ? "nonsense" : "a.example");
 		break;
+	case RIG_UNKNOWN_AT_THIRD:
+		v.app = is_last_word || n_given >= 3 ? DP_APP_UNKNOWN : DP_APP_UNDECIDED;
+		v.is_final |= n_given >= 3;
+		v.ndpi_master = 91;
+		v.ndpi_app = 5;
+		break;
 	case RIG_NEVER:
 		v.app = is_last_word ? 13 : DP_APP_UNDECIDED;
 		break;

@@ -24,6 +24,7 @@ enum rig_port {
 	RIG_WATCHED, // app 14 and final with the first packet, all others overheard
 	RIG_WATCHED_STATE, // the same; the state is kept until the end
 	RIG_WATCHED_TWICE, // the same without state; the first overheard takes one, the second is enough
+	RIG_UNKNOWN_AT_THIRD, // unknown with the third packet given, final then
 };
 
 /* One packet of the wire; time in ms, endpoint 10.0.0.`client`, server 203.0.113.`server`. */
