@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "control/apps_commands.h"
-#include "control/config.h"
+#include "control/apps_source.h"
 #include "control/flow_diff.h"
 #include "control/flow_lines.h"
 #include "control/question.h"
@@ -13,14 +13,17 @@
 #include <unistd.h>
 
 static const char usage[] =
-	"usage: wirecue apps diff NEW [-c FILE] [--json] [--flows FILE] --on CAPTURE...\n"
+	"usage: wirecue apps diff NEW [-c FILE] [--apps FILE] [--json] [--flows FILE] --on CAPTURE...\n"
 	"\n"
 	"Says what the catalogue NEW would change on captures: which flows, bytes and subscribers go from which\n"
-	"app to which. Each capture is replayed twice, with the configuration's catalogue and with NEW.\n"
+	"app to which. Each capture is replayed twice, with the catalogue that the first line names and with\n"
+	"NEW.\n"
 	"\n"
 	"      --on CAPTURE   captures (pcap, pcapng; several are merged by time); all words behind it\n"
-	"  -c, --config FILE  the configuration with the catalogue that is in force; without it the\n"
-	"                     shipped one\n"
+	"  -c, --config FILE  the configuration: the catalogue that a start with it would take, which is the\n"
+	"                     version that was committed last, or the configured file when it has changed\n"
+	"                     since; without it the shipped catalogue\n"
+	"      --apps FILE    instead of that catalogue\n"
 	"      --json         one JSON object\n"
 	"      --flows FILE   write each flow that changes as NEW has it, one JSON object a line, with what\n"
 	"                     it was under \"was\". With addresses, therefore for its owner alone (0600)\n"
@@ -33,20 +36,20 @@ static const char usage[] =
 	"2 usage error, or mistakes in NEW or in the configuration: then no capture is read.\n";
 
 struct options {
-	const char *apps, *config, *flows; // NULL: not given
+	const char *new, *config, *apps, *flows; // NULL: not given
 	GPtrArray *captures; // const char *
 	bool is_json, has_on;
 };
 
-enum { OPT_ON = 256, OPT_JSON, OPT_FLOWS };
+enum { OPT_ON = 256, OPT_APPS, OPT_JSON, OPT_FLOWS };
 
 /* A word that belongs to no option. Returns -1 to go on, else the exit code; likewise below. */
 static int take_word(struct options *o, const char *word)
 {
 	if (o->has_on)
 		g_ptr_array_add(o->captures, (void *)word);
-	else if (o->apps == NULL)
-		o->apps = word;
+	else if (o->new == NULL)
+		o->new = word;
 	else
 		return ctl_complain(CTL_EXIT_USAGE,
 			"apps diff: '%s' is too much, expected one NEW, and captures behind --on",
@@ -65,6 +68,9 @@ static int take_option(struct options *o, int c, char *const argv[])
 	case OPT_ON:
 		o->has_on = true;
 		return take_word(o, optarg);
+	case OPT_APPS:
+		o->apps = optarg;
+		return -1;
 	case OPT_JSON:
 		o->is_json = true;
 		return -1;
@@ -82,7 +88,8 @@ static int take_option(struct options *o, int c, char *const argv[])
 static int parse(int argc, char **argv, struct options *o)
 {
 	static const struct option options[] = {{"on", required_argument, NULL, OPT_ON},
-		{"config", required_argument, NULL, 'c'}, {"json", no_argument, NULL, OPT_JSON},
+		{"config", required_argument, NULL, 'c'},
+		{"apps", required_argument, NULL, OPT_APPS}, {"json", no_argument, NULL, OPT_JSON},
 		{"flows", required_argument, NULL, OPT_FLOWS}, {"help", no_argument, NULL, 'h'},
 		{0}};
 	int c, code = -1;
@@ -94,26 +101,25 @@ static int parse(int argc, char **argv, struct options *o)
 		code = take_word(o, argv[optind]);
 	if (code >= 0)
 		return code;
-	if (o->apps == NULL)
+	if (o->new == NULL)
 		return ctl_complain(CTL_EXIT_USAGE,
 			"apps diff: no NEW, expected a catalogue such as my-apps.yaml in front of "
 			"--on");
 	if (o->captures->len == 0)
 		return ctl_complain(CTL_EXIT_USAGE,
-			"apps diff: no capture, expected --on CAPTURE... behind '%s'", o->apps);
+			"apps diff: no capture, expected --on CAPTURE... behind '%s'", o->new);
 	return -1;
 }
 
 /* Every mistake is told before hours of capture are read. */
-static int check(const char *config_path, const char *apps)
+static int check(const char *config, const char *apps)
 {
-	const struct ctl_config_overrides overrides = {.apps = apps};
-	struct ctl_config *config;
+	struct ctl_apps_source source;
+	const int code = ctl_apps_source_open(config, apps, &source);
 
-	if (ctl_config_load(config_path, &overrides, ctl_print_mistake, NULL, &config) < 0)
-		return CTL_EXIT_USAGE;
-	ctl_config_free(config);
-	return -1;
+	if (code < 0)
+		ctl_apps_source_fini(&source);
+	return code;
 }
 
 static int worse(int a, int b)
@@ -126,6 +132,7 @@ static int worse(int a, int b)
 enum { BEFORE, AFTER, N_RUNS };
 
 struct runs {
+	const struct ctl_apps_source *before;
 	struct ctl_flow_lines *lines[N_RUNS]; // owned
 	struct ctl_flow_diff *diff; // owned
 	struct ctl_domains *domains; // owned
@@ -155,6 +162,12 @@ static int open_flows(const char *path, FILE **ret_flows)
 	return CTL_EXIT_FAILURE;
 }
 
+/* What a replay is to take instead of the configured catalogue. NULL: nothing. */
+static const char *apps_before(const struct options *o, const struct ctl_apps_source *before)
+{
+	return before->version != 0 ? before->path : o->apps;
+}
+
 static int open_runs(const struct options *o, struct runs *runs)
 {
 	struct dp_err err;
@@ -164,7 +177,7 @@ static int open_runs(const struct options *o, struct runs *runs)
 	runs->diff = ctl_flow_diff_new(runs->domains);
 	for (int i = 0; i < N_RUNS; i++) {
 		const struct ctl_flow_lines_config config = {.config = o->config,
-			.apps = i == AFTER ? o->apps : NULL,
+			.apps = i == AFTER ? o->new : apps_before(o, runs->before),
 			.captures = (const char *const *)o->captures->pdata,
 			.n_captures = o->captures->len,
 			.is_silent = i == AFTER}; // what is wrong with the captures, one says
@@ -259,13 +272,14 @@ static int run(struct runs *runs)
 
 /* --- the answer ------------------------------------------------------------------------------- */
 
-static int print_json(const struct ctl_flow_diff *diff, const GPtrArray *records)
+static int print_json(const struct runs *runs, const GPtrArray *records)
 {
-	json_t *answer = ctl_flow_diff_totals(diff);
+	json_t *answer = ctl_flow_diff_totals(runs->diff);
 	json_t *changes = json_array();
 
 	for (guint i = 0; i < records->len; i++)
 		(void)json_array_append(changes, records->pdata[i]);
+	(void)json_object_set_new(answer, "catalogue", ctl_apps_source_json(runs->before));
 	(void)json_object_set_new(answer, "changes", changes);
 	// A write error stays in the stream.
 	(void)json_dumpf(answer, stdout, JSON_COMPACT);
@@ -274,19 +288,26 @@ static int print_json(const struct ctl_flow_diff *diff, const GPtrArray *records
 	return CTL_EXIT_OK;
 }
 
-static int print(const struct ctl_flow_diff *diff, bool is_json)
+static int print_text(const struct runs *runs, const GPtrArray *records)
 {
-	GPtrArray *records = g_ptr_array_new_with_free_func(ctl_question_free_record);
-	g_autofree char *sentence = ctl_flow_diff_sentence(diff);
+	g_autofree char *sentence = ctl_flow_diff_sentence(runs->diff);
+	g_autofree char *line = ctl_apps_source_line(runs->before);
 	int code = CTL_EXIT_OK;
 
-	ctl_flow_diff_records(diff, records);
-	if (is_json)
-		code = print_json(diff, records);
-	else if (records->len > 0)
+	(void)puts(line); // write errors stay in the stream
+	if (records->len > 0)
 		code = ctl_apps_print(records, false);
-	if (!is_json)
-		(void)puts(sentence);
+	(void)puts(sentence);
+	return code;
+}
+
+static int print(const struct runs *runs, bool is_json)
+{
+	GPtrArray *records = g_ptr_array_new_with_free_func(ctl_question_free_record);
+	int code;
+
+	ctl_flow_diff_records(runs->diff, records);
+	code = is_json ? print_json(runs, records) : print_text(runs, records);
 	g_ptr_array_free(records, TRUE);
 	if (code == CTL_EXIT_OK && (fflush(stdout) != 0 || ferror(stdout)))
 		code = ctl_complain(CTL_EXIT_FAILURE, "apps diff: cannot write the answer: %m");
@@ -303,16 +324,16 @@ static int close_flows(struct runs *runs, const char *path)
 	return CTL_EXIT_OK;
 }
 
-static int diff(const struct options *o)
+static int diff(const struct options *o, const struct ctl_apps_source *before)
 {
-	struct runs runs = {0};
+	struct runs runs = {.before = before};
 	int code = open_runs(o, &runs);
 
 	if (code < 0) {
 		code = run(&runs);
 		// Of captures that break off, what was read is told.
 		if (code == CTL_EXIT_OK || ctl_flow_diff_count(runs.diff) > 0)
-			code = worse(code, print(runs.diff, o->is_json));
+			code = worse(code, print(&runs, o->is_json));
 		code = worse(code, close_flows(&runs, o->flows));
 	}
 	(void)close_flows(&runs, o->flows); // left over by a failed start
@@ -326,14 +347,16 @@ static int diff(const struct options *o)
 int ctl_cmd_apps_diff(int argc, char **argv)
 {
 	struct options o = {.captures = g_ptr_array_new()};
+	struct ctl_apps_source before = {0};
 	int code = parse(argc, argv, &o);
 
 	if (code < 0)
-		code = check(o.config, NULL);
+		code = ctl_apps_source_open(o.config, o.apps, &before);
 	if (code < 0)
-		code = check(o.config, o.apps);
+		code = check(o.config, o.new);
 	if (code < 0)
-		code = diff(&o);
+		code = diff(&o, &before);
+	ctl_apps_source_fini(&before);
 	g_ptr_array_free(o.captures, TRUE);
 	return code;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "control/apps_commands.h"
 #include "control/apps_explain.h"
-#include "control/config.h"
+#include "control/apps_source.h"
 #include "control/question.h"
 
 #include <getopt.h>
@@ -13,9 +13,12 @@ static const char usage[] =
 	"usage: wirecue apps test [-c FILE] [--apps FILE] [--json] HOST...\n"
 	"\n"
 	"Says what the catalogue makes of a host: a name (also as URL, with a port, in upper case, in\n"
-	"letters that are not ASCII), an address, or a port such as udp:51820.\n"
+	"letters that are not ASCII), an address, or a port such as udp:51820. The first line has the catalogue\n"
+	"that is meant.\n"
 	"\n"
-	"  -c, --config FILE  the configuration that names the catalogue; without it the shipped one\n"
+	"  -c, --config FILE  the configuration: the catalogue that a start with it would take, which is the\n"
+	"                     version that was committed last, or the configured file when it has changed\n"
+	"                     since; without it the shipped catalogue\n"
 	"      --apps FILE    instead of that catalogue, such as one that is not in force yet\n"
 	"      --json         one JSON object a line\n"
 	"  -h, --help         this text\n"
@@ -76,7 +79,7 @@ static size_t read_words(int n, char **words, struct ctl_asked *ret_asked)
 
 /* What words are held against. */
 struct test {
-	struct ctl_config *config; // owned
+	struct ctl_apps_source source;
 	struct cls_oracle *library; // owned
 	struct ctl_domains *domains; // owned
 };
@@ -84,7 +87,6 @@ struct test {
 /* Returns -1 to go on, else the exit code. */
 static int load(const struct options *o, struct test *t)
 {
-	const struct ctl_config_overrides overrides = {.apps = o->apps};
 	struct dp_err err;
 
 	t->library = cls_oracle_new();
@@ -93,9 +95,20 @@ static int load(const struct options *o, struct test *t)
 			CTL_EXIT_FAILURE, "apps test: cannot set up nDPI: it has no memory");
 	if (ctl_domains_open(&t->domains, &err) < 0)
 		return ctl_complain(CTL_EXIT_FAILURE, "apps test: %s", err.text);
-	return ctl_config_load(o->config, &overrides, ctl_print_mistake, NULL, &t->config) < 0
-		? CTL_EXIT_USAGE
-		: -1;
+	return ctl_apps_source_open(o->config, o->apps, &t->source);
+}
+
+/* The catalogue first, then its rules. */
+static int print(const struct options *o, const struct test *t, GPtrArray *records)
+{
+	g_autofree char *line = ctl_apps_source_line(&t->source);
+
+	if (o->is_json)
+		g_ptr_array_insert(records, 0,
+			json_pack("{s:o}", "catalogue", ctl_apps_source_json(&t->source)));
+	else
+		(void)puts(line); // a write error stays in the stream
+	return ctl_apps_print(records, o->is_json);
 }
 
 /* Returns the exit code. */
@@ -107,19 +120,19 @@ static int test(const struct options *o, const struct ctl_asked *asked, size_t n
 	int code = load(o, &t);
 
 	if (code < 0) {
-		const struct ctl_explain by = {.catalogue = t.config->catalogue,
-			.path = t.config->apps_path,
+		const struct ctl_explain by = {.catalogue = t.source.config->catalogue,
+			.path = t.source.path,
 			.library = t.library,
 			.domains = t.domains};
 
 		code = ctl_explain(&by, asked, n_asked, records, &err) < 0
 			? ctl_complain(CTL_EXIT_FAILURE, "apps test: %s", err.text)
-			: ctl_apps_print(records, o->is_json);
+			: print(o, &t, records);
 	}
 	g_ptr_array_free(records, TRUE);
 	cls_oracle_free(t.library);
 	ctl_domains_close(t.domains);
-	ctl_config_free(t.config);
+	ctl_apps_source_fini(&t.source);
 	return code;
 }
 

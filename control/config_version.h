@@ -9,7 +9,7 @@
 
 /* Like ctl_config_load, with what ctl_versions_choose_again chose. ret_choice: written in each case, ended with
  * ctl_versions_choice_fini(). A version that was in force and is damaged is not read, see
- * ret_choice->damage. */
+ * ret_choice->damage. versions NULL: those in the store's folder, as ctl_versions_choose has them. */
 [[nodiscard]] int ctl_config_load_version(const char *path,
 	const struct ctl_config_overrides *overrides, struct ctl_versions *versions,
 	ctl_mistake_fn *fn, void *ctx, struct ctl_versions_choice *ret_choice,

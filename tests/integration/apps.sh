@@ -136,6 +136,16 @@ ok "and all flows are credited, to the one or the other"
 equal "the history says who and why" "$(apps history --json | fields version in_force what who why | sed -n 1p)" \
 	"2 true committed root a test"
 check "and so does the log, without the why" eval 'says catalogue_committed "who=root version=2 was=1" && ! grep -q "a test" "$log"'
+quiet apps test -c "$config" www.rival-mobile.example --json
+equal "what is tried offline is tried on it" "$(result app | sed -n 2p) $(fields catalogue.version catalogue.file <"$dir/out" | head -n 1)" \
+	"second 2 $dir/store/catalogues/000002/second.yaml"
+quiet apps test -c "$config" --apps "$dir/apps.yaml" www.rival-mobile.example
+equal "but where a file is named" "$(head -n 1 "$dir/out")" "# catalogue: $dir/apps.yaml"
+quiet apps diff "$dir/apps.yaml" -c "$config" --on "$pcaps/recorded/tls-rival.pcap" --json
+equal "and compared with it" "$(fields catalogue.version flows.changed <"$dir/out")" "2 1"
+quiet setpriv --reuid=65534 --regid=65534 --clear-groups "$dir/open/wirecue" apps test -c "$config" www.rival-mobile.example
+equal "who may not look into the store is told" "$(head -n 1 "$dir/out")" \
+	"# catalogue: $dir/apps.yaml, the configured file: cannot open '$dir/store/catalogues': Permission denied"
 check "the history reads as text" matches "$(apps history | sed -n 2p)" '^2 +true +20[0-9-]+T[0-9:.]+Z +committed +root '
 check "what is there is shown without a word" matches "$(show)" '(^|
 )history '
