@@ -274,7 +274,8 @@ static int run(struct runs *runs)
 
 static int print_json(const struct runs *runs, const GPtrArray *records)
 {
-	json_t *answer = ctl_flow_diff_totals(runs->diff);
+	const struct ctl_flow_diff_totals totals = ctl_flow_diff_totals(runs->diff);
+	json_t *answer = ctl_flow_diff_totals_json(&totals);
 	json_t *changes = json_array();
 
 	for (guint i = 0; i < records->len; i++)
@@ -290,7 +291,8 @@ static int print_json(const struct runs *runs, const GPtrArray *records)
 
 static int print_text(const struct runs *runs, const GPtrArray *records)
 {
-	g_autofree char *sentence = ctl_flow_diff_sentence(runs->diff);
+	const struct ctl_flow_diff_totals totals = ctl_flow_diff_totals(runs->diff);
+	g_autofree char *sentence = ctl_flow_diff_sentence(&totals);
 	g_autofree char *line = ctl_apps_source_line(runs->before);
 	int code = CTL_EXIT_OK;
 

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "control/flow_diff.h"
 
+#include "control/dict.h"
 #include "control/distinct.h"
+#include "control/evidence.h"
+#include "control/flowlog.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -12,6 +15,15 @@ enum { EXAMPLES_MAX = 3 };
 /* What rules see of a flow's app; borrowed of the flow, or owned. */
 struct side {
 	const char *app, *category, *tag, *strength; // tag and strength NULL: none
+};
+
+/* What else is counted of a flow. */
+struct seen {
+	uint64_t bytes;
+	const struct dp_addr *endpoint;
+	const char *host; // "": none; borrowed
+	const char *l4; // likewise
+	uint16_t port; // the server's; 0: there is none
 };
 
 struct sums {
@@ -29,6 +41,7 @@ struct ctl_flow_diff {
 	const struct ctl_domains *domains;
 	GHashTable *changes; // struct change, its own key
 	struct sums all, changed;
+	struct change *rest; // owned; NULL: there were not too many
 };
 
 static guint hash_text(const char *text)
@@ -102,6 +115,8 @@ void ctl_flow_diff_free(struct ctl_flow_diff *diff)
 	if (diff == NULL)
 		return;
 	g_hash_table_destroy(diff->changes);
+	if (diff->rest != NULL)
+		change_free(diff->rest);
 	ctl_distinct_clear(&diff->all.subscribers);
 	ctl_distinct_clear(&diff->changed.subscribers);
 	g_free(diff);
@@ -147,31 +162,29 @@ static bool endpoint_of(const json_t *flow, struct dp_prefix *ret)
 	return endpoint != NULL && dp_prefix_parse(endpoint, ret) == 0;
 }
 
-/* The port of the side that is not the endpoint, "udp:51820"; of what has none "icmp". */
-static char *server_port(const json_t *flow, const struct dp_prefix *endpoint)
+/* The port of the side that is not the endpoint. */
+static uint16_t server_port(const json_t *flow, const struct dp_prefix *endpoint)
 {
-	const char *src = text_of(flow, "src"), *l4 = text_of(flow, "l4");
+	const char *src = text_of(flow, "src");
 	struct dp_addr addr;
 	const bool is_sent = src != NULL && dp_addr_parse(src, &addr) == 0 &&
 		dp_prefix_contains(endpoint, &addr);
-	const json_int_t port = json_integer_value(
-		json_object_get(flow, is_sent ? "dport" : "sport"));
 
-	return port == 0 ? g_strdup(l4) : g_strdup_printf("%s:%" JSON_INTEGER_FORMAT, l4, port);
+	return (uint16_t)json_integer_value(json_object_get(flow, is_sent ? "dport" : "sport"));
 }
 
-/* Of a name its domain, for what stands before may say who somebody is: "*.films.example". Owned by the caller. */
-static char *example_of(
-	const struct ctl_flow_diff *diff, const json_t *flow, const struct dp_prefix *endpoint)
+/* Of a name its domain, for what stands before may say who somebody is: "*.films.example". Else where the server
+ * listens, "udp:51820"; of what has no ports "icmp". Owned by the caller. */
+static char *example_of(const struct ctl_flow_diff *diff, const struct seen *seen)
 {
-	const char *host = text_of(flow, "host");
 	struct ctl_domain domain;
 
-	ctl_domain_read(diff->domains, host != NULL ? host : "", &domain);
-	if (domain.kind != CTL_DOMAIN_OWN)
-		return server_port(flow, endpoint);
-	return g_strdup_printf(
-		"%s%s", domain.domain_off > 0 ? "*." : "", domain.name + domain.domain_off);
+	ctl_domain_read(diff->domains, seen->host, &domain);
+	if (domain.kind == CTL_DOMAIN_OWN)
+		return g_strdup_printf(
+			"%s%s", domain.domain_off > 0 ? "*." : "", domain.name + domain.domain_off);
+	return seen->port == 0 ? g_strdup(seen->l4)
+			       : g_strdup_printf("%s:%u", seen->l4, seen->port);
 }
 
 /* --- in --------------------------------------------------------------------------------------- */
@@ -191,11 +204,11 @@ static bool is_same_flow(const json_t *a, const json_t *b)
 	return true;
 }
 
-static void sum_up(struct sums *sums, uint64_t bytes, const struct dp_prefix *endpoint)
+static void sum_up(struct sums *sums, const struct seen *seen)
 {
 	sums->flows++;
-	sums->bytes += bytes;
-	ctl_distinct_add(&sums->subscribers, &endpoint->addr);
+	sums->bytes += seen->bytes;
+	ctl_distinct_add(&sums->subscribers, seen->endpoint);
 }
 
 static void keep_example(struct change *c, char *example)
@@ -217,22 +230,43 @@ static struct change *change_of(
 	const struct change key = {.before = *before, .after = *after};
 	struct change *c = g_hash_table_lookup(diff->changes, &key);
 
-	if (c == NULL) {
-		c = g_new0(struct change, 1);
-		c->before = side_copy(before);
-		c->after = side_copy(after);
-		g_hash_table_add(diff->changes, c);
+	if (c != NULL)
+		return c;
+	if (g_hash_table_size(diff->changes) >= CTL_FLOW_DIFF_CHANGES_MAX) {
+		if (diff->rest == NULL)
+			diff->rest = g_new0(struct change, 1);
+		return diff->rest;
 	}
+	c = g_new0(struct change, 1);
+	c->before = side_copy(before);
+	c->after = side_copy(after);
+	g_hash_table_add(diff->changes, c);
 	return c;
+}
+
+/* Returns whether it changes. */
+static bool hold(struct ctl_flow_diff *diff, const struct side *was, const struct side *becomes,
+	const struct seen *seen)
+{
+	struct change *c;
+
+	sum_up(&diff->all, seen);
+	if (is_same_side(was, becomes))
+		return false;
+	sum_up(&diff->changed, seen);
+	c = change_of(diff, was, becomes);
+	sum_up(&c->sums, seen);
+	if (c->examples[EXAMPLES_MAX - 1] == NULL)
+		keep_example(c, example_of(diff, seen));
+	return true;
 }
 
 int ctl_flow_diff_add(struct ctl_flow_diff *diff, const json_t *before, const json_t *after,
 	struct dp_err *reterr)
 {
 	const struct side was = side_of(before), becomes = side_of(after);
-	const uint64_t bytes = bytes_of(after);
 	struct dp_prefix endpoint;
-	struct change *c;
+	const char *host;
 
 	if (!is_same_flow(before, after) || !endpoint_of(after, &endpoint) || was.app == NULL ||
 		becomes.app == NULL)
@@ -241,15 +275,49 @@ int ctl_flow_diff_add(struct ctl_flow_diff *diff, const json_t *before, const js
 			" is not the same in both runs: a fault of this program, for both see "
 			"the same packets",
 			diff->all.flows + 1);
-	sum_up(&diff->all, bytes, &endpoint);
-	if (is_same_side(&was, &becomes))
-		return 0;
-	sum_up(&diff->changed, bytes, &endpoint);
-	c = change_of(diff, &was, &becomes);
-	sum_up(&c->sums, bytes, &endpoint);
-	if (c->examples[EXAMPLES_MAX - 1] == NULL)
-		keep_example(c, example_of(diff, after, &endpoint));
-	return 1;
+	host = text_of(after, "host");
+	return hold(diff, &was, &becomes,
+		&(struct seen){.bytes = bytes_of(after),
+			.endpoint = &endpoint.addr,
+			.host = host != NULL ? host : "",
+			.l4 = text_of(after, "l4"),
+			.port = server_port(after, &endpoint)});
+}
+
+/* NULL instead of "". */
+static const char *unless_empty(const char *text)
+{
+	return *text != '\0' ? text : NULL;
+}
+
+/* Of an app that the catalogue has not any more, the name at least. */
+static struct side side_of_decision(
+	const struct cls_catalogue *catalogue, const struct cls_decision *d)
+{
+	const bool is_known = strcmp(cls_app_name(catalogue, d->app), "?") != 0;
+
+	return (struct side){ctl_dict_app_name(catalogue, d->app),
+		is_known ? unless_empty(cls_app_category(catalogue, d->app)) : NULL,
+		d->tag != DP_TAG_NONE ? unless_empty(cls_tag_name(catalogue, d->tag)) : NULL,
+		d->evidence == DP_EVIDENCE_NONE		      ? NULL
+			: ctl_evidence_is_strong(d->evidence) ? "strong"
+							      : "weak"};
+}
+
+bool ctl_flow_diff_note(struct ctl_flow_diff *diff, const struct dp_record *note,
+	const struct cls_catalogue *was, const struct cls_decision *before,
+	const struct cls_catalogue *becomes, const struct cls_decision *after)
+{
+	const struct dp_note *n = &note->note;
+	const struct side a = side_of_decision(was, before), b = side_of_decision(becomes, after);
+	char l4[CTL_L4_NAME_MAX];
+
+	return hold(diff, &a, &b,
+		&(struct seen){.bytes = n->bytes[0] + n->bytes[1],
+			.endpoint = &note->endpoint,
+			.host = n->host,
+			.l4 = ctl_l4_name(n->l4_proto, l4),
+			.port = n->server_is_src ? n->sport : n->dport});
 }
 
 uint64_t ctl_flow_diff_count(const struct ctl_flow_diff *diff)
@@ -288,7 +356,7 @@ static json_t *record_of(const struct change *c)
 
 	for (size_t i = 0; i < EXAMPLES_MAX && c->examples[i] != NULL; i++)
 		(void)json_array_append_new(examples, json_string(c->examples[i]));
-	return json_pack("{s:s, s:s?, s:s?, s:s?, s:s, s:s?, s:s?, s:s?, s:I, s:I, s:I, s:o}",
+	return json_pack("{s:s?, s:s?, s:s?, s:s?, s:s?, s:s?, s:s?, s:s?, s:I, s:I, s:I, s:o}",
 		"was", c->before.app, "was_category", c->before.category, "was_tag", c->before.tag,
 		"was_strength", c->before.strength, "becomes", c->after.app, "category",
 		c->after.category, "tag", c->after.tag, "strength", c->after.strength, "flows",
@@ -303,29 +371,43 @@ void ctl_flow_diff_records(const struct ctl_flow_diff *diff, GPtrArray *ret_reco
 	for (const GList *l = changes; l != NULL; l = l->next)
 		g_ptr_array_add(ret_records, record_of(l->data));
 	g_list_free(changes);
+	if (diff->rest != NULL)
+		g_ptr_array_add(ret_records, record_of(diff->rest));
 }
 
-json_t *ctl_flow_diff_totals(const struct ctl_flow_diff *diff)
+static struct ctl_flow_diff_sum sum_of(const struct sums *sums)
+{
+	return (struct ctl_flow_diff_sum){.flows = sums->flows,
+		.bytes = sums->bytes,
+		.subscribers = ctl_distinct_count(&sums->subscribers),
+		.is_estimate = sums->subscribers.is_estimate};
+}
+
+struct ctl_flow_diff_totals ctl_flow_diff_totals(const struct ctl_flow_diff *diff)
+{
+	return (struct ctl_flow_diff_totals){sum_of(&diff->all), sum_of(&diff->changed)};
+}
+
+json_t *ctl_flow_diff_totals_json(const struct ctl_flow_diff_totals *t)
 {
 	return json_pack("{s:{s:I, s:I}, s:{s:I, s:I}, s:{s:I, s:I}}", "flows", "all",
-		(json_int_t)diff->all.flows, "changed", (json_int_t)diff->changed.flows, "bytes",
-		"all", (json_int_t)diff->all.bytes, "changed", (json_int_t)diff->changed.bytes,
-		"subscribers", "all", (json_int_t)ctl_distinct_count(&diff->all.subscribers),
-		"changed", (json_int_t)ctl_distinct_count(&diff->changed.subscribers));
+		(json_int_t)t->all.flows, "changed", (json_int_t)t->changed.flows, "bytes", "all",
+		(json_int_t)t->all.bytes, "changed", (json_int_t)t->changed.bytes, "subscribers",
+		"all", (json_int_t)t->all.subscribers, "changed",
+		(json_int_t)t->changed.subscribers);
 }
 
 /* "7", "about 4021" */
-static char *count_of(const struct ctl_distinct *subscribers)
+static char *count_of(const struct ctl_flow_diff_sum *sum)
 {
-	return g_strdup_printf("%s%" PRIu64, subscribers->is_estimate ? "about " : "",
-		ctl_distinct_count(subscribers));
+	return g_strdup_printf("%s%" PRIu64, sum->is_estimate ? "about " : "", sum->subscribers);
 }
 
-char *ctl_flow_diff_sentence(const struct ctl_flow_diff *diff)
+char *ctl_flow_diff_sentence(const struct ctl_flow_diff_totals *t)
 {
-	const struct sums *all = &diff->all, *changed = &diff->changed;
-	g_autofree char *n_all = count_of(&all->subscribers);
-	g_autofree char *n_changed = count_of(&changed->subscribers);
+	const struct ctl_flow_diff_sum *all = &t->all, *changed = &t->changed;
+	g_autofree char *n_all = count_of(all);
+	g_autofree char *n_changed = count_of(changed);
 
 	if (changed->flows == 0)
 		return g_strdup_printf("nothing changes: %" PRIu64 " flows, %" PRIu64

@@ -242,14 +242,12 @@ static const char *keep_name(struct ctl_flowlog *log, const char *name)
 	return log->n_kept == 0 ? g_string_chunk_insert_const(log->hosts, name) : NULL;
 }
 
-void ctl_flowlog_add(struct ctl_flowlog *log, const struct dp_record *note)
+/* host, alias: borrowed for its life. */
+static struct flow flow_of(const struct dp_record *note, const char *host, const char *alias)
 {
 	const struct dp_note *n = &note->note;
 
-	if (n->why != DP_NOTE_END)
-		return;
-
-	const struct flow flow = {.src = n->src,
+	return (struct flow){.src = n->src,
 		.dst = n->dst,
 		.endpoint = note->endpoint,
 		.packets = {n->packets[0], n->packets[1]},
@@ -257,8 +255,8 @@ void ctl_flowlog_add(struct ctl_flowlog *log, const struct dp_record *note)
 		.first_ns = n->first_ns,
 		.last_ns = n->last_ns,
 		.tick = note->tick,
-		.host = keep_name(log, n->host),
-		.alias = keep_name(log, n->alias),
+		.host = host,
+		.alias = alias,
 		.app = note->app,
 		.tag = note->tag,
 		.sport = n->sport,
@@ -270,6 +268,16 @@ void ctl_flowlog_add(struct ctl_flowlog *log, const struct dp_record *note)
 		.effort = n->effort,
 		.is_syn_start = n->is_syn_start,
 		.has_ech = n->has_ech};
+}
+
+void ctl_flowlog_add(struct ctl_flowlog *log, const struct dp_record *note)
+{
+	const struct dp_note *n = &note->note;
+
+	if (n->why != DP_NOTE_END)
+		return;
+
+	const struct flow flow = flow_of(note, keep_name(log, n->host), keep_name(log, n->alias));
 
 	g_array_append_val(log->open, flow);
 	if (log->n_kept > 0 && log->open->len > 2 * log->n_kept)
@@ -300,7 +308,7 @@ static const char *evidence_name(uint8_t evidence)
 	return evidence < DP_EVIDENCE_COUNT ? names[evidence] : "none";
 }
 
-static const char *l4_name(uint8_t proto, char buf[16])
+const char *ctl_l4_name(uint8_t proto, char buf[static CTL_L4_NAME_MAX])
 {
 	switch (proto) {
 	case IPPROTO_TCP:
@@ -324,7 +332,7 @@ static const char *l4_name(uint8_t proto, char buf[16])
 	case 89: // RFC 2328 A.1
 		return "ospf";
 	default:
-		(void)snprintf(buf, 16, "ip-%u", proto);
+		(void)snprintf(buf, CTL_L4_NAME_MAX, "ip-%u", proto);
 		return buf;
 	}
 }
@@ -332,14 +340,15 @@ static const char *l4_name(uint8_t proto, char buf[16])
 static json_t *flow_json(
 	const struct flow *f, const struct cls_catalogue *catalogue, uint8_t ipv6_prefix_len)
 {
-	char src[DP_ADDR_STRLEN], dst[DP_ADDR_STRLEN], endpoint[DP_ADDR_STRLEN + 4], l4[16];
+	char src[DP_ADDR_STRLEN], dst[DP_ADDR_STRLEN], endpoint[DP_ADDR_STRLEN + 4],
+		l4[CTL_L4_NAME_MAX];
 	char proto[80];
 
 	json_t *flow = json_pack(
 		"{s:s, s:i, s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:[I,I], s:[I,I], "
 		"s:I, s:I, s:i}",
 		"src", dp_addr_format(&f->src, src), "sport", f->sport, "dst",
-		dp_addr_format(&f->dst, dst), "dport", f->dport, "l4", l4_name(f->l4_proto, l4),
+		dp_addr_format(&f->dst, dst), "dport", f->dport, "l4", ctl_l4_name(f->l4_proto, l4),
 		"endpoint", dp_endpoint_format(&f->endpoint, ipv6_prefix_len, endpoint), "app",
 		cls_app_name(catalogue, f->app), "category", cls_app_category(catalogue, f->app),
 		"proto", cls_proto_name(f->ndpi_master, f->ndpi_app, proto, sizeof(proto)), "host",
@@ -357,6 +366,14 @@ static json_t *flow_json(
 	if (f->has_ech)
 		(void)json_object_set_new(flow, "ech", json_true());
 	return flow;
+}
+
+json_t *ctl_flowlog_line(const struct dp_record *note, const struct cls_catalogue *catalogue,
+	uint8_t ipv6_prefix_len)
+{
+	const struct flow flow = flow_of(note, note->note.host, note->note.alias);
+
+	return flow_json(&flow, catalogue, ipv6_prefix_len);
 }
 
 int ctl_flowlog_write(const struct ctl_flowlog *log, const struct cls_catalogue *catalogue,

@@ -40,5 +40,14 @@ size_t ctl_flowlog_summed(const struct ctl_flowlog *log);
 [[nodiscard]] int ctl_flowlog_write(const struct ctl_flowlog *log,
 	const struct cls_catalogue *catalogue, uint8_t ipv6_prefix_len, FILE *out);
 
+enum { CTL_L4_NAME_MAX = 16 };
+
+/* "tcp", "udp" ..., else "ip-47": borrowed, or in buf. */
+const char *ctl_l4_name(uint8_t proto, char buf[static CTL_L4_NAME_MAX]);
+
+/* The line of one flow by itself, of an END or LIVING note: an object as above, owned by the caller. */
+json_t *ctl_flowlog_line(const struct dp_record *note, const struct cls_catalogue *catalogue,
+	uint8_t ipv6_prefix_len);
+
 /* [{"app":…,"flows":…,"packets":…,"bytes":…}], most bytes first; owned by the caller. */
 json_t *ctl_flowlog_apps_json(const struct ctl_flowlog *log, const struct cls_catalogue *catalogue);
