@@ -224,6 +224,7 @@ static void read_all(struct ctl_config_reader *r, const struct ctl_config_overri
 
 	ctl_options_init(ctl_config_options, r->config);
 	ctl_options_init(ctl_workers_options, r->config);
+	ctl_options_init(ctl_flows_options, r->config);
 	if (root != NULL)
 		read_top(r, root);
 	else
@@ -306,6 +307,7 @@ size_t ctl_config_check_text(const char *text, size_t len,
 		r.doc = doc;
 		ctl_options_init(ctl_config_options, r.config);
 		ctl_options_init(ctl_workers_options, r.config);
+		ctl_options_init(ctl_flows_options, r.config);
 		if (doc->root != NULL)
 			read_top(&r, doc->root);
 	}
