@@ -2,6 +2,7 @@
 #include "control/flow_sample.h"
 
 #include "control/flow_name.h"
+#include "control/pcap_file.h"
 #include "dataplane/capture.h"
 #include "dataplane/packet.h"
 
@@ -29,20 +30,20 @@ static void put(struct writer *w, const void *bytes, size_t len)
 	(void)fwrite(bytes, 1, len, w->out); // an error stays in the stream
 }
 
-/* pcap-savefile(5), nanoseconds, in our byte order. */
 static void put_head(struct writer *w, enum dp_link link)
 {
-	const uint32_t head[] = {0xa1b23c4d, 2 | 4 << 16, 0, 0, 65535, dp_capture_link_type(link)};
+	uint8_t head[CTL_PCAP_HEAD_BYTES];
 
 	w->link = link;
+	ctl_pcap_head(link, head);
 	put(w, head, sizeof(head));
 }
 
 static void put_record(struct writer *w, const struct dp_capture_record *r, uint32_t cap_len)
 {
-	const uint64_t s = r->time_ns / 1000000000, ns = r->time_ns % 1000000000;
-	const uint32_t head[] = {(uint32_t)s, (uint32_t)ns, cap_len, r->wire_len};
+	uint8_t head[CTL_PCAP_RECORD_BYTES];
 
+	ctl_pcap_record(r->time_ns, cap_len, r->wire_len, head);
 	put(w, head, sizeof(head));
 	put(w, r->data, cap_len);
 }
