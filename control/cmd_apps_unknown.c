@@ -4,6 +4,7 @@
 #include "control/config.h"
 #include "control/flow_lines.h"
 #include "control/question.h"
+#include "control/sample_addrs.h"
 #include "control/unknown.h"
 #include "control/unknown_draft.h"
 #include "control/unknown_flow.h"
@@ -286,6 +287,7 @@ static int run(struct task *t)
 	if (ctl_config_load(
 		    t->opt->replay.config, &overrides, ctl_print_mistake, NULL, &t->config) < 0)
 		return CTL_EXIT_USAGE;
+	ctl_sample_addrs_know(&t->config->nets);
 	if (ctl_domains_open(&t->domains, &err) < 0)
 		return ctl_complain(CTL_EXIT_FAILURE, "apps unknown: %s", err.text);
 	t->unknown = ctl_unknown_new(t->domains, CTL_UNKNOWN_KEPT);

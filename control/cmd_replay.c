@@ -8,6 +8,7 @@
 #include "control/progress.h"
 #include "control/publisher.h"
 #include "control/report.h"
+#include "control/sample_addrs.h"
 #include "control/trigger_file.h"
 
 #include <errno.h>
@@ -474,6 +475,7 @@ int ctl_cmd_replay(int argc, char **argv)
 	(void)clock_gettime(CLOCK_MONOTONIC, &r.begin); // cannot fail for this clock
 	if (ctl_config_load(r.opt.config, &r.opt.overrides, ctl_print_mistake, NULL, &config) < 0)
 		return CTL_EXIT_USAGE;
+	ctl_sample_addrs_know(&config->nets);
 	if (config->n_rules == 0)
 		r.opt.no_redis = true; // nothing will be decided
 	if (open_all(&r, config, &err) < 0) {

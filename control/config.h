@@ -30,6 +30,9 @@ enum ctl_subject_kind {
 	CTL_SUBJECT_PLAIN
 };
 
+/* Of endpoints.networks. Two more are those of samples (control/sample_addrs.h). */
+enum { CTL_NETS_MAX = DP_NETS_MAX - 2 };
+
 struct ctl_port {
 	char *name, *device, *driver; // driver: "auto", "dpdk" or "xdp"
 	int role; // always 0, "tap"

@@ -86,9 +86,9 @@ static void check_networks(const struct ctl_config_reader *r, const struct ctl_y
 
 	if (list == NULL || list->kind != CTL_YAML_LIST)
 		return;
-	if (ctl_yaml_count(list) == 0 || ctl_yaml_count(list) > DP_NETS_MAX) {
+	if (ctl_yaml_count(list) == 0 || ctl_yaml_count(list) > CTL_NETS_MAX) {
 		ctl_yaml_mistake(r->doc, list, "%zu prefixes, expected 1 to %d",
-			ctl_yaml_count(list), DP_NETS_MAX);
+			ctl_yaml_count(list), CTL_NETS_MAX);
 		return; // so that comparing each with each stays cheap
 	}
 	for (CTL_YAML_EACH(node, list)) {
@@ -106,7 +106,7 @@ static void check_networks(const struct ctl_config_reader *r, const struct ctl_y
 
 void ctl_config_read_endpoints(struct ctl_config_reader *r, const struct ctl_yaml_node *endpoints)
 {
-	struct dp_prefix nets[DP_NETS_MAX];
+	struct dp_prefix nets[CTL_NETS_MAX];
 	uint16_t n_nets = 0;
 
 	ctl_options_init(ctl_endpoints_options, &r->raw);
@@ -116,7 +116,7 @@ void ctl_config_read_endpoints(struct ctl_config_reader *r, const struct ctl_yam
 		check_networks(r, ctl_yaml_get(endpoints, "networks"));
 	}
 	for (char **text = r->raw.networks; text != NULL && *text != NULL; text++)
-		if (n_nets < DP_NETS_MAX && dp_prefix_parse(*text, &nets[n_nets]) == 0)
+		if (n_nets < CTL_NETS_MAX && dp_prefix_parse(*text, &nets[n_nets]) == 0)
 			n_nets++;
 	dp_endpoint_nets_init(&r->config->nets, nets, n_nets, (uint8_t)r->raw.ipv6_prefix);
 }

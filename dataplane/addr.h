@@ -17,7 +17,7 @@ struct dp_addr {
 };
 static_assert(sizeof(struct dp_addr) == 16);
 
-enum { DP_ADDR_STRLEN = 46, DP_NETS_MAX = 64 };
+enum { DP_ADDR_STRLEN = 46, DP_NETS_MAX = 66 };
 
 /* addr.b[0..len) must match; len counts bits of the 16-byte form (IPv4 /8 is 104). */
 struct dp_prefix {
