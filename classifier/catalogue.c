@@ -16,6 +16,7 @@ struct app {
 	uint32_t id;
 	const char *name; // in texts, as all strings
 	const char *category;
+	uint64_t mark; // sum of those of its names
 };
 
 struct port_rule {
@@ -118,6 +119,28 @@ static const char *put_text(char **end, const char *text)
 	return copy;
 }
 
+/* FNV-1a, 64 bits: without a key, for it is kept across processes. */
+static uint64_t mark_name(const char *name)
+{
+	uint64_t h = 0xcbf29ce484222325;
+
+	for (; *name != '\0'; name++)
+		h = (h ^ (uint8_t)*name) * 0x100000001b3;
+	return h;
+}
+
+/* A sum, as their order means nothing. */
+static uint64_t mark_of(const struct cls_app_def *app)
+{
+	uint64_t mark = 0;
+
+	for (size_t i = 0; i < app->n_hosts; i++)
+		mark += mark_name(app->hosts[i].host);
+	for (size_t i = 0; app->ndpi != NULL && app->ndpi[i] != NULL; i++)
+		mark += mark_name(app->ndpi[i]);
+	return mark;
+}
+
 /* Names of apps and tags, and the orders in which they are looked for. */
 static int add_texts(struct cls_catalogue *c, const struct cls_app_def *apps, size_t n_apps,
 	const char *const *tag_names, size_t n_tags, size_t text_bytes)
@@ -133,8 +156,8 @@ static int add_texts(struct cls_catalogue *c, const struct cls_app_def *apps, si
 		c->texts == NULL)
 		return -ENOMEM;
 	for (size_t i = 0; i < n_apps; i++)
-		c->apps[i] = (struct app){
-			apps[i].id, put_text(&end, apps[i].name), put_text(&end, apps[i].category)};
+		c->apps[i] = (struct app){apps[i].id, put_text(&end, apps[i].name),
+			put_text(&end, apps[i].category), mark_of(&apps[i])};
 	for (size_t i = 0; i < n_tags; i++)
 		c->tags[i] = put_text(&end, tag_names[i]);
 	c->n_apps = n_apps;
@@ -330,6 +353,13 @@ const char *cls_app_name(const struct cls_catalogue *c, uint32_t id)
 	const struct app *app = app_of(c, id);
 
 	return app != NULL ? app->name : "?";
+}
+
+uint64_t cls_app_mark(const struct cls_catalogue *c, uint32_t id)
+{
+	const struct app *app = app_of(c, id);
+
+	return app != NULL ? app->mark : 0;
 }
 
 const char *cls_app_category(const struct cls_catalogue *c, uint32_t id)

@@ -60,6 +60,9 @@ const char *cls_app_category(const struct cls_catalogue *catalogue, uint32_t app
 const char *cls_tag_name(const struct cls_catalogue *catalogue, uint16_t tag);
 uint32_t cls_app_by_name(
 	const struct cls_catalogue *catalogue, const char *name); // or DP_APP_UNKNOWN
+/* Of the names that make the app, hosts and the library's: another number when they are others (but for a chance of
+ * 2^-64), in every process the same. 0 when it has none, or the catalogue has no such app. */
+uint64_t cls_app_mark(const struct cls_catalogue *catalogue, uint32_t app);
 /* Whether any app is of that category. */
 bool cls_has_category(const struct cls_catalogue *catalogue, const char *category);
 size_t cls_catalogue_count(const struct cls_catalogue *catalogue);

@@ -307,6 +307,35 @@ static void ids_names_and_categories_are_told_for_any_id(void **)
 	cls_catalogue_free(c);
 }
 
+static uint64_t mark_of(const struct cls_app_def *app)
+{
+	struct cls_catalogue *c = catalogue_of(app, 1);
+	const uint64_t mark = cls_app_mark(c, app->id);
+
+	assert_int_equal(cls_app_mark(c, app->id + 1), 0);
+	cls_catalogue_free(c);
+	return mark;
+}
+
+static void the_mark_of_an_app_is_that_of_its_names_in_any_order(void **)
+{
+	static const struct cls_host_def hosts[] = {
+		{"a.example", 0}, {"b.example", 0}, {"a.example", 1}};
+	static const char *const ndpi[] = {"NetFlix", NULL};
+	struct cls_app_def app = {
+		.id = 10, .name = "app", .category = "web", .hosts = hosts, .n_hosts = 2};
+	const uint64_t mark = mark_of(&app);
+
+	app.name = "other";
+	app.hosts = &hosts[1];
+	assert_int_equal(mark_of(&app), mark);
+	app.n_hosts = 1;
+	assert_int_not_equal(mark_of(&app), mark);
+	app.n_hosts = 2;
+	app.ndpi = ndpi;
+	assert_int_not_equal(mark_of(&app), mark);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -319,6 +348,7 @@ int main(void)
 		cmocka_unit_test(the_longest_network_wins_and_ports_are_of_their_protocol),
 		cmocka_unit_test(a_protocol_number_beyond_the_library_means_no_app),
 		cmocka_unit_test(ids_names_and_categories_are_told_for_any_id),
+		cmocka_unit_test(the_mark_of_an_app_is_that_of_its_names_in_any_order),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
