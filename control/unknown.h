@@ -60,6 +60,7 @@ struct ctl_unknown_row {
 	bool is_shared; // HOST: nobody's own, a public suffix or a single label
 	const char *proto; // what the library calls most of it; of the aggregation
 	const char *app; // for what most of weak_bytes counts, NULL: none do; of the aggregation
+	const char *category; // what a draft calls it; NULL: a guess
 	char *examples[CTL_UNKNOWN_EXAMPLES +
 		1]; // names or addresses with most bytes, NULL-terminated
 };

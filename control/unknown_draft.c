@@ -119,6 +119,11 @@ static const char *last_proto(const char *proto)
 	return dot != NULL ? dot + 1 : proto;
 }
 
+static const char *category_of_row(const struct ctl_unknown_row *row)
+{
+	return row->category != NULL ? row->category : category_of(last_proto(row->proto));
+}
+
 /* A protocol that says what an app is, and that nobody has: not those that carry everything. */
 static bool is_protocol_free(const struct draft *d, const char *proto)
 {
@@ -203,7 +208,7 @@ static void draft_host(struct draft *d, const struct ctl_unknown_row *row)
 	if (strcmp(row->what, row->domain) != 0)
 		line(d, "# nine tenths or more of what %s has", row->domain);
 	name = name_of_host(d, row);
-	entry(d, true, name, category_of(last_proto(row->proto)), hosts);
+	entry(d, true, name, category_of_row(row), hosts);
 }
 
 static void draft_protocol(struct draft *d, const char *proto)
@@ -232,7 +237,7 @@ static void draft_nets(struct draft *d, const struct ctl_unknown_row *row)
 	}
 	name = name_of(d, as_name(text, strlen(text)), g_strdup(""));
 	line(d, "# commented out: an address says where and not what. It counts bytes; no trigger rests on it.");
-	entry(d, false, name, category_of(last_proto(row->proto)), nets);
+	entry(d, false, name, category_of_row(row), nets);
 }
 
 static void draft_nameless(struct draft *d, const struct ctl_unknown_row *row)
@@ -254,6 +259,17 @@ static void draft_nameless(struct draft *d, const struct ctl_unknown_row *row)
 void ctl_unknown_draft(const GPtrArray *rows, const struct cls_catalogue *catalogue,
 	const struct ctl_domains *domains, int indent, GString *out)
 {
+	static const char *const heading[] = {
+		"Drafted by 'wirecue apps unknown --draft': names and categories are guesses.",
+		NULL};
+
+	ctl_unknown_draft_under(heading, rows, catalogue, domains, indent, out);
+}
+
+void ctl_unknown_draft_under(const char *const *heading, const GPtrArray *rows,
+	const struct cls_catalogue *catalogue, const struct ctl_domains *domains, int indent,
+	GString *out)
+{
 	struct draft d = {.catalogue = catalogue,
 		.domains = domains,
 		.taken = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL),
@@ -262,7 +278,8 @@ void ctl_unknown_draft(const GPtrArray *rows, const struct cls_catalogue *catalo
 
 	// A file need not end in a newline, and then one is needed before anything else.
 	g_string_append_c(out, '\n');
-	line(&d, "# Drafted by 'wirecue apps unknown --draft': names and categories are guesses.");
+	for (; *heading != NULL; heading++)
+		line(&d, "# %s", *heading);
 	for (guint i = 0; i < rows->len; i++) {
 		const struct ctl_unknown_row *row = rows->pdata[i];
 

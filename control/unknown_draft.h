@@ -16,5 +16,10 @@
 void ctl_unknown_draft(const GPtrArray *rows, const struct cls_catalogue *catalogue,
 	const struct ctl_domains *domains, int indent, GString *out);
 
+/* Likewise under another heading: lines of comment without their '#'. */
+void ctl_unknown_draft_under(const char *const *heading, const GPtrArray *rows,
+	const struct cls_catalogue *catalogue, const struct ctl_domains *domains, int indent,
+	GString *out);
+
 /* How far the entries of a catalogue's file are indented; 2, as ours are, when that cannot be told. */
 int ctl_unknown_draft_indent(const char *path);
