@@ -14,7 +14,8 @@
 /* test [-c FILE] [--apps FILE] [--json] HOST...: every rule that fits, and why the winner wins. */
 int ctl_cmd_apps_test(int argc, char **argv);
 
-/* diff NEW [-c FILE] [--apps FILE] [--json] [--flows FILE] --on CAPTURE...: what another catalogue would change. */
+/* diff: what is staged would change in the running daemon; diff NEW [-c FILE] [--apps FILE] [--json] [--flows FILE]
+ * --on CAPTURE...: what another catalogue would change. */
 int ctl_cmd_apps_diff(int argc, char **argv);
 
 /* unknown --on CAPTURE...: what has no app, by bytes; as entries to append to the catalogue. */

@@ -164,6 +164,11 @@ json_t *ctl_changes_staged_json(const struct ctl_changes *c)
 	return row;
 }
 
+const struct cls_catalogue *ctl_changes_staged(const struct ctl_changes *c)
+{
+	return c->staged.catalogue;
+}
+
 /* --- what came of it --------------------------------------------------------------------------- */
 
 static void done_stage(struct ctl_changes *c)
@@ -171,6 +176,7 @@ static void done_stage(struct ctl_changes *c)
 	struct ctl_change *change = &c->change;
 	char sha256[CTL_SHA256_SHOWN + 1];
 
+	c->config.leaving(c->config.ctx);
 	ctl_apps_fini(&c->staged);
 	c->staged = change->apps;
 	change->apps = (struct ctl_apps){0};
@@ -185,6 +191,7 @@ static void done_stage(struct ctl_changes *c)
 
 static void swap(struct ctl_changes *c, struct ctl_apps *apps)
 {
+	c->config.leaving(c->config.ctx);
 	ctl_pipeline_set_apps(c->config.pipeline, apps);
 	ctl_apps_fini(apps);
 	c->config.swapped(c->config.ctx);
@@ -227,6 +234,7 @@ static void done_reload(struct ctl_changes *c)
 	struct ctl_change *change = &c->change;
 	const struct ctl_config *config = change->loaded;
 
+	c->config.leaving(c->config.ctx);
 	ctl_pipeline_reload(c->config.pipeline, g_steal_pointer(&change->loaded));
 	c->config.swapped(c->config.ctx);
 	if (change->unkept.text[0] != '\0')
@@ -261,8 +269,10 @@ static void failed(struct ctl_changes *c)
 	const struct ctl_change *change = &c->change;
 	char sha256[CTL_SHA256_MAX];
 
-	if (!ctl_versions_staged(c->versions, sha256, NULL))
+	if (!ctl_versions_staged(c->versions, sha256, NULL)) {
+		c->config.leaving(c->config.ctx);
 		ctl_apps_fini(&c->staged); // its copy had to go
+	}
 	if (change->state == CTL_CHANGE_REFUSED) // paths and words of a file are for who asked
 		ctl_log(CTL_LOG_WARNING, "catalogue_refused", CTL_TEXT("who", change->who),
 			CTL_TEXT("what", kind_names[change->kind]),

@@ -23,6 +23,9 @@ struct ctl_changes_config {
 	const char *path; // of wirecue.yaml
 	const struct ctl_config_overrides *overrides; // borrowed
 	const struct ctl_versions_choice *start; // which catalogue the pipeline was opened with
+	/* The staged catalogue, or the one in force, is about to go: whoever works with either lets go of
+	 * both. */
+	void (*leaving)(void *ctx);
 	/* The configuration or its catalogue is another one. */
 	void (*swapped)(void *ctx);
 	void *ctx;
@@ -68,5 +71,8 @@ const GPtrArray *ctl_changes_mistakes(const struct ctl_changes *changes, uint64_
 
 /* What is staged: {"state":"staged"|"nothing","version":…,…}. Owned by the caller. */
 json_t *ctl_changes_staged_json(const struct ctl_changes *changes);
+
+/* Borrowed until leaving() is called; NULL: nothing is staged. */
+const struct cls_catalogue *ctl_changes_staged(const struct ctl_changes *changes);
 
 struct ctl_versions *ctl_changes_versions(const struct ctl_changes *changes);

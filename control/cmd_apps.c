@@ -9,8 +9,10 @@
 
 /* In the order of --help. Arguments name every long option: the manual page is held against them. */
 static const struct ctl_cmd tasks[] = {
-	{"diff", "NEW [-c FILE] [--apps FILE] [--json] [--flows FILE] --on CAPTURE...",
-		"what the catalogue NEW would change on captures", ctl_cmd_apps_diff},
+	{"diff",
+		"[--json] [--socket PATH] | NEW [-c FILE] [--apps FILE] [--json] [--flows FILE] --on CAPTURE...",
+		"what is staged would change now, or the catalogue NEW on captures",
+		ctl_cmd_apps_diff},
 	{"test", "[-c FILE] [--apps FILE] [--json] HOST...",
 		"every rule that fits a host, and why the winner wins", ctl_cmd_apps_test},
 	{"unknown",

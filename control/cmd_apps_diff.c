@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "control/apps_commands.h"
 #include "control/apps_source.h"
+#include "control/diff_answer.h"
 #include "control/flow_diff.h"
 #include "control/flow_lines.h"
 #include "control/question.h"
+#include "control/socket.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,10 +15,12 @@
 #include <unistd.h>
 
 static const char usage[] =
-	"usage: wirecue apps diff NEW [-c FILE] [--apps FILE] [--json] [--flows FILE] --on CAPTURE...\n"
+	"usage: wirecue apps diff [--json] [--socket PATH]\n"
+	"       wirecue apps diff NEW [-c FILE] [--apps FILE] [--json] [--flows FILE] --on CAPTURE...\n"
 	"\n"
-	"Says what the catalogue NEW would change on captures: which flows, bytes and subscribers go from which\n"
-	"app to which. Each capture is replayed twice, with the catalogue that the first line names and with\n"
+	"Says which flows, bytes and subscribers would go from which app to which: by what is staged in the running\n"
+	"daemon (`wirecue apps stage`), of its flows that live and that ended in the last minutes; or by the\n"
+	"catalogue NEW, on captures. Each capture is replayed twice, with the catalogue that the first line names and with\n"
 	"NEW.\n"
 	"\n"
 	"      --on CAPTURE   captures (pcap, pcapng; several are merged by time); all words behind it\n"
@@ -27,21 +31,23 @@ static const char usage[] =
 	"      --json         one JSON object\n"
 	"      --flows FILE   write each flow that changes as NEW has it, one JSON object a line, with what\n"
 	"                     it was under \"was\". With addresses, therefore for its owner alone (0600)\n"
+	"      --socket PATH  where the daemon answers, instead of $WIRECUE_CONTROL_SOCKET or\n"
+	"                     " CTL_SOCKET_PATH "\n"
 	"  -h, --help         this text\n"
 	"\n"
 	"Subscribers are counted by endpoint. Examples are the domains of names, for what stands before\n"
 	"may say who somebody is, or ports of servers.\n"
 	"\n"
-	"Exit codes: 0 success, whether anything changes or not; 1 a capture cannot be read or breaks off;\n"
-	"2 usage error, or mistakes in NEW or in the configuration: then no capture is read.\n";
+	"Exit codes: 0 success, whether anything changes or not; 1 a capture cannot be read or breaks off, no\n"
+	"daemon answers, or nothing is staged; 2 usage error, or mistakes in NEW or in the configuration: then no capture is read.\n";
 
 struct options {
-	const char *new, *config, *apps, *flows; // NULL: not given
+	const char *new, *config, *apps, *flows, *socket; // NULL: not given
 	GPtrArray *captures; // const char *
 	bool is_json, has_on;
 };
 
-enum { OPT_ON = 256, OPT_APPS, OPT_JSON, OPT_FLOWS };
+enum { OPT_ON = 256, OPT_APPS, OPT_JSON, OPT_FLOWS, OPT_SOCKET };
 
 /* A word that belongs to no option. Returns -1 to go on, else the exit code; likewise below. */
 static int take_word(struct options *o, const char *word)
@@ -77,6 +83,9 @@ static int take_option(struct options *o, int c, char *const argv[])
 	case OPT_FLOWS:
 		o->flows = optarg;
 		return -1;
+	case OPT_SOCKET:
+		o->socket = optarg;
+		return -1;
 	case 'h':
 		(void)fputs(usage, stdout);
 		return CTL_EXIT_OK;
@@ -85,12 +94,42 @@ static int take_option(struct options *o, int c, char *const argv[])
 	}
 }
 
+static int check_offline(const struct options *o)
+{
+	if (o->new == NULL)
+		return ctl_complain(CTL_EXIT_USAGE,
+			"apps diff: no NEW, expected a catalogue such as my-apps.yaml in front of "
+			"--on");
+	if (o->socket != NULL)
+		return ctl_complain(CTL_EXIT_USAGE,
+			"apps diff: --socket with --on, expected one of them: a daemon, or captures");
+	return -1;
+}
+
+static int check_live(const struct options *o)
+{
+	if (o->new != NULL)
+		return ctl_complain(CTL_EXIT_USAGE,
+			"apps diff: '%s' without --on: expected --on CAPTURE... behind it, or `wirecue "
+			"apps stage %s` and then `wirecue apps diff`",
+			o->new, o->new);
+	if (o->config != NULL || o->apps != NULL || o->flows != NULL)
+		return ctl_complain(CTL_EXIT_USAGE,
+			"apps diff: %s without --on, expected NEW --on CAPTURE... as well: the running "
+			"daemon knows its catalogues, and tells of no single flow",
+			o->config != NULL	  ? "--config"
+				: o->apps != NULL ? "--apps"
+						  : "--flows");
+	return -1;
+}
+
 static int parse(int argc, char **argv, struct options *o)
 {
 	static const struct option options[] = {{"on", required_argument, NULL, OPT_ON},
 		{"config", required_argument, NULL, 'c'},
 		{"apps", required_argument, NULL, OPT_APPS}, {"json", no_argument, NULL, OPT_JSON},
-		{"flows", required_argument, NULL, OPT_FLOWS}, {"help", no_argument, NULL, 'h'},
+		{"flows", required_argument, NULL, OPT_FLOWS},
+		{"socket", required_argument, NULL, OPT_SOCKET}, {"help", no_argument, NULL, 'h'},
 		{0}};
 	int c, code = -1;
 
@@ -101,14 +140,7 @@ static int parse(int argc, char **argv, struct options *o)
 		code = take_word(o, argv[optind]);
 	if (code >= 0)
 		return code;
-	if (o->new == NULL)
-		return ctl_complain(CTL_EXIT_USAGE,
-			"apps diff: no NEW, expected a catalogue such as my-apps.yaml in front of "
-			"--on");
-	if (o->captures->len == 0)
-		return ctl_complain(CTL_EXIT_USAGE,
-			"apps diff: no capture, expected --on CAPTURE... behind '%s'", o->new);
-	return -1;
+	return o->has_on ? check_offline(o) : check_live(o);
 }
 
 /* Every mistake is told before hours of capture are read. */
@@ -272,47 +304,21 @@ static int run(struct runs *runs)
 
 /* --- the answer ------------------------------------------------------------------------------- */
 
-static int print_json(const struct runs *runs, const GPtrArray *records)
-{
-	const struct ctl_flow_diff_totals totals = ctl_flow_diff_totals(runs->diff);
-	json_t *answer = ctl_flow_diff_totals_json(&totals);
-	json_t *changes = json_array();
-
-	for (guint i = 0; i < records->len; i++)
-		(void)json_array_append(changes, records->pdata[i]);
-	(void)json_object_set_new(answer, "catalogue", ctl_apps_source_json(runs->before));
-	(void)json_object_set_new(answer, "changes", changes);
-	// A write error stays in the stream.
-	(void)json_dumpf(answer, stdout, JSON_COMPACT);
-	(void)putchar('\n');
-	json_decref(answer);
-	return CTL_EXIT_OK;
-}
-
-static int print_text(const struct runs *runs, const GPtrArray *records)
-{
-	const struct ctl_flow_diff_totals totals = ctl_flow_diff_totals(runs->diff);
-	g_autofree char *sentence = ctl_flow_diff_sentence(&totals);
-	g_autofree char *line = ctl_apps_source_line(runs->before);
-	int code = CTL_EXIT_OK;
-
-	(void)puts(line); // write errors stay in the stream
-	if (records->len > 0)
-		code = ctl_apps_print(records, false);
-	(void)puts(sentence);
-	return code;
-}
-
 static int print(const struct runs *runs, bool is_json)
 {
-	GPtrArray *records = g_ptr_array_new_with_free_func(ctl_question_free_record);
+	GPtrArray *changes = g_ptr_array_new_with_free_func(ctl_question_free_record);
+	g_autofree char *head = ctl_apps_source_line(runs->before);
+	json_t *keys = json_pack("{s:o}", "catalogue", ctl_apps_source_json(runs->before));
+	const struct ctl_diff_answer answer = {.head = head,
+		.keys = keys,
+		.totals = ctl_flow_diff_totals(runs->diff),
+		.changes = changes};
 	int code;
 
-	ctl_flow_diff_records(runs->diff, records);
-	code = is_json ? print_json(runs, records) : print_text(runs, records);
-	g_ptr_array_free(records, TRUE);
-	if (code == CTL_EXIT_OK && (fflush(stdout) != 0 || ferror(stdout)))
-		code = ctl_complain(CTL_EXIT_FAILURE, "apps diff: cannot write the answer: %m");
+	ctl_flow_diff_records(runs->diff, changes);
+	code = ctl_diff_answer_print(&answer, is_json);
+	json_decref(keys);
+	g_ptr_array_free(changes, TRUE);
 	return code;
 }
 
@@ -352,6 +358,8 @@ int ctl_cmd_apps_diff(int argc, char **argv)
 	struct ctl_apps_source before = {0};
 	int code = parse(argc, argv, &o);
 
+	if (code < 0 && !o.has_on)
+		code = ctl_diff_ask_daemon(o.socket, o.is_json);
 	if (code < 0)
 		code = ctl_apps_source_open(o.config, o.apps, &before);
 	if (code < 0)

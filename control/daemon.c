@@ -31,6 +31,7 @@ struct daemon {
 	struct ctl_publisher *publisher;
 	struct ctl_mirror *mirror; // NULL without redis.hashes
 	struct ctl_changes *changes;
+	struct ctl_live_diff *diff;
 	struct ctl_socket *socket;
 	struct ctl_shows shows;
 	struct event *signals[SIGNALS];
@@ -89,6 +90,13 @@ static void on_reload(evutil_socket_t, short, void *ctx)
 			CTL_TEXT("cause", "the daemon is stopping"));
 	else
 		ctl_changes_reload(d->changes);
+}
+
+static void on_leaving(void *ctx)
+{
+	struct daemon *d = ctx;
+
+	ctl_live_diff_cancel(d->diff);
 }
 
 /* Another configuration or catalogue is in force. */
@@ -197,6 +205,7 @@ static int open_delivery(struct daemon *d, struct dp_err *reterr)
 	d->shows.publisher = d->publisher;
 	d->shows.mirror = d->mirror;
 	d->shows.changes = d->changes;
+	d->shows.diff = d->diff;
 	d->shows.start = ctl_node_start_now();
 	return ctl_socket_open(
 		d->base, config->control_socket, ctl_show_table, &d->shows, &d->socket, reterr);
@@ -210,11 +219,13 @@ static int open_changes(struct daemon *d, struct dp_err *reterr)
 		.path = d->cfg->path,
 		.overrides = &d->cfg->overrides,
 		.start = &d->cfg->apps,
+		.leaving = on_leaving,
 		.swapped = on_swapped,
 		.ctx = d,
 	};
+	const int r = ctl_live_diff_new(ctl_pipeline_survey(d->pipeline), &d->diff, reterr);
 
-	return ctl_changes_new(&cc, &d->changes, reterr);
+	return r < 0 ? r : ctl_changes_new(&cc, &d->changes, reterr);
 }
 
 static void report_ports(const struct daemon *d)
@@ -274,6 +285,7 @@ static int open_all(struct daemon *d, struct dp_err *reterr)
 static void close_all(struct daemon *d)
 {
 	ctl_socket_close(d->socket);
+	ctl_live_diff_free(d->diff); // it reads what is staged
 	ctl_changes_free(d->changes); // its thread reads what the pipeline has
 	ctl_mirror_free(d->mirror);
 	ctl_publisher_free(d->publisher);

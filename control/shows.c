@@ -6,6 +6,7 @@
 #include "control/keeper.h"
 #include "control/ledger.h"
 #include "control/shows_changes.h"
+#include "control/shows_diff.h"
 #include "control/shows_ledger.h"
 #include "control/utc.h"
 
@@ -326,6 +327,9 @@ const struct ctl_show ctl_show_table[] = {
 	{"history", "", "versions of the catalogue: when, who, why, which is in force",
 		ctl_show_history},
 	{"staged", "", "the catalogue that waits for a commit", ctl_show_staged},
+	{"diff", "[NUMBER]",
+		"what it would change: goes through all flows; the changes of that NUMBER",
+		ctl_show_diff},
 	{"stage", "FILE", "read a catalogue and look at it", ctl_do_stage, .acts = true},
 	{"commit", "", "what is staged is in force", ctl_do_commit, .acts = true},
 	{"rollback", "[VERSION]", "a version is in force again", ctl_do_rollback, .acts = true},

@@ -8,6 +8,7 @@
 
 #include "control/balance.h"
 #include "control/changes.h"
+#include "control/live_diff.h"
 #include "control/mirror.h"
 #include "control/pipeline.h"
 #include "control/publisher.h"
@@ -21,6 +22,7 @@ struct ctl_shows {
 	struct ctl_publisher *publisher; // borrowed
 	struct ctl_mirror *mirror; // borrowed; NULL without hashes
 	struct ctl_changes *changes; // borrowed
+	struct ctl_live_diff *diff; // borrowed
 	struct ctl_balance balance; // of workers, when last looked
 	struct ctl_node_start start;
 };
