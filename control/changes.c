@@ -461,6 +461,16 @@ void ctl_changes_stop(struct ctl_changes *c)
 	c->is_stopping = true;
 }
 
+bool ctl_changes_end(struct ctl_changes *c)
+{
+	if (c == NULL || ctl_loader_stop(c->loader, CTL_CHANGES_PATIENCE_MS))
+		return true;
+	ctl_log(CTL_LOG_ERR, "stop_stuck", CTL_TEXT("what", kind_names[c->change.kind]),
+		CTL_TEXT("cause", "a file that it reads does not answer"),
+		CTL_TEXT("consequence", "wirecue ends without it; what is in force stays"));
+	return false;
+}
+
 void ctl_changes_free(struct ctl_changes *c)
 {
 	if (c == NULL)

@@ -39,8 +39,15 @@ struct ctl_changes_config {
 /* Nothing is changed any more: the workers are gone. */
 void ctl_changes_stop(struct ctl_changes *changes);
 
-/* Waits for a change that is under way; it has no effect on the pipeline any more. NULL is fine. */
+/* Wait for a change that is under way, some seconds at most (CTL_CHANGES_PATIENCE_MS); it has no effect on the
+ * pipeline any more. False, which is logged: its thread does not come back from a file. It goes on to read the
+ * configuration and the catalogues: what owns them stays until the process ends, and so does this. NULL is fine. */
+bool ctl_changes_end(struct ctl_changes *changes);
+
+/* Ended before, and not in vain. NULL is fine. */
 void ctl_changes_free(struct ctl_changes *changes);
+
+enum { CTL_CHANGES_PATIENCE_MS = 10000 }; // a million hosts take one second; start value
 
 /* Who asks for a change, and why. */
 struct ctl_changes_asker {

@@ -282,26 +282,31 @@ static int open_all(struct daemon *d, struct dp_err *reterr)
 	return r;
 }
 
+static void free_event(struct event *event)
+{
+	if (event != NULL)
+		event_free(event);
+}
+
 static void close_all(struct daemon *d)
 {
 	ctl_socket_close(d->socket);
 	ctl_live_diff_free(d->diff); // it reads what is staged
-	ctl_changes_free(d->changes); // its thread reads what the pipeline has
+	if (!ctl_changes_end(
+		    d->changes)) { // its thread reads what the pipeline has: nothing is freed
+		ctl_log_flush();
+		return;
+	}
+	ctl_changes_free(d->changes);
 	ctl_mirror_free(d->mirror);
 	ctl_publisher_free(d->publisher);
-	if (d->kept != NULL)
-		event_free(d->kept);
+	free_event(d->kept);
 	ctl_pipeline_close(d->pipeline);
-	for (size_t i = 0; i < SIGNALS; i++) {
-		if (d->signals[i] != NULL)
-			event_free(d->signals[i]);
-	}
-	if (d->poll_timer != NULL)
-		event_free(d->poll_timer);
-	if (d->log_timer != NULL)
-		event_free(d->log_timer);
-	if (d->watch_timer != NULL)
-		event_free(d->watch_timer);
+	for (size_t i = 0; i < SIGNALS; i++)
+		free_event(d->signals[i]);
+	free_event(d->poll_timer);
+	free_event(d->log_timer);
+	free_event(d->watch_timer);
 	ctl_path_watch_free(d->watch);
 	if (d->base != NULL)
 		event_base_free(d->base);

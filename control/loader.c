@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { NICENESS = 10 }; // the control loop goes first where both want the CPU: start value
@@ -20,6 +21,7 @@ struct ctl_loader {
 	struct event *event;
 	pthread_t thread;
 	bool is_busy; // from start to done, control thread's
+	bool is_stuck; // its thread was left alone
 	void (*job)(void *ctx);
 	void *job_ctx;
 };
@@ -65,9 +67,34 @@ int ctl_loader_new(struct event_base *base, void (*done)(void *ctx), void *ctx,
 	return 0;
 }
 
+bool ctl_loader_stop(struct ctl_loader *loader, unsigned int patience_ms)
+{
+	struct timespec until;
+
+	if (loader == NULL || !loader->is_busy)
+		return true;
+	if (loader->is_stuck)
+		return false;
+	(void)clock_gettime(CLOCK_MONOTONIC, &until); // cannot fail with this clock
+	until.tv_sec += patience_ms / 1000;
+	until.tv_nsec += (long)(patience_ms % 1000) * 1000000;
+	if (until.tv_nsec >= 1000000000) {
+		until.tv_sec++;
+		until.tv_nsec -= 1000000000;
+	}
+	if (pthread_clockjoin_np(loader->thread, NULL, CLOCK_MONOTONIC, &until) != 0) {
+		loader->is_stuck = true;
+		(void)pthread_detach(loader->thread); // nobody will ask for it again
+		(void)event_del(loader->event);
+		return false;
+	}
+	loader->is_busy = false;
+	return true;
+}
+
 void ctl_loader_free(struct ctl_loader *loader)
 {
-	if (loader == NULL)
+	if (loader == NULL || loader->is_stuck)
 		return;
 	if (loader->is_busy)
 		(void)pthread_join(loader->thread, NULL);

@@ -16,7 +16,12 @@ struct ctl_loader;
 [[nodiscard]] int ctl_loader_new(struct event_base *base, void (*done)(void *ctx), void *ctx,
 	struct ctl_loader **ret_loader, struct dp_err *reterr);
 
-/* Waits for a job that runs; its done() is not called any more. NULL is fine. */
+/* Its done() is not called any more. Waits for a job that runs, patience_ms at most: one that reads a file of a dead
+ * server may never end. Returns whether it has ended; else its thread goes on, and what it has must stay as it is until
+ * the process ends. NULL is fine, and has ended. */
+bool ctl_loader_stop(struct ctl_loader *loader, unsigned int patience_ms);
+
+/* Stopped before, or without a job that runs; NULL is fine. One that would not stop stays. */
 void ctl_loader_free(struct ctl_loader *loader);
 
 /* Run job(ctx) in the thread. Until done() was called ctx is the thread's. Returns -EBUSY while another

@@ -246,6 +246,19 @@ for words in "stage $dir/mine/second.yaml" commit rollback; do
 done
 equal "version 7 is in force as before" "$(in_force)" 7
 
+# A file that does not answer, such as one of a server that is away: a FIFO that nobody writes to.
+mv "$dir/people.yaml" "$dir/people.kept"
+mkfifo "$dir/people.yaml"
+kill -HUP "$wirecue_pid"
+wait_for eval '[[ $(apps rollback 77 2>&1) = *"the configuration is being reloaded"* ]]'
+stop
+equal "it keeps nobody from stopping" "$status" 0
+check "which is said" says stop_stuck "what=reload"
+rm "$dir/people.yaml"
+mv "$dir/people.kept" "$dir/people.yaml"
+start
+equal "and what was in force is in force" "$(in_force)" 7
+
 # A full disk.
 stop
 mkdir "$dir/small"

@@ -4,9 +4,11 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <unistd.h>
@@ -19,6 +21,7 @@ struct rig {
 	int gate[2]; // a job ends when there is something to read
 	pthread_t job_thread, done_thread;
 	unsigned n_jobs, n_done;
+	atomic_bool has_ended;
 	bool hears_signals;
 };
 
@@ -33,6 +36,7 @@ static void job(void *ctx)
 	rig->hears_signals = sigismember(&masked, SIGHUP) == 0;
 	assert_int_equal(read(rig->gate[0], &c, 1), 1);
 	rig->n_jobs++;
+	atomic_store(&rig->has_ended, true);
 }
 
 static void done(void *ctx)
@@ -132,6 +136,40 @@ static void an_end_in_between_waits_for_the_job_and_tells_nobody(void **state)
 	assert_int_equal(rig->n_done, 0);
 }
 
+/* As a file of a server that is away: it is left alone, and nothing that it has is freed. */
+static void a_job_that_does_not_end_is_not_waited_for_for_ever(void **state)
+{
+	static struct ctl_loader *stuck; // to the process's end
+	struct rig *rig = *state;
+	struct dp_err err;
+
+	stuck = rig->loader;
+	assert_int_equal(ctl_loader_start(stuck, job, rig, &err), 0);
+	assert_false(ctl_loader_stop(stuck, 1));
+	assert_false(ctl_loader_stop(stuck, 0)); // at once
+	ctl_loader_free(stuck); // stays: its thread still reads it
+	open_gate(rig);
+	while (!atomic_load(&rig->has_ended))
+		sched_yield();
+	rig->loader = NULL;
+	assert_int_equal(rig->n_done, 0);
+}
+
+static void a_job_that_ends_in_time_was_waited_for(void **state)
+{
+	struct rig *rig = *state;
+	struct dp_err err;
+
+	assert_true(ctl_loader_stop(NULL, 0));
+	assert_true(ctl_loader_stop(rig->loader, 0)); // nothing runs
+	assert_int_equal(ctl_loader_start(rig->loader, job, rig, &err), 0);
+	open_gate(rig);
+	assert_true(ctl_loader_stop(rig->loader, 60000));
+	assert_int_equal(rig->n_jobs, 1);
+	assert_int_equal(event_base_loop(rig->base, EVLOOP_NONBLOCK), 0);
+	assert_false(ctl_loader_is_busy(rig->loader));
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -139,6 +177,8 @@ int main(void)
 		TEST(a_job_runs_elsewhere_and_its_end_is_told_here),
 		TEST(the_loop_goes_on_meanwhile_and_a_second_job_is_refused),
 		TEST(an_end_in_between_waits_for_the_job_and_tells_nobody),
+		TEST(a_job_that_does_not_end_is_not_waited_for_for_ever),
+		TEST(a_job_that_ends_in_time_was_waited_for),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
