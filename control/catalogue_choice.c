@@ -79,6 +79,24 @@ void ctl_versions_choose(
 	ctl_history_fini(&history);
 }
 
+void ctl_versions_choose_kept(const char *folder, struct ctl_versions_choice *ret_choice)
+{
+	const struct ctl_history_line *line = NULL;
+	struct ctl_history history;
+	struct dp_err err; // told when it was chosen at first
+
+	*ret_choice = (struct ctl_versions_choice){.what = CTL_HISTORY_FILE};
+	ctl_history_init(&history);
+	if (folder != NULL && ctl_history_read(&history, folder, &err) == 0)
+		line = ctl_history_in_force(&history);
+	if (line != NULL) {
+		(void)g_strlcpy(
+			ret_choice->configured, line->configured, sizeof(ret_choice->configured));
+		ctl_choice_take(ret_choice, folder, line);
+	}
+	ctl_history_fini(&history);
+}
+
 void ctl_versions_choice_fini(struct ctl_versions_choice *choice)
 {
 	g_clear_pointer(&choice->path, g_free);

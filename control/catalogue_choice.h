@@ -13,6 +13,8 @@ struct ctl_versions_choice {
 	enum ctl_history_what what; // of the line to write for the configured file
 	char configured[CTL_SHA256_MAX]; // digest of the configured file; "" = cannot be read
 	struct dp_err damage; // text "": none; else why a version that was in force is not taken
+	struct dp_err
+		mistake; // text "": none; else why the configured file is not, though it is newer
 };
 
 /* The newest wins: the configured file when it is not what it was when it was last taken, else what
@@ -20,6 +22,9 @@ struct ctl_versions_choice {
  * store is opened. */
 void ctl_versions_choose(
 	const char *folder, const char *configured_path, struct ctl_versions_choice *ret_choice);
+/* The version that the history has in force, whatever the configured file is: 0 where there is none whose copy is
+ * sound. The next choice looks at the configured file again. */
+void ctl_versions_choose_kept(const char *folder, struct ctl_versions_choice *ret_choice);
 /* The version cannot be used, for this reason: the configured file is taken instead. */
 void ctl_versions_refuse(struct ctl_versions_choice *choice, const char *why);
 void ctl_versions_choice_fini(struct ctl_versions_choice *choice);

@@ -433,6 +433,11 @@ static void take(struct ctl_changes *c)
 	if (choice->damage.text[0] != '\0')
 		ctl_log(CTL_LOG_ERR, "catalogue_fallback", CTL_TEXT("cause", choice->damage.text),
 			CTL_TEXT("consequence", "the configured file is in force instead"));
+	if (choice->mistake.text[0] != '\0')
+		ctl_log(CTL_LOG_ERR, "catalogue_mistaken", CTL_TEXT("cause", choice->mistake.text),
+			CTL_COUNT("version", choice->version),
+			CTL_TEXT("consequence",
+				"the configured file is not taken, the version that was in force stays"));
 	if (ctl_versions_take(c->versions, choice, config->apps_path, &err) < 0)
 		say_unkept(&err, no_copy);
 }

@@ -15,9 +15,10 @@
 	ctl_mistake_fn *fn, void *ctx, struct ctl_versions_choice *ret_choice,
 	struct ctl_config **ret_config);
 
-/* Likewise with what ctl_versions_choose chose in the store, at a start, which no version keeps from going on: where one cannot be used (it has
- * mistakes, or rules and told facts name an app that it has not), the configured file is read instead,
- * and ret_choice->damage says why. */
+/* Likewise with what ctl_versions_choose chose in the store, at a start, which no catalogue keeps from going on while there
+ * is a good one: where a version cannot be used (it has mistakes, or rules and told facts name an app that it has
+ * not), the configured file is read instead, and ret_choice->damage says why; where the configured file is newer and cannot be
+ * used, the version that was in force stays, and ret_choice->mistake says why. */
 [[nodiscard]] int ctl_config_load_start(const char *path,
 	const struct ctl_config_overrides *overrides, ctl_mistake_fn *fn, void *ctx,
 	struct ctl_versions_choice *ret_choice, struct ctl_config **ret_config);

@@ -219,6 +219,28 @@ reload
 quiet apps commit
 equal "with the rules back it is not committed" "$status $(in_force)" "2 4"
 
+# A configured file with mistakes: what was in force carries the start, and a reload tells them.
+cp "$dir/apps.yaml" "$dir/apps.good"
+n_lines=$(apps history --json | wc -l)
+echo '  - {name: A B, category: x, hosts: [a.example]}' >>"$dir/apps.yaml"
+stop
+start
+check "a configured file with a mistake keeps no start from going on" says catalogue_mistaken "apps.yaml:3:"
+equal "what was in force stays" "$(in_force) $(apps history --json | wc -l)" "4 $n_lines"
+check "and works" goes_to fourth
+quiet apps stage "$dir/mine/small.yaml"
+reload
+check "a reload is refused for it" eval 'says config_mistake "apps.yaml:3:" && says reload_refused'
+stop KILL
+start
+equal "another start has the same" "$(in_force)" 4
+cp "$dir/apps.good" "$dir/apps.yaml"
+reload
+equal "mended, it is what is in force again" "$(in_force) $(apps history --json | wc -l)" "4 $n_lines"
+echo '  - {name: A B, category: x, hosts: [a.example]}' >>"$dir/apps.yaml"
+ends "without a version in force it is refused as ever" 2 'apps.yaml:3:' "$WIRECUE" run -c "$config" --store "$dir/empty"
+cp "$dir/apps.good" "$dir/apps.yaml"
+
 # Damage.
 stop
 rm -rf "$dir/store/catalogues/000004"

@@ -104,6 +104,39 @@ static void a_rollback_is_one_more_line_and_outlives_the_process(void **state)
 	assert_string_equal(err.text, "the history has no version 9");
 }
 
+/* For a configured file that is newer, and wrong. */
+static void what_was_in_force_can_be_chosen_though_the_configured_file_is_newer(void **state)
+{
+	struct rig *rig = *state;
+	g_autofree char *folder = rig_path(rig, "store/catalogues");
+	g_autofree char *text = NULL;
+	struct ctl_versions_choice choice;
+	struct dp_err err;
+
+	ctl_versions_choose_kept(folder, &choice); // there is none yet
+	assert_int_equal(choice.version, 0);
+	ctl_versions_choice_fini(&choice);
+	(void)rig_begin(rig);
+	assert_int_equal(rig_commit(rig, "second"), 2);
+	rig_shut(rig);
+	rig_put(rig, "etc/apps.yaml", "wrong");
+	assert_int_equal(rig_chosen(rig, &text), 0);
+	ctl_versions_choose_kept(folder, &choice);
+	assert_int_equal(choice.version, 2);
+	assert_int_equal(ctl_versions_open(rig->store, &rig->versions, &err), 0);
+	assert_int_equal(ctl_versions_take(rig->versions, &choice, rig->configured, &err), 0);
+	ctl_versions_choice_fini(&choice);
+	assert_int_equal(ctl_versions_in_force(rig->versions), 2);
+	ctl_versions_choose_again(rig->versions, rig->configured, &choice);
+	assert_int_equal(choice.version, 0); // a reload looks at the file, and says what is wrong
+	ctl_versions_choice_fini(&choice);
+	rig_shut(rig);
+	rig_put(rig, "store/catalogues/000002/apps.yaml", "damaged");
+	ctl_versions_choose_kept(folder, &choice);
+	assert_int_equal(choice.version, 0);
+	ctl_versions_choice_fini(&choice);
+}
+
 static bool count_row(void *ctx, size_t, json_t *given)
 {
 	GString *rows = ctx;
@@ -319,6 +352,7 @@ int main(void)
 		TEST(the_newest_wins),
 		TEST(a_file_that_became_what_is_in_force_is_no_new_version),
 		TEST(a_rollback_is_one_more_line_and_outlives_the_process),
+		TEST(what_was_in_force_can_be_chosen_though_the_configured_file_is_newer),
 		TEST(the_history_says_what_who_and_which_is_in_force),
 		TEST(hosts_files_are_part_of_a_version),
 		TEST(a_hosts_file_that_changed_makes_the_configured_file_another),
