@@ -17,6 +17,24 @@ static const char usage[] =
 	"                     " CTL_SOCKET_PATH "\n"
 	"  -h, --help         this text\n";
 
+/* A draft is text of many lines, to be appended to a catalogue: it stands for its record where one was asked
+ * for, and is no column. */
+static void print_drafts(GPtrArray *records, bool is_asked_for)
+{
+	for (guint i = 0; i < records->len;) {
+		json_t *record = records->pdata[i];
+		const char *draft = json_string_value(json_object_get(record, "draft"));
+
+		if (draft == NULL || !is_asked_for) {
+			(void)json_object_del(record, "draft");
+			i++;
+		} else {
+			(void)fputs(draft, stdout);
+			(void)g_ptr_array_remove_index(records, i);
+		}
+	}
+}
+
 int ctl_question_show(FILE *stream, const struct ctl_asking *asking, const void *ctx)
 {
 	const struct ctl_question *question = ctx;
@@ -35,6 +53,7 @@ int ctl_question_show(FILE *stream, const struct ctl_asking *asking, const void 
 			stream, &page, asking->is_json ? stdout : NULL, records);
 		const char *next = json_string_value(json_object_get(last, "next"));
 
+		print_drafts(records, question->arg != NULL);
 		ctl_table_print(&table, records, stdout);
 		code = ctl_question_complain(last, asking->path);
 		if (code < 0 && (next == NULL || g_strcmp0(next, after) == 0)) {

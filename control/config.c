@@ -127,7 +127,7 @@ static void read_control(struct ctl_config_reader *r, const struct ctl_yaml_node
 static void read_top(struct ctl_config_reader *r, const struct ctl_yaml_node *root)
 {
 	static const char *const sections[] = {"ports", "workers", "flows", "endpoints", "binding",
-		"told", "rules", "redis", "store", "control", "privacy", NULL};
+		"told", "rules", "redis", "store", "rot", "control", "privacy", NULL};
 	const struct ctl_yaml_part parts[] = {
 		{ctl_config_options, r->config}, {ctl_config_raw_options, &r->raw}};
 
@@ -143,6 +143,7 @@ static void read_top(struct ctl_config_reader *r, const struct ctl_yaml_node *ro
 	ctl_config_read_rules(r, ctl_yaml_get(root, "rules"));
 	ctl_config_read_redis(r, ctl_yaml_get(root, "redis"));
 	ctl_config_read_store(r, ctl_yaml_get(root, "store"));
+	ctl_config_read_rot(r, ctl_yaml_get(root, "rot"));
 	read_control(r, ctl_yaml_get(root, "control"));
 	if (root->kind == CTL_YAML_MAP)
 		ctl_config_read_privacy(r, ctl_yaml_get(root, "privacy"));
@@ -156,6 +157,7 @@ static void read_nothing(struct ctl_config_reader *r)
 	ctl_config_read_endpoints(r, NULL);
 	ctl_config_read_redis(r, NULL);
 	ctl_config_read_store(r, NULL);
+	ctl_config_read_rot(r, NULL);
 	read_control(r, NULL);
 	ctl_options_init(ctl_privacy_options, privacy);
 	memcpy(privacy->key, CTL_TEST_KEY, strlen(CTL_TEST_KEY));

@@ -8,6 +8,7 @@
 
 #include "classifier/catalogue.h"
 #include "control/option.h"
+#include "control/rot_options.h"
 #include "dataplane/addr.h"
 #include "dataplane/duplicates.h"
 #include "dataplane/ignore.h"
@@ -130,6 +131,7 @@ struct ctl_config {
 	struct ctl_redis_config redis;
 	struct ctl_store_options store;
 	struct ctl_privacy privacy;
+	struct ctl_rot_options rot;
 	char *control_socket; // /run/wirecue/control.sock
 	char *default_zone; // tz name used where a subscriber has none, "UTC" by default
 };

@@ -366,3 +366,43 @@ const struct ctl_option ctl_privacy_raw_options[] = {
 			"32`); required unless `subject: plain`."},
 	{.name = NULL},
 };
+
+const struct ctl_option ctl_rot_options[] = {
+	{.name = "enabled",
+		.type = CTL_OPTION_BOOL,
+		.off = offsetof(struct ctl_rot_options, enabled),
+		.def = "true",
+		.help = "Say when an app's names fade while its servers show others."},
+	{.name = "share",
+		.type = CTL_OPTION_PERCENT,
+		.off = offsetof(struct ctl_rot_options, share),
+		.def = "30%",
+		.min = "1%",
+		.max = "45%",
+		.help = "Of what the same hours of earlier days had: under it an app's named bytes have "
+			"collapsed; at twice as much they are back."},
+	{.name = "taken",
+		.type = CTL_OPTION_PERCENT,
+		.off = offsetof(struct ctl_rot_options, taken),
+		.def = "50%",
+		.min = "10%",
+		.max = "100%",
+		.help = "Of what is missing: by so much flows without an app have grown on the app's "
+			"networks."},
+	{.name = "floor",
+		.type = CTL_OPTION_SIZE,
+		.off = offsetof(struct ctl_rot_options, floor_bytes),
+		.def = "100MB",
+		.min = "1MB",
+		.max = "1000TB",
+		.help = "Apps of which less is expected in 24 hours are not judged."},
+	{.name = "endpoints",
+		.type = CTL_OPTION_COUNT,
+		.off = offsetof(struct ctl_rot_options, n_endpoints),
+		.def = "10",
+		.min = "3",
+		.max = "1M",
+		.help = "Apps that fewer endpoints use in a day are not judged, nor what fewer show "
+			"instead."},
+	{.name = NULL},
+};

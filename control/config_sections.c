@@ -262,6 +262,14 @@ void ctl_config_read_store(struct ctl_config_reader *r, const struct ctl_yaml_no
 	resolve(r, &config->key_file);
 }
 
+void ctl_config_read_rot(struct ctl_config_reader *r, const struct ctl_yaml_node *rot)
+{
+	ctl_options_init(ctl_rot_options, &r->config->rot);
+	if (rot != NULL)
+		ctl_yaml_options(r->doc, rot,
+			&(struct ctl_yaml_part){ctl_rot_options, &r->config->rot}, 1, NULL);
+}
+
 static void read_key(struct ctl_config_reader *r, const struct ctl_yaml_node *privacy)
 {
 	struct ctl_privacy *config = &r->config->privacy;

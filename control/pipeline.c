@@ -12,6 +12,7 @@
 #include "control/qualities.h"
 #include "control/quality.h"
 #include "control/recent.h"
+#include "control/rot.h"
 #include "control/totals.h"
 #include "control/utc.h"
 #include "control/watch_sources.h"
@@ -41,6 +42,7 @@ struct ctl_pipeline {
 	struct ctl_outbox *outbox;
 	struct ctl_keeper *keeper; // NULL: a restart forgets
 	struct ctl_flowlog *flowlog;
+	struct ctl_rot *rot;
 	struct ctl_totals *totals;
 	struct ctl_quality_node quality;
 	struct ctl_qualities *qualities; // NULL when live
@@ -81,6 +83,7 @@ static void on_tick(void *ctx, uint64_t end_ns, const struct dp_record *records,
 		ctl_qualities_add(p->qualities, records, n);
 	if (p->flowlog != NULL)
 		ctl_flowlog_tick(p->flowlog, end_ns / p->config->tick_ns - 1);
+	ctl_rot_tick(p->rot, end_ns);
 	// A replay that goes on after a kill reads its captures again: this was worked then.
 	if (p->keeper != NULL && end_ns <= ctl_keeper_watermark(p->keeper))
 		return;
@@ -96,6 +99,7 @@ static void on_note(void *ctx, const struct dp_record *note)
 	struct ctl_pipeline *p = ctx;
 
 	ctl_flowlog_add(p->flowlog, note);
+	ctl_rot_note(p->rot, note);
 }
 
 static void on_live_note(void *ctx, const struct dp_record *note)
@@ -103,6 +107,7 @@ static void on_live_note(void *ctx, const struct dp_record *note)
 	struct ctl_pipeline *p = ctx;
 
 	ctl_survey_note(p->survey, note);
+	ctl_rot_note(p->rot, note);
 	if (p->recent != NULL && note->note.why == DP_NOTE_END)
 		ctl_recent_add(p->recent, note, p->notes_dropped);
 }
@@ -220,6 +225,20 @@ static int open_control(
 	return r;
 }
 
+/* In replay its findings are in the report. */
+static int open_rot(struct ctl_pipeline *p, struct dp_err *reterr)
+{
+	struct ctl_domains *domains;
+	const int r = ctl_domains_open(&domains, reterr);
+
+	if (r < 0)
+		return r;
+	p->rot = ctl_rot_new(&p->config->rot, p->config->tick_ns, domains, p->gaps,
+		p->is_live ? ctl_rot_log : NULL, NULL);
+	ctl_rot_catalogue(p->rot, p->config->catalogue);
+	return 0;
+}
+
 void ctl_pipeline_describe(const struct ctl_config *config, char **ret_eal, char **ret_threads)
 {
 	struct ctl_plan plan;
@@ -248,6 +267,8 @@ int ctl_pipeline_open(const struct ctl_pipeline_config *c, struct ctl_pipeline *
 	p->qualities = p->is_live ? NULL : ctl_qualities_new(p->config);
 	r = open_control(p, c, reterr);
 	if (r == 0)
+		r = open_rot(p, reterr);
+	if (r == 0)
 		r = open_path(p, c, reterr);
 	if (r == 0 && p->is_live)
 		r = open_survey(p, reterr);
@@ -272,6 +293,7 @@ void ctl_pipeline_close(struct ctl_pipeline *p)
 	ctl_source_watch_free(p->sources);
 	ctl_survey_free(p->survey);
 	ctl_recent_free(p->recent);
+	ctl_rot_free(p->rot);
 	if (p->keeper == NULL)
 		ctl_gaps_free(p->gaps);
 	ctl_keeper_close(p->keeper);
@@ -384,6 +406,8 @@ static void wait_for_retired(struct ctl_pipeline *p)
 static void switch_over(struct ctl_pipeline *p, struct ctl_config *retired)
 {
 	ctl_engine_reload(p->engine, p->config);
+	ctl_rot_set_options(p->rot, &p->config->rot);
+	ctl_rot_catalogue(p->rot, p->config->catalogue);
 	for (uint16_t i = 0; i < p->n_workers; i++)
 		cls_stage_set_catalogue(&p->stages[i], p->config->catalogue);
 	p->retired = retired;
@@ -434,6 +458,11 @@ struct ctl_keeper *ctl_pipeline_keeper(struct ctl_pipeline *p)
 const struct ctl_gaps *ctl_pipeline_gaps(const struct ctl_pipeline *p)
 {
 	return p->gaps;
+}
+
+const struct ctl_rot *ctl_pipeline_rot(const struct ctl_pipeline *p)
+{
+	return p->rot;
 }
 
 struct ctl_engine *ctl_pipeline_engine(struct ctl_pipeline *p)

@@ -15,6 +15,7 @@
 #include <jansson.h>
 
 struct ctl_pipeline;
+struct ctl_rot;
 
 struct ctl_pipeline_config {
 	struct ctl_config *config; // given; a reload replaces it
@@ -69,6 +70,7 @@ struct ctl_engine *ctl_pipeline_engine(struct ctl_pipeline *p);
 struct ctl_keeper *ctl_pipeline_keeper(struct ctl_pipeline *p); // NULL without a store
 const struct ctl_gaps *ctl_pipeline_gaps(const struct ctl_pipeline *p);
 struct ctl_survey *ctl_pipeline_survey(struct ctl_pipeline *p); // NULL in replay
+const struct ctl_rot *ctl_pipeline_rot(const struct ctl_pipeline *p);
 struct ctl_flowlog *ctl_pipeline_flowlog(struct ctl_pipeline *p); // NULL when live
 uint16_t ctl_pipeline_workers(const struct ctl_pipeline *p);
 uint64_t ctl_pipeline_watermark(const struct ctl_pipeline *p);

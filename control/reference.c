@@ -14,7 +14,7 @@ struct section {
 static const struct section wirecue_sections[] = {
 	{"Top level",
 		"Further keys, each a section below: `ports`, `workers`, `flows`, `endpoints`, "
-		"`binding`, `told`, `rules`, `redis`, `store`, `control`, `privacy`.",
+		"`binding`, `told`, `rules`, `redis`, `store`, `rot`, `control`, `privacy`.",
 		{ctl_config_options, ctl_config_raw_options}},
 	{"`ports`",
 		"A list of mappings. Further key: `ignore`, a mapping as below; without it nothing is "
@@ -40,6 +40,9 @@ static const struct section wirecue_sections[] = {
 	{"`rules[].when`", NULL, {ctl_when_options}},
 	{"`redis`", NULL, {ctl_redis_options, ctl_redis_raw_options}},
 	{"`store`", NULL, {ctl_store_options}},
+	{"`rot`",
+		"The alarm of apps whose names have been changed ([catalogue.md](catalogue.md#when-names-change)).",
+		{ctl_rot_options}},
 	{"`control`", NULL, {ctl_control_options}},
 	{"`privacy`", "Required.", {ctl_privacy_options, ctl_privacy_raw_options}},
 };

@@ -4,8 +4,10 @@
 #include "control/engine.h"
 #include "control/flowlog.h"
 #include "control/qualities.h"
+#include "control/rot.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 static json_t *outcomes_json(const struct dp_path_stats *s)
@@ -63,6 +65,16 @@ static void set_if_any(json_t *report, const char *key, uint64_t n)
 		(void)json_object_set_new(report, key, json_integer((json_int_t)n));
 }
 
+/* Only where there is a finding. */
+static void set_rot(json_t *report, const struct ctl_rot *rot)
+{
+	json_t *findings = ctl_rot_json(rot);
+
+	if (json_array_size(findings) > 0)
+		(void)json_object_set(report, "rot", findings);
+	json_decref(findings);
+}
+
 /* has_rows: with those of subscribers. */
 static json_t *report_json(struct ctl_pipeline *p, const struct ctl_timing *timing, bool has_rows)
 {
@@ -83,6 +95,7 @@ static json_t *report_json(struct ctl_pipeline *p, const struct ctl_timing *timi
 	(void)json_object_set_new(report, "encapsulations", encaps_json(&s.encaps));
 	(void)json_object_set_new(report, "fragments", fragments_json(&s.datagrams));
 	set_mirror(report, &s);
+	set_rot(report, ctl_pipeline_rot(p));
 	set_if_any(report, "hellos", s.hellos);
 	set_if_any(report, "hellos_ech", s.hellos_ech);
 	// Each voids the promise of byte-identical output, so say it.
@@ -284,6 +297,29 @@ static void print_limits(const json_t *report, FILE *out)
 	}
 }
 
+/* Its draft is text of several lines: it comes as it is. */
+static void print_rot(const json_t *report, FILE *out)
+{
+	size_t i;
+	json_t *finding;
+	char before[32], now[32], unknown[32];
+
+	json_array_foreach(json_object_get(report, "rot"), i, finding)
+	{
+		char *names = json_dumps(json_object_get(finding, "names"), JSON_COMPACT);
+
+		(void)fprintf(out,
+			"rot         %-24s %s since %s: %s a day before, %s now, %s more without an app "
+			"%s\n%s",
+			string(finding, "app"), string(finding, "state"), string(finding, "since"),
+			human((uint64_t)integer(finding, "before_bytes"), before),
+			human((uint64_t)integer(finding, "now_bytes"), now),
+			human((uint64_t)integer(finding, "unknown_bytes"), unknown),
+			names != NULL ? names : "", string(finding, "draft"));
+		free(names);
+	}
+}
+
 static void print_head(const json_t *report, FILE *out)
 {
 	char buf[32];
@@ -297,6 +333,7 @@ static void print_head(const json_t *report, FILE *out)
 	print_mirror(report, out);
 	print_limits(report, out);
 	print_apps(report, out);
+	print_rot(report, out);
 }
 
 int ctl_report_print(struct ctl_pipeline *p, const struct ctl_timing *timing, FILE *out)

@@ -5,9 +5,11 @@
 #include "control/event.h"
 #include "control/keeper.h"
 #include "control/ledger.h"
+#include "control/rot.h"
 #include "control/shows_changes.h"
 #include "control/shows_diff.h"
 #include "control/shows_ledger.h"
+#include "control/shows_rot.h"
 #include "control/utc.h"
 
 #include <stdlib.h>
@@ -258,6 +260,20 @@ static void show_gaps(void *ctx, const json_t *args, struct ctl_reply *reply)
 	answer(args, reply, gaps(ctx));
 }
 
+static void show_rot(void *ctx, const json_t *args, struct ctl_reply *reply)
+{
+	const struct ctl_shows *s = ctx;
+	const char *app = ctl_args_text(args, "arg");
+	json_t *rows = ctl_rot_rows(s->pipeline, app);
+
+	if (app != NULL && json_array_size(rows) == 0) {
+		json_decref(rows);
+		ctl_reply_fail(reply, false, "rot: nothing is found of an app of that name");
+		return;
+	}
+	answer(args, reply, rows);
+}
+
 static void show_stream(void *ctx, const json_t *, struct ctl_reply *reply)
 {
 	const struct ctl_shows *s = ctx;
@@ -322,6 +338,8 @@ const struct ctl_show ctl_show_table[] = {
 	{"redis", "", "delivery: state, backlog, what was published", show_redis},
 	{"store", "", "what outlives the process: state, backlog, size", show_store},
 	{"gaps", "", "when wirecue, or a port of it, saw nothing or not all", show_gaps},
+	{"rot", "[APP]", "apps whose names have been changed; of APP, a draft of the new ones",
+		show_rot},
 	{"stream", "", "how the stream in Redis and the outbox stand", show_stream},
 	{"stream", "resend|continue", "choose, when they do not fit", do_stream, .acts = true},
 	{"history", "", "versions of the catalogue: when, who, why, which is in force",
@@ -385,6 +403,8 @@ void ctl_shows_heartbeat(const struct ctl_shows *s, json_t *object)
 	(void)json_object_set_new(object, "frames", integer(st.frames));
 	(void)json_object_set_new(object, "lost", integer(ctl_ledger_lost(&st)));
 	(void)json_object_set_new(object, "imbalance", ratio(s->balance.busiest));
+	(void)json_object_set_new(
+		object, "rot", integer(ctl_rot_n_current(ctl_pipeline_rot(s->pipeline))));
 	heartbeat_shares(s, object);
 	heartbeat_store(s, object);
 }
