@@ -131,7 +131,7 @@ static void what_was_in_force_can_be_chosen_though_the_configured_file_is_newer(
 	assert_int_equal(choice.version, 0); // a reload looks at the file, and says what is wrong
 	ctl_versions_choice_fini(&choice);
 	rig_shut(rig);
-	rig_put(rig, "store/catalogues/000002/apps.yaml", "damaged");
+	rig_put(rig, "store/catalogues/000002/mine.yaml", "damaged");
 	ctl_versions_choose_kept(folder, &choice);
 	assert_int_equal(choice.version, 0);
 	ctl_versions_choice_fini(&choice);
