@@ -133,7 +133,8 @@ static bool is_host_line(const uint8_t *p, size_t n)
 	return memchr(p, '\0', n) == NULL;
 }
 
-/* Up to the end of the Host field, the fields before it blotted out; 0: there is none. */
+/* Up to the end of the Host field and one byte more, without which nobody knows that it has ended; the fields before it
+ * blotted out. 0: there is none. */
 static size_t through_host(uint8_t *p, size_t n)
 {
 	for (size_t at = 0; at < n;) {
@@ -141,7 +142,8 @@ static size_t through_host(uint8_t *p, size_t n)
 
 		if (is_host_line(p + at, len)) {
 			blot_out(p, at);
-			return at + len;
+			blot_out(p + at + len, at + len < n);
+			return at + len + (at + len < n);
 		}
 		at += len;
 	}
