@@ -1,175 +1,18 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "dataplane/walk_step.h"
 
-#include <netinet/in.h>
-
-/* Tunnels known by a port number only: other traffic may use it, so what lies inside must be sound
- * to the last byte. */
-static const uint32_t GUESSED = UINT32_C(1) << DP_ENCAP_GTPU | UINT32_C(1) << DP_ENCAP_VXLAN |
-	UINT32_C(1) << DP_ENCAP_GENEVE | UINT32_C(1) << DP_ENCAP_TEREDO |
-	UINT32_C(1) << DP_ENCAP_L2TP;
-
-static enum dp_refusal refusal_of(enum dp_outcome r)
-{
-	switch (r) {
-	case DP_OUTCOME_TRUNCATED:
-		return DP_REFUSAL_TRUNCATED;
-	case DP_OUTCOME_MALFORMED:
-		return DP_REFUSAL_MALFORMED;
-	default:
-		return DP_REFUSAL_NOT_IP;
-	}
-}
-
-static enum dp_outcome outcome_of(enum dp_refusal reason)
-{
-	switch (reason) {
-	case DP_REFUSAL_TRUNCATED:
-		return DP_OUTCOME_TRUNCATED;
-	case DP_REFUSAL_MALFORMED:
-		return DP_OUTCOME_MALFORMED;
-	case DP_REFUSAL_UNSUPPORTED:
-		return DP_OUTCOME_UNSUPPORTED;
-	case DP_REFUSAL_TOO_DEEP:
-		return DP_OUTCOME_TOO_DEEP;
-	default:
-		return DP_OUTCOME_NOT_IP;
-	}
-}
-
-static enum dp_step not_opened(struct dp_walk *w, enum dp_outcome why)
-{
-	if (w->pending != 0)
-		return dp_refuse(w, w->encap, refusal_of(why));
-	return dp_give_up(w, why);
-}
-
-/* IP packets directly in one another are encapsulations without a header of their own. */
-static void open_ip_in_ip(struct dp_walk *w, bool is_ipv6)
-{
-	static const uint8_t encap[2][2] = {
-		{DP_ENCAP_IPIP, DP_ENCAP_6IN4}, {DP_ENCAP_4IN6, DP_ENCAP_6IN6}};
-
-	if (w->n_ip > 0 && w->pending == 0)
-		dp_open(w, encap[w->frame[w->ip.off] >> 4 == 6][is_ipv6]);
-}
-
-static enum dp_step step_ip(struct dp_walk *w, bool is_ipv6)
-{
-	enum dp_outcome r;
-
-	open_ip_in_ip(w, is_ipv6);
-	if (w->n_ip == DP_WALK_IP_MAX)
-		return dp_refuse(w, w->encap, DP_REFUSAL_TOO_DEEP);
-
-	const bool must_fit = (w->pending & GUESSED) != 0;
-
-	r = is_ipv6 ? dp_step_ipv6(w, must_fit) : dp_step_ipv4(w, must_fit);
-	if (r != DP_OUTCOME_ACCOUNTED)
-		return not_opened(w, r);
-	w->n_ip++;
-	w->n_vlans_ip = w->vlans.n;
-	w->encaps |= w->pending;
-	w->pending = 0;
-	return DP_STEP_L4;
-}
-
-static enum dp_step step_any_ip(struct dp_walk *w)
-{
-	if (!dp_has(w, 1))
-		return not_opened(w, DP_OUTCOME_TRUNCATED);
-	switch (*dp_at(w) >> 4) {
-	case 4:
-		return step_ip(w, false);
-	case 6:
-		return step_ip(w, true);
-	default: // a tunnel that does not name what it carries may carry anything
-		return not_opened(w, w->pending != 0 ? DP_OUTCOME_NOT_IP : DP_OUTCOME_MALFORMED);
-	}
-}
-
-/* What the innermost packet carries may be a tunnel. */
-static enum dp_step step_l4(struct dp_walk *w)
-{
-	if (w->ip.proto == IPPROTO_TCP || w->ip.is_fragment || !w->ip.has_l4)
-		return DP_STEP_END;
-	switch (w->ip.proto) {
-	case IPPROTO_UDP:
-		return dp_has(w, DP_UDP_LEN) ? dp_step_udp(w) : DP_STEP_END;
-	case IPPROTO_IPIP:
-		return DP_STEP_IPV4;
-	case IPPROTO_IPV6:
-		return DP_STEP_IPV6;
-	case IPPROTO_GRE:
-		return dp_step_gre(w);
-	default:
-		return DP_STEP_END;
-	}
-}
-
-static enum dp_step take(struct dp_walk *w, enum dp_step step)
-{
-	switch (step) {
-	case DP_STEP_ETHERNET:
-		return dp_step_ethernet(w);
-	case DP_STEP_ETHERTYPE:
-		return dp_step_ethertype(w);
-	case DP_STEP_LLC:
-		return dp_step_llc(w);
-	case DP_STEP_MPLS:
-		return dp_step_mpls(w);
-	case DP_STEP_PPPOE:
-		return dp_step_pppoe(w);
-	case DP_STEP_PPP:
-		return dp_step_ppp(w);
-	case DP_STEP_IP:
-		return step_any_ip(w);
-	case DP_STEP_IPV4:
-		return step_ip(w, false);
-	case DP_STEP_IPV6:
-		return step_ip(w, true);
-	case DP_STEP_L4:
-		return step_l4(w);
-	case DP_STEP_END:
-		break;
-	}
-	return DP_STEP_END;
-}
-
 static enum dp_outcome go_on(struct dp_walk *w, enum dp_step step)
 {
-	for (; step != DP_STEP_END; step = take(w, step)) {
-		if (w->n_steps++ < DP_WALK_STEPS_MAX)
-			continue;
-		step = w->pending != 0 ? dp_refuse(w, w->encap, DP_REFUSAL_TOO_DEEP)
-				       : dp_give_up(w, DP_OUTCOME_TOO_DEEP);
-		break;
-	}
-	if (w->n_ip > 0) {
-		w->vlans.n = w->n_vlans_ip; // what was not opened has no tags
-		return DP_OUTCOME_ACCOUNTED;
-	}
-	return w->refused == DP_REFUSED_NONE ? w->outcome : outcome_of(w->reason);
+	while (step != DP_STEP_END && w->n_steps++ < DP_WALK_STEPS_MAX)
+		step = dp_step_take(w, step);
+	return dp_step_end(w, step);
 }
 
 enum dp_outcome dp_walk(const uint8_t *frame, uint32_t cap_len, uint32_t wire_len,
 	enum dp_link link, struct dp_walk *w)
 {
-	// What is valid under a condition only (ip, vlans, ethertype, encap, reason) stays as it is:
-	// to clear it costs as much as many a walk.
 	w->frame = frame;
-	w->off = 0;
-	w->end = cap_len;
-	w->wire_end = wire_len;
-	w->encaps = 0;
-	w->pending = 0;
-	w->vlans.n = 0;
-	w->n_vlans_ip = 0;
-	w->n_ip = 0;
-	w->n_steps = 0;
-	w->refused = DP_REFUSED_NONE;
-	w->outcome = DP_OUTCOME_NOT_IP;
-	return go_on(w, dp_step_link(w, link));
+	return go_on(w, dp_step_begin(w, cap_len, wire_len, link));
 }
 
 bool dp_walk_is_tunnel(const struct dp_walk *fragment)
@@ -203,7 +46,7 @@ enum dp_outcome dp_walk_rebuilt(const struct dp_walk *first, const uint8_t *pack
 		return r;
 	w->n_ip = 0; // the packets around it are of other frames
 	w->encaps = 0;
-	return outcome_of(w->reason);
+	return dp_step_outcome_of(w->reason);
 }
 
 void dp_walk_count(const struct dp_walk *w, struct dp_encap_counters *counters)

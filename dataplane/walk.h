@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
-/* From a frame down to its innermost IP packet: the one walker of every capture path in user space.
+/* From a frame down to its innermost IP packet: the one walker of every capture path. The steps are
+ * compiled for user space and for the kernel (ebpf/), so both give the same answers.
  *
  * It opens everything, a header a step, and knows why something was not opened. Nine frames of ten need
  * none of that: for them dp_packet_plain() (dataplane/packet.h) says the same in a third of the time. It
@@ -44,6 +45,13 @@ enum {
 	DP_WALK_VLANS_MAX = 4, // remembered
 };
 
+/* The verifier of the kernel wants to see at each read that it stays inside, so there the bytes lie in
+ * the walk: those at an offset below DP_WALK_BYTES, and room for what a step reads from the last one on. */
+enum {
+	DP_WALK_BYTES = 16384, // a power of two; no port has larger frames
+	DP_WALK_READ_MAX = 1024, // GTP-U: 255 times 4 bytes of an extension header
+};
+
 /* VLAN ids, outermost first. */
 struct dp_vlans {
 	uint16_t id[DP_WALK_VLANS_MAX];
@@ -72,7 +80,12 @@ enum { DP_REFUSED_NONE = 0xff };
 
 /* Where a walk ended. */
 struct dp_walk {
+#ifdef __bpf__
+	uint8_t frame[DP_WALK_BYTES + DP_WALK_READ_MAX];
+	bool wanted_more; // bytes that are not there
+#else
 	const uint8_t *frame; // borrowed
+#endif
 	uint32_t off; // the cursor; captured is what stands before end
 	uint32_t end;
 	uint32_t wire_end; // where the enclosing headers say the bytes end on the wire

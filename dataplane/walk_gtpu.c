@@ -6,6 +6,7 @@ enum { EXT_MAX = 8 };
 /* 3GPP TS 29.281 5.2: length in units of four bytes, the last byte names the next header. */
 static enum dp_step skip_extensions(struct dp_walk *w, uint8_t next)
 {
+	DP_UNROLLED
 	for (unsigned int n = 0; next != 0; n++) {
 		if (n == EXT_MAX)
 			return dp_refuse(w, DP_ENCAP_GTPU, DP_REFUSAL_TOO_DEEP);

@@ -84,16 +84,17 @@ static void ipv6_ext(struct dp_walk *w, uint32_t bytes)
 {
 	struct dp_ip *ip = &w->ip;
 	const uint32_t ip_end = ip->off + bytes;
-	const uint32_t end = ip_end < w->end ? ip_end : w->end;
 	uint32_t next_off = ip->off + DP_IPV6_NEXT_OFF;
 
+	DP_UNROLLED
 	for (unsigned int n = 0; dp_is_ipv6_ext(ip->proto); n++) {
-		if (n == DP_WALK_EXT_HEADERS_MAX || end < ip->l4_off || end - ip->l4_off < 8) {
+		if (n == DP_WALK_EXT_HEADERS_MAX || ip_end < ip->l4_off ||
+			ip_end - ip->l4_off < 8 || !dp_has_at(w, ip->l4_off, 8)) {
 			ip->has_l4 = false;
 			return;
 		}
 
-		const uint8_t *p = w->frame + ip->l4_off;
+		const uint8_t *p = dp_frame_at(w, ip->l4_off);
 		uint32_t len = ((uint32_t)p[1] + 1) * 8;
 		bool is_fragment = false;
 

@@ -4,6 +4,8 @@
 enum {
 	LLC_LEN = 3,
 	SNAP_LEN = 8,
+	SNAP_SAPS = 0xaaaa,
+	SNAP_CONTROL = 0x03,
 	OUI_RFC1042 = 0x000000,
 	OUI_802_1H = 0x0000f8, // bridge tunnel
 };
@@ -21,13 +23,19 @@ static enum dp_step type_or_length(struct dp_walk *w)
 /* Step over tags. */
 static enum dp_step skip_tags(struct dp_walk *w)
 {
+	DP_UNROLLED
 	for (unsigned int n = 0; dp_is_tag(w->ethertype); n++) {
 		if (n == DP_WALK_TAGS_MAX)
 			return dp_refuse(w, DP_ENCAP_VLAN, DP_REFUSAL_TOO_DEEP);
 		if (!dp_has(w, DP_TAG_LEN))
 			return dp_refuse(w, DP_ENCAP_VLAN, DP_REFUSAL_TRUNCATED);
-		if (w->vlans.n < DP_WALK_VLANS_MAX)
-			w->vlans.id[w->vlans.n++] = dp_be16(dp_at(w)) & DP_TAG_VLAN;
+		const uint32_t n_vlans = w->vlans.n;
+
+		if (n_vlans < DP_WALK_VLANS_MAX) {
+			w->vlans.id[dp_below(n_vlans, DP_WALK_VLANS_MAX)] = dp_be16(dp_at(w)) &
+				DP_TAG_VLAN;
+			w->vlans.n = (uint8_t)(n_vlans + 1);
+		}
 		w->ethertype = dp_be16(dp_at(w) + 2);
 		w->off += DP_TAG_LEN;
 		dp_open(w, DP_ENCAP_VLAN);
@@ -61,11 +69,9 @@ enum dp_step dp_step_ethertype(struct dp_walk *w)
 /* IEEE 802.2 3.2; RFC 1042. */
 enum dp_step dp_step_llc(struct dp_walk *w)
 {
-	static const uint8_t snap[LLC_LEN] = {0xaa, 0xaa, 0x03};
-
 	if (!dp_has(w, LLC_LEN))
 		return dp_refuse(w, DP_ENCAP_LLC, DP_REFUSAL_TRUNCATED);
-	if (memcmp(dp_at(w), snap, LLC_LEN) != 0)
+	if (dp_be16(dp_at(w)) != SNAP_SAPS || dp_at(w)[2] != SNAP_CONTROL)
 		return dp_refuse(w, DP_ENCAP_LLC, DP_REFUSAL_NOT_IP);
 	if (!dp_has(w, SNAP_LEN))
 		return dp_refuse(w, DP_ENCAP_LLC, DP_REFUSAL_TRUNCATED);
@@ -88,7 +94,7 @@ static enum dp_step typed(struct dp_walk *w, uint32_t len, uint32_t type_off)
 			return dp_refuse(w, w->encap, DP_REFUSAL_TRUNCATED);
 		return dp_give_up(w, DP_OUTCOME_TRUNCATED);
 	}
-	w->ethertype = dp_be16(dp_at(w) + type_off);
+	w->ethertype = dp_be16(dp_frame_at(w, w->off + type_off));
 	w->off += len;
 	return DP_STEP_ETHERTYPE;
 }
@@ -107,12 +113,12 @@ static enum dp_step cooked(
 	struct dp_walk *w, uint32_t len, uint32_t type_off, uint32_t hardware_off)
 {
 	enum { FRAD = 770, RADIOTAP = 803, NETLINK = 824, LLC = 4 };
-	const uint8_t *p = dp_at(w);
+	const uint32_t off = w->off;
 	const enum dp_step step = typed(w, len, type_off);
 
 	if (step != DP_STEP_ETHERTYPE)
 		return step;
-	switch (dp_be16(p + hardware_off)) {
+	switch (dp_be16(dp_frame_at(w, off + hardware_off))) {
 	case FRAD:
 		return dp_give_up(w, DP_OUTCOME_UNSUPPORTED);
 	case RADIOTAP:

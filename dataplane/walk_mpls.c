@@ -5,6 +5,7 @@ enum {
 	LABEL_LEN = 4,
 	BOTTOM_OF_STACK = 0x100,
 	CONTROL_WORD_LEN = 4,
+	IPV4_WORDS_MAX = 30, // RFC 791 3.1: 15 words of four bytes
 	// Ethernet fills a frame up to 60 bytes: behind 14 and an IPv6 header never more than this.
 	IPV6_PADDING_MAX = 60 - 14 - DP_IPV6_LEN,
 };
@@ -18,32 +19,31 @@ enum {
 	OAM_ALERT = 14,
 };
 
-static bool has_at(const struct dp_walk *w, uint32_t off, uint32_t need)
-{
-	return w->end >= off && w->end - off >= need;
-}
-
-/* RFC 1071, over n_words words of two bytes. */
+/* RFC 1071, over n_words words of two bytes, an IPv4 header's. */
 static bool is_checksum_right(const uint8_t *p, uint32_t n_words)
 {
 	uint32_t sum = 0;
 
-	for (uint32_t i = 0; i < n_words; i++)
+	DP_UNROLLED
+	for (uint32_t i = 0; i < IPV4_WORDS_MAX; i++) {
+		if (i == dp_below(n_words, 32))
+			break;
 		sum += dp_be16(p + 2 * i);
+	}
 	sum = (sum & 0xffff) + (sum >> 16);
 	return (sum & 0xffff) + (sum >> 16) == 0xffff;
 }
 
 static bool is_sound_ipv4(const struct dp_walk *w, uint32_t off)
 {
-	if (!has_at(w, off, 20))
+	if (!dp_has_at(w, off, 20))
 		return false;
 
-	const uint8_t *p = w->frame + off;
+	const uint8_t *p = dp_frame_at(w, off);
 	const uint32_t header_len = (uint32_t)(p[0] & 0x0f) * 4;
 	const uint32_t bytes = dp_be16(p + 2);
 
-	return p[0] >> 4 == 4 && header_len >= 20 && has_at(w, off, header_len) &&
+	return p[0] >> 4 == 4 && header_len >= 20 && dp_has_at(w, off, header_len) &&
 		bytes >= header_len && bytes <= w->wire_end - off &&
 		is_checksum_right(p, header_len / 2);
 }
@@ -51,10 +51,10 @@ static bool is_sound_ipv4(const struct dp_walk *w, uint32_t off)
 /* There is no checksum, so the length must be what is left. */
 static bool is_sound_ipv6(const struct dp_walk *w, uint32_t off)
 {
-	if (!has_at(w, off, DP_IPV6_LEN))
+	if (!dp_has_at(w, off, DP_IPV6_LEN))
 		return false;
 
-	const uint8_t *p = w->frame + off;
+	const uint8_t *p = dp_frame_at(w, off);
 	const uint32_t bytes = DP_IPV6_LEN + (uint32_t)dp_be16(p + 4);
 	const uint32_t left = w->wire_end - off;
 
@@ -70,10 +70,11 @@ static enum content ethernet_content(const struct dp_walk *w, uint32_t off)
 	uint16_t type = 0;
 
 	off += 12;
+	DP_UNROLLED
 	for (unsigned int n = 0; n <= DP_WALK_TAGS_MAX; n++, off += 4) {
-		if (!has_at(w, off, 4))
+		if (!dp_has_at(w, off, 4))
 			return UNKNOWN;
-		type = dp_be16(w->frame + off);
+		type = dp_be16(dp_frame_at(w, off));
 		if (!dp_is_tag(type))
 			break;
 	}
@@ -161,6 +162,7 @@ enum dp_step dp_step_mpls(struct dp_walk *w)
 {
 	uint32_t entry = 0;
 
+	DP_UNROLLED
 	for (unsigned int n = 0; (entry & BOTTOM_OF_STACK) == 0; n++) {
 		if (n == DP_WALK_LABELS_MAX)
 			return dp_refuse(w, DP_ENCAP_MPLS, DP_REFUSAL_TOO_DEEP);

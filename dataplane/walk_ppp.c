@@ -85,7 +85,7 @@ enum dp_step dp_step_ppp(struct dp_walk *w)
 
 	if (!dp_has(w, len))
 		return dp_refuse(w, DP_ENCAP_PPP, DP_REFUSAL_TRUNCATED);
-	if ((p[len - 1] & 1) == 0)
+	if ((*dp_frame_at(w, w->off + len - 1) & 1) == 0)
 		return dp_refuse(w, DP_ENCAP_PPP, DP_REFUSAL_MALFORMED);
 	w->off += len;
 	return inside(w, len == 1 ? p[0] : dp_be16(p));

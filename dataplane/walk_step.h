@@ -3,7 +3,8 @@
 
 /* The steps of a walk, shared by the files that make it up and by nobody else:
  *
- *   walk.c         the loop, what counts as opened, tags and their bounds
+ *   walk.c         the loop; on from a fragment, in a datagram rebuilt
+ *   walk_take.c    begin, step, end; what counts as opened
  *   walk_link.c    what a frame begins with; ethertypes; LLC and SNAP
  *   walk_ip.c      IPv4, IPv6 and its extension headers
  *   walk_mpls.c    labels, what lies under them
@@ -162,15 +163,53 @@ static inline bool dp_ipv4_is_fragment(const uint8_t *header)
 	return (be & htobe16(DP_IPV4_MORE | DP_IPV4_OFFSET)) != 0;
 }
 
-/* Whether `need` captured bytes stand at the cursor. */
+/* Whether `need` captured bytes stand at `off`. The kernel has a frame's first bytes in the walk to begin
+ * with, and has to know when that was not enough. */
+static inline bool dp_has_at(const struct dp_walk *w, uint32_t off, uint32_t need)
+{
+	const bool has = w->end >= off && w->end - off >= need;
+
+#ifdef __bpf__
+	if (!has)
+		((struct dp_walk *)w)->wanted_more = true;
+#endif
+	return has;
+}
+
+/* The same, at the cursor. */
 static inline bool dp_has(const struct dp_walk *w, uint32_t need)
 {
-	return w->end >= w->off && w->end - w->off >= need;
+	return dp_has_at(w, w->off, need);
+}
+
+/* i, which is below n, a power of two: so that the verifier of the kernel sees it, too. */
+static inline uint32_t dp_below(uint32_t i, uint32_t n)
+{
+#ifdef __bpf__
+	asm volatile("" : "+r"(i)); // what the compiler knows it leaves out
+	return i & (n - 1);
+#else
+	(void)n;
+	return i;
+#endif
+}
+
+/* Before a loop: without CAP_PERFMON the verifier follows no branch back. */
+#ifdef __bpf__
+#define DP_UNROLLED _Pragma("clang loop unroll(full)")
+#else
+#define DP_UNROLLED
+#endif
+
+/* The bytes from `off` on, of which dp_has() or the like has said how many there are. */
+static inline const uint8_t *dp_frame_at(const struct dp_walk *w, uint32_t off)
+{
+	return w->frame + dp_below(off, DP_WALK_BYTES);
 }
 
 static inline const uint8_t *dp_at(const struct dp_walk *w)
 {
-	return w->frame + w->off;
+	return dp_frame_at(w, w->off);
 }
 
 /* The next `len` bytes are all that belongs to what is opened (len counts from the cursor). False,
@@ -224,6 +263,16 @@ static inline enum dp_step dp_give_up(struct dp_walk *w, enum dp_outcome why)
 	w->outcome = (uint8_t)why;
 	return DP_STEP_END;
 }
+
+/* walk_take.c. A walk begins at the frame's first header, takes DP_WALK_STEPS_MAX steps at most and
+ * ends: with the step it had no more time for, or with DP_STEP_END. w->frame is set by the caller. */
+enum dp_step dp_step_begin(
+	struct dp_walk *w, uint32_t cap_len, uint32_t wire_len, enum dp_link link);
+enum dp_step dp_step_take(struct dp_walk *w, enum dp_step step);
+enum dp_outcome dp_step_end(struct dp_walk *w, enum dp_step step);
+
+/* What a refusal means for a frame without any IP packet. */
+enum dp_outcome dp_step_outcome_of(enum dp_refusal reason);
 
 /* walk_link.c. dp_step_link: the frame's first header. */
 enum dp_step dp_step_link(struct dp_walk *w, enum dp_link link);

@@ -7,6 +7,7 @@ enum {
 	AUTHENTICATION_LEN = 13, // and a client id and a value of their own lengths
 	ORIGIN = 0x0000,
 	ORIGIN_LEN = 8,
+	CLIENTS = 0x20010000,
 };
 
 /* RFC 4380 5.1.1: a header that begins with `kind`, of len bytes. */
@@ -18,10 +19,7 @@ static bool is_at(const struct dp_walk *w, uint16_t kind)
 /* RFC 4380 2.6: 2001::/32; and link-local, before a client has such an address. */
 static bool is_client(const uint8_t addr[16])
 {
-	static const uint8_t prefix[4] = {0x20, 0x01};
-
-	return memcmp(addr, prefix, sizeof(prefix)) == 0 ||
-		(addr[0] == 0xfe && (addr[1] & 0xc0) == 0x80);
+	return dp_be32(addr) == CLIENTS || (addr[0] == 0xfe && (addr[1] & 0xc0) == 0x80);
 }
 
 /* One end of a Teredo packet is a client. The port may be anybody's, and an IPv6 header has no

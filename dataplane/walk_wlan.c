@@ -39,23 +39,35 @@ static uint32_t le32(const uint8_t *p)
 	return (uint32_t)p[3] << 24 | (uint32_t)p[2] << 16 | (uint32_t)p[1] << 8 | p[0];
 }
 
-/* The Flags field of a header of len bytes, 0 where there is none; or -1: its bitmap does not end. */
-static int radiotap_flags(const uint8_t *p, uint32_t len)
+/* How long the header is up to the end of its presence bitmap, of len bytes; 0: the bitmap does not end. */
+static uint32_t radiotap_fixed_len(const uint8_t *p, uint32_t len)
 {
-	const uint32_t present = le32(p + 4);
-	uint32_t last = present;
 	uint32_t off = RADIOTAP_MIN_LEN;
 
-	for (unsigned int n = 1; (last & PRESENT_MORE) != 0; n++, off += 4) {
-		if (n == RADIOTAP_WORDS_MAX || len - off < 4)
-			return -1;
-		last = le32(p + off);
+	DP_UNROLLED
+	for (unsigned int n = 1; n <= RADIOTAP_WORDS_MAX; n++, off += 4) {
+		if ((le32(p + off - 4) & PRESENT_MORE) == 0)
+			return off;
+		if (len - off < 4)
+			return 0;
 	}
+	return 0;
+}
+
+/* The Flags field of the header at the cursor, of len bytes, 0 where there is none; or -1: its bitmap
+ * does not end. */
+static int radiotap_flags(const struct dp_walk *w, uint32_t len)
+{
+	const uint32_t present = le32(dp_at(w) + 4);
+	uint32_t off = radiotap_fixed_len(dp_at(w), len);
+
+	if (off == 0)
+		return -1;
 	if ((present & PRESENT_FLAGS) == 0)
 		return 0;
 	if ((present & PRESENT_TSFT) != 0)
 		off = (off + 7) / 8 * 8 + 8;
-	return off < len ? p[off] : -1;
+	return off < len ? *dp_frame_at(w, w->off + off) : -1;
 }
 
 enum dp_step dp_step_radiotap(struct dp_walk *w)
@@ -73,7 +85,7 @@ enum dp_step dp_step_radiotap(struct dp_walk *w)
 	if (!dp_has(w, len))
 		return dp_refuse(w, DP_ENCAP_WLAN, DP_REFUSAL_TRUNCATED);
 
-	const int flags = radiotap_flags(p, len);
+	const int flags = radiotap_flags(w, len);
 
 	if (flags < 0)
 		return dp_refuse(w, DP_ENCAP_WLAN, DP_REFUSAL_MALFORMED);
@@ -119,7 +131,7 @@ enum dp_step dp_step_wlan(struct dp_walk *w, bool has_pad)
 		return dp_refuse(w, DP_ENCAP_WLAN, DP_REFUSAL_TRUNCATED);
 	if ((p[1] & MORE_FRAGMENTS) != 0 || (p[FRAGMENT_OFF] & 0x0f) != 0)
 		return dp_refuse(w, DP_ENCAP_WLAN, DP_REFUSAL_UNSUPPORTED);
-	if ((p[0] & SUBTYPE_QOS) != 0 && (p[qos_off(p)] & QOS_AMSDU) != 0)
+	if ((p[0] & SUBTYPE_QOS) != 0 && (*dp_frame_at(w, w->off + qos_off(p)) & QOS_AMSDU) != 0)
 		return dp_refuse(w, DP_ENCAP_WLAN, DP_REFUSAL_UNSUPPORTED);
 	w->off += len;
 	dp_open(w, DP_ENCAP_WLAN);
