@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+/* Of libc's header what the code wants that is compiled for the kernel as well (see ebpf/meson.build):
+ * protocol numbers. */
+
+#include <linux/in.h>
+#include <linux/in6.h>
