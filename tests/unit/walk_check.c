@@ -166,6 +166,13 @@ static void assert_fragment(const struct dp_walk *w)
 	assert_walk(&again, r, w->ip.cap_bytes, w->ip.bytes);
 }
 
+__attribute__((weak)) bool walk_check_also(
+	const uint8_t *frame, uint32_t cap_len, uint32_t wire_len, enum dp_link link)
+{
+	(void)frame, (void)cap_len, (void)wire_len, (void)link;
+	return true;
+}
+
 void walk_check_sound(const uint8_t *frame, uint32_t cap_len, uint32_t wire_len, enum dp_link link)
 {
 	uint8_t *block = malloc(cap_len > 0 ? cap_len : 1);
@@ -185,6 +192,7 @@ void walk_check_sound(const uint8_t *frame, uint32_t cap_len, uint32_t wire_len,
 		assert_fragment(&w);
 	}
 	assert_true(plain_agrees(block, cap_len, wire_len, endpoint_nets(), &is_plain));
+	assert_true(walk_check_also(block, cap_len, wire_len, link));
 	free(block);
 }
 

@@ -38,6 +38,10 @@ void walk_check_none(const uint8_t *frame, uint32_t len, enum dp_link link, enum
  * a heap block of cap_len bytes, so that ASan sees a read behind it. */
 void walk_check_sound(const uint8_t *frame, uint32_t cap_len, uint32_t wire_len, enum dp_link link);
 
+/* Whether somebody else says the same of a frame that walk_check_sound() looked at: true, where a test does
+ * not have its own function of this name (tests/ebpf/walks.c). */
+bool walk_check_also(const uint8_t *frame, uint32_t cap_len, uint32_t wire_len, enum dp_link link);
+
 /* walk_check_sound() of the frame, of each truncation (by a snap length, and on the wire), and of the
  * frame with each one of its bits flipped (whole, and cut in the middle). */
 void walk_check_mutants(const uint8_t *frame, uint32_t len, enum dp_link link);

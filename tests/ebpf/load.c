@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+/* Load the program and run a frame through it: 'loaded', or why not. For tests/ebpf/capabilities. */
+
+#include "ebpf/program.h"
+
+#include <errno.h>
+#include <string.h>
+
+int main(void)
+{
+	const struct ebpf_program_config cfg = {.is_replay = true};
+	static const uint8_t arp[64] = {[12] = 0x08, 0x06};
+	const struct dp_capture_record frame = {
+		.data = arp, .cap_len = sizeof(arp), .wire_len = sizeof(arp)};
+	struct ebpf_program *program = NULL;
+	struct ebpf_ledger ledger;
+	struct dp_err err = {0};
+	uint32_t action;
+	int r = ebpf_program_open(&cfg, &program, &err);
+
+	if (r == 0)
+		r = ebpf_program_replay(program, &frame, &action, &err);
+	if (r == 0)
+		r = ebpf_program_ledger(program, &ledger, &err);
+	if (r == 0)
+		printf("loaded, frames without IP: %llu\n",
+			(unsigned long long)ledger.frames[DP_OUTCOME_NOT_IP]);
+	else
+		printf("%s\n", err.text);
+	ebpf_program_close(program);
+	return r == 0 ? 0 : 1;
+}

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+/* What the loaded program does besides the walk: what becomes of frames, the ledger, frames of any size. */
+
+#include "ebpf/program.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "tests/unit/tunnel_shapes.h"
+
+#include <errno.h>
+#include <linux/bpf.h>
+#include <netinet/in.h>
+
+static struct ebpf_program *open_program(bool is_tap)
+{
+	const struct ebpf_program_config cfg = {.is_tap = is_tap, .is_replay = true};
+	struct ebpf_program *p = NULL;
+	struct dp_err err = {0};
+	const int r = ebpf_program_open(&cfg, &p, &err);
+
+	if (r == -EPERM) {
+		print_message("SKIP: %s\n", err.text);
+		exit(77);
+	}
+	assert_int_equal(r, 0);
+	return p;
+}
+
+static int run(struct ebpf_program *p, const uint8_t *frame, uint32_t len, uint32_t *ret_action)
+{
+	const struct dp_capture_record record = {.data = frame, .cap_len = len, .wire_len = len};
+	struct dp_err err;
+
+	return ebpf_program_replay(p, &record, ret_action, &err);
+}
+
+static uint32_t action_of(struct ebpf_program *p, const uint8_t *frame, uint32_t len)
+{
+	uint32_t action;
+
+	assert_int_equal(run(p, frame, len, &action), 0);
+	return action;
+}
+
+static void a_tap_ends_every_frame_and_a_host_gets_every_one(void **)
+{
+	struct ebpf_program *tap = open_program(true), *host = open_program(false);
+	uint8_t nonsense[60] = {[12] = 0x12, 0x34};
+	struct frame f;
+
+	tunnel_build(tunnel_named("GTP-U"), &f, 0, false);
+	frame_ethernet(&f, 0x0800);
+	assert_int_equal(action_of(tap, frame_bytes(&f), frame_len(&f)), XDP_DROP);
+	assert_int_equal(action_of(tap, nonsense, sizeof(nonsense)), XDP_DROP);
+	assert_int_equal(action_of(host, frame_bytes(&f), frame_len(&f)), XDP_PASS);
+	assert_int_equal(action_of(host, nonsense, sizeof(nonsense)), XDP_PASS);
+	ebpf_program_close(tap);
+	ebpf_program_close(host);
+}
+
+static void frames_up_to_64_kb_are_taken_and_no_others(void **)
+{
+	static const uint32_t lens[] = {
+		EBPF_REPLAY_MIN, 60, 1514, 4096, 9014, 16384, 16385, EBPF_REPLAY_MAX};
+	struct ebpf_program *p = open_program(true);
+	uint8_t *frame = calloc(1, EBPF_REPLAY_MAX + 1);
+	uint32_t action;
+
+	assert_non_null(frame);
+	for (size_t i = 0; i < sizeof(lens) / sizeof(lens[0]); i++)
+		assert_int_equal(action_of(p, frame, lens[i]), XDP_DROP);
+	assert_int_equal(run(p, frame, EBPF_REPLAY_MIN - 1, &action), -EMSGSIZE);
+	assert_int_equal(run(p, frame, EBPF_REPLAY_MAX + 1, &action), -EMSGSIZE);
+	free(frame);
+	ebpf_program_close(p);
+}
+
+/* One of each tunnel, and the inside of each cut off. */
+static uint64_t run_shapes(struct ebpf_program *p, struct dp_encap_counters *counters,
+	uint64_t outcomes[DP_OUTCOME_COUNT])
+{
+	uint64_t n_bytes = 0;
+
+	for (size_t i = 0; i < n_tunnel_shapes; i++) {
+		const bool is_v6 = (tunnel_shapes[i].around & TUNNEL_AROUND_V4) == 0;
+		struct dp_walk w;
+		struct frame f;
+
+		tunnel_build(&tunnel_shapes[i], &f, 0, is_v6);
+		frame_ethernet(&f, frame_bytes(&f)[0] >> 4 == 6 ? 0x86dd : 0x0800);
+		for (uint32_t len = frame_len(&f); len >= frame_len(&f) - 30; len -= 30) {
+			(void)action_of(p, frame_bytes(&f), len);
+			outcomes[dp_walk(frame_bytes(&f), len, len, DP_LINK_ETHERNET, &w)]++;
+			dp_walk_count(&w, counters);
+			n_bytes += len;
+		}
+	}
+	return n_bytes;
+}
+
+static void the_ledger_is_that_of_user_space(void **)
+{
+	struct ebpf_program *p = open_program(true);
+	struct dp_encap_counters counters = {0};
+	uint64_t outcomes[DP_OUTCOME_COUNT] = {0};
+	const uint64_t n_bytes = run_shapes(p, &counters, outcomes);
+	struct ebpf_ledger ledger;
+	struct dp_err err;
+
+	assert_int_equal(ebpf_program_ledger(p, &ledger, &err), 0);
+	assert_int_equal(ledger.wire_bytes, n_bytes);
+	for (int i = 0; i < EBPF_OUTCOMES; i++)
+		assert_int_equal(ledger.frames[i], i < DP_OUTCOME_COUNT ? outcomes[i] : 0);
+	for (int i = 0; i < DP_ENCAP_COUNT; i++) {
+		assert_int_equal(ledger.opened[i], dp_counter_get(&counters.opened[i]));
+		for (int j = 0; j < DP_REFUSAL_COUNT; j++)
+			assert_int_equal(
+				ledger.refused[i][j], dp_counter_get(&counters.refused[i][j]));
+	}
+	assert_true(ledger.frames[DP_OUTCOME_ACCOUNTED] > n_tunnel_shapes);
+	ebpf_program_close(p);
+}
+
+/* The first bytes are enough for most frames; behind many headers the others are fetched. */
+static void a_frame_whose_headers_are_long_is_walked_again(void **)
+{
+	struct ebpf_program *p = open_program(true);
+	struct ebpf_ledger ledger;
+	uint8_t payload[1000] = {0};
+	struct dp_err err;
+	struct frame f;
+
+	frame_put(frame_new(&f), payload, sizeof(payload));
+	frame_udp(&f, 50000, 443);
+	frame_ipv4(&f, IPPROTO_UDP, "10.0.0.7", "203.0.113.9");
+	frame_ethernet(&f, 0x0800);
+	(void)action_of(p, frame_bytes(&f), frame_len(&f));
+	assert_int_equal(ebpf_program_ledger(p, &ledger, &err), 0);
+	assert_int_equal(ledger.walked_again, 0);
+
+	frame_put(frame_new(&f), payload, sizeof(payload));
+	frame_udp(&f, 50000, 443);
+	for (int i = 0; i < 5; i++)
+		frame_ipv6(&f, i == 0 ? IPPROTO_UDP : IPPROTO_IPV6, "fd00::5", "2001:db8::9");
+	frame_ethernet(&f, 0x86dd);
+	(void)action_of(p, frame_bytes(&f), frame_len(&f));
+	assert_int_equal(ebpf_program_ledger(p, &ledger, &err), 0);
+	assert_int_equal(ledger.walked_again, 1);
+	assert_int_equal(ledger.frames[DP_OUTCOME_ACCOUNTED], 2);
+	assert_int_equal(ledger.opened[DP_ENCAP_6IN6], 1);
+	ebpf_program_close(p);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_tap_ends_every_frame_and_a_host_gets_every_one),
+		cmocka_unit_test(frames_up_to_64_kb_are_taken_and_no_others),
+		cmocka_unit_test(the_ledger_is_that_of_user_space),
+		cmocka_unit_test(a_frame_whose_headers_are_long_is_walked_again),
+	};
+
+	ebpf_program_close(open_program(true)); // or skip
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
