@@ -43,3 +43,18 @@ gboolean ctl_addr_equal(gconstpointer a, gconstpointer b)
 {
 	return dp_addr_cmp(a, b) == 0;
 }
+
+guint ctl_name_hash(gconstpointer name)
+{
+	const uint64_t *s = secret();
+	const size_t len = strlen(name);
+	uint64_t h = len;
+
+	for (size_t i = 0; i < len; i += sizeof(uint64_t)) {
+		uint64_t w = 0;
+
+		memcpy(&w, (const char *)name + i, MIN(len - i, sizeof(w)));
+		h = fold(h ^ s[0], w ^ s[1]);
+	}
+	return (guint)fold(h ^ s[2], s[3]);
+}

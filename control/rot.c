@@ -228,7 +228,7 @@ struct ctl_rot *ctl_rot_new(const struct ctl_rot_options *options, uint64_t tick
 	rot->open = g_array_new(FALSE, FALSE, sizeof(struct rot_open));
 	rot->apps = g_hash_table_new_full(NULL, NULL, NULL, ctl_rot_app_free);
 	rot->nets = g_hash_table_new_full(ctl_addr_hash, ctl_addr_equal, NULL, ctl_rot_net_free);
-	rot->names = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, ctl_rot_name_free);
+	rot->names = g_hash_table_new_full(ctl_name_hash, g_str_equal, NULL, ctl_rot_name_free);
 	rot->findings = g_ptr_array_new_with_free_func(ctl_rot_finding_free);
 	return rot;
 }

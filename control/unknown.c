@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "control/unknown.h"
 
+#include "control/addr_hash.h"
 #include "control/unknown_state.h"
 
 #include <string.h>
@@ -328,7 +329,7 @@ struct ctl_unknown *ctl_unknown_new(const struct ctl_domains *domains, size_t n_
 	u->texts = g_string_chunk_new(1024);
 	for (size_t i = 0; i < G_N_ELEMENTS(tables); i++)
 		tables[i]->by_key = g_hash_table_new_full(
-			g_str_hash, g_str_equal, NULL, group_free);
+			ctl_name_hash, g_str_equal, NULL, group_free);
 	return u;
 }
 

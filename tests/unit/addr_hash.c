@@ -52,6 +52,37 @@ static void addresses_in_order_or_of_choice_spread_over_a_table(void **)
 	}
 }
 
+/* Lower-case names that all meet in one place of g_str_hash(). */
+static void names_of_choice_spread_over_a_table(void **)
+{
+	g_autofree uint8_t *taken = g_new0(uint8_t, 2 * N);
+	size_t n_taken = 0;
+	guint known = 0;
+
+	for (uint32_t i = 0; i < N; i++) {
+		char name[2 * 16 + sizeof(".example")] = "";
+		guint place;
+
+		for (int bit = 0; bit < 16; bit++)
+			strcat(name, (i >> bit & 1) != 0 ? "az" : "c8");
+		strcat(name, ".example");
+		known = i == 0 ? g_str_hash(name) : known;
+		assert_int_equal(g_str_hash(name), known);
+		place = ctl_name_hash(name) % (2 * N - 1);
+		n_taken += taken[place] == 0;
+		taken[place] = 1;
+	}
+	assert_true(n_taken > N / 2);
+}
+
+static void equal_names_have_equal_hashes(void **)
+{
+	char a[] = "www.a-name.example", b[] = "www.a-name.example";
+
+	assert_int_equal(ctl_name_hash(a), ctl_name_hash(b));
+	assert_int_not_equal(ctl_name_hash(""), ctl_name_hash("a"));
+}
+
 static void equal_addresses_have_equal_hashes(void **)
 {
 	const struct dp_addr a = address(1, 77), b = address(1, 77), c = address(1, 78);
@@ -66,6 +97,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(addresses_in_order_or_of_choice_spread_over_a_table),
 		cmocka_unit_test(equal_addresses_have_equal_hashes),
+		cmocka_unit_test(names_of_choice_spread_over_a_table),
+		cmocka_unit_test(equal_names_have_equal_hashes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
