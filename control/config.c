@@ -35,6 +35,7 @@ void ctl_config_free(struct ctl_config *config)
 	ctl_options_fini(ctl_control_options, config);
 	ctl_options_fini(ctl_redis_options, &config->redis);
 	ctl_options_fini(ctl_store_options, &config->store);
+	ctl_options_fini(ctl_samples_options, &config->samples);
 	g_free(config->apps_path);
 	g_free(config->path);
 	g_free(config);
@@ -127,7 +128,7 @@ static void read_control(struct ctl_config_reader *r, const struct ctl_yaml_node
 static void read_top(struct ctl_config_reader *r, const struct ctl_yaml_node *root)
 {
 	static const char *const sections[] = {"ports", "workers", "flows", "endpoints", "binding",
-		"told", "rules", "redis", "store", "rot", "control", "privacy", NULL};
+		"told", "rules", "redis", "store", "samples", "rot", "control", "privacy", NULL};
 	const struct ctl_yaml_part parts[] = {
 		{ctl_config_options, r->config}, {ctl_config_raw_options, &r->raw}};
 
@@ -144,6 +145,7 @@ static void read_top(struct ctl_config_reader *r, const struct ctl_yaml_node *ro
 	ctl_config_read_redis(r, ctl_yaml_get(root, "redis"));
 	ctl_config_read_store(r, ctl_yaml_get(root, "store"));
 	ctl_config_read_rot(r, ctl_yaml_get(root, "rot"));
+	ctl_config_read_samples(r, ctl_yaml_get(root, "samples"));
 	read_control(r, ctl_yaml_get(root, "control"));
 	if (root->kind == CTL_YAML_MAP)
 		ctl_config_read_privacy(r, ctl_yaml_get(root, "privacy"));
@@ -158,6 +160,7 @@ static void read_nothing(struct ctl_config_reader *r)
 	ctl_config_read_redis(r, NULL);
 	ctl_config_read_store(r, NULL);
 	ctl_config_read_rot(r, NULL);
+	ctl_config_read_samples(r, NULL);
 	read_control(r, NULL);
 	ctl_options_init(ctl_privacy_options, privacy);
 	memcpy(privacy->key, CTL_TEST_KEY, strlen(CTL_TEST_KEY));

@@ -98,6 +98,15 @@ struct ctl_store_options {
 	uint64_t keep_untold_ns; // how long a profile outlives its person in the told facts
 };
 
+/* Captures of flows that stay unknown, of `run`. */
+struct ctl_samples_options {
+	char *path; // folder; NULL: nothing is kept
+	uint64_t one_in; // flow; 0: none
+	uint64_t n_packets, snap_bytes; // of each
+	uint64_t file_bytes, total_bytes; // of a file, of all
+	uint64_t age_ns; // when a file goes
+};
+
 struct ctl_privacy {
 	int subject; // enum ctl_subject_kind
 	uint8_t key[64]; // HMAC key, from key_file; wiped on free
@@ -130,6 +139,7 @@ struct ctl_config {
 	struct ctl_facts *facts; // owned; empty when no file is named
 	struct ctl_redis_config redis;
 	struct ctl_store_options store;
+	struct ctl_samples_options samples;
 	struct ctl_privacy privacy;
 	struct ctl_rot_options rot;
 	char *control_socket; // /run/wirecue/control.sock

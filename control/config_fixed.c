@@ -42,6 +42,8 @@ static const char *const fixed_top[] = {"node", "tick", NULL};
 // endpoints bounds what control remembers, which may change at any time
 static const char *const fixed_workers[] = {
 	"cpus", "flows", "duplicates", "duplicate_window", "eal_extra", NULL};
+// the others say what becomes of what workers bring
+static const char *const fixed_samples[] = {"path", "packets", "snap", NULL};
 static const char *const fixed_store[] = {"enabled", "path", "key_file", NULL};
 
 static const struct section sections[] = {
@@ -50,6 +52,7 @@ static const struct section sections[] = {
 	{"flows", ctl_flows_options, NULL, 0},
 	{"redis", ctl_redis_options, NULL, offsetof(struct ctl_config, redis)},
 	{"store", ctl_store_options, fixed_store, offsetof(struct ctl_config, store)},
+	{"samples", ctl_samples_options, fixed_samples, offsetof(struct ctl_config, samples)},
 	{"control", ctl_control_options, NULL, 0},
 };
 

@@ -40,6 +40,7 @@ extern const struct ctl_option ctl_redis_options[];
 extern const struct ctl_option ctl_redis_raw_options[];
 extern const struct ctl_option ctl_store_options[];
 extern const struct ctl_option ctl_rot_options[];
+extern const struct ctl_option ctl_samples_options[];
 extern const struct ctl_option ctl_control_options[];
 extern const struct ctl_option ctl_privacy_options[];
 extern const struct ctl_option ctl_privacy_raw_options[];
@@ -53,6 +54,7 @@ void ctl_config_read_rules(struct ctl_config_reader *r, const struct ctl_yaml_no
 void ctl_config_read_redis(struct ctl_config_reader *r, const struct ctl_yaml_node *redis);
 void ctl_config_read_store(struct ctl_config_reader *r, const struct ctl_yaml_node *store);
 void ctl_config_read_rot(struct ctl_config_reader *r, const struct ctl_yaml_node *rot);
+void ctl_config_read_samples(struct ctl_config_reader *r, const struct ctl_yaml_node *samples);
 void ctl_config_read_privacy(struct ctl_config_reader *r, const struct ctl_yaml_node *privacy);
 
 /* What a rule says of apps, once the catalogue is known. */

@@ -13,6 +13,7 @@
 #include "control/quality.h"
 #include "control/recent.h"
 #include "control/rot.h"
+#include "control/sampler.h"
 #include "control/totals.h"
 #include "control/utc.h"
 #include "control/watch_sources.h"
@@ -48,6 +49,7 @@ struct ctl_pipeline {
 	struct ctl_qualities *qualities; // NULL when live
 	struct ctl_gaps *gaps; // the keeper's, or ours without one
 	struct ctl_source_watch *sources; // NULL in replay
+	struct ctl_sampler *sampler; // NULL without samples
 	struct ctl_recent *recent; // NULL: flows that ended are not kept
 	struct ctl_survey *survey; // NULL in replay
 	struct ctl_survey_source notes; // of it
@@ -286,6 +288,7 @@ void ctl_pipeline_close(struct ctl_pipeline *p)
 {
 	if (p == NULL)
 		return;
+	ctl_sampler_free(p->sampler); // takes what the path has
 	dp_path_close(p->path);
 	ctl_collect_free(p->collect);
 	ctl_engine_free(p->engine);
@@ -330,9 +333,14 @@ static void say_resumed(const struct ctl_pipeline *p)
 
 int ctl_pipeline_start(struct ctl_pipeline *p, struct dp_err *reterr)
 {
+	int r = 0;
+
 	if (p->is_live && p->keeper != NULL)
 		say_resumed(p);
-	return dp_path_start(p->path, reterr);
+	if (p->is_live)
+		r = ctl_sampler_new(
+			p->path, p->n_workers, &p->config->samples, &p->sampler, reterr);
+	return r < 0 ? r : dp_path_start(p->path, reterr);
 }
 
 static void free_retired(struct ctl_pipeline *p)
@@ -421,6 +429,7 @@ void ctl_pipeline_reload(struct ctl_pipeline *p, struct ctl_config *config)
 	wait_for_retired(p);
 	if (p->keeper != NULL)
 		ctl_keeper_reload(p->keeper, config);
+	ctl_sampler_reload(p->sampler, &config->samples);
 	p->config = config;
 	switch_over(p, retired);
 }
@@ -463,6 +472,11 @@ const struct ctl_gaps *ctl_pipeline_gaps(const struct ctl_pipeline *p)
 const struct ctl_rot *ctl_pipeline_rot(const struct ctl_pipeline *p)
 {
 	return p->rot;
+}
+
+struct ctl_sampler *ctl_pipeline_sampler(struct ctl_pipeline *p)
+{
+	return p->sampler;
 }
 
 struct ctl_engine *ctl_pipeline_engine(struct ctl_pipeline *p)

@@ -67,6 +67,7 @@ const struct ctl_config *ctl_pipeline_config_of(const struct ctl_pipeline *p);
 struct ctl_outbox *ctl_pipeline_outbox(struct ctl_pipeline *p);
 struct dp_path *ctl_pipeline_path(struct ctl_pipeline *p);
 struct ctl_engine *ctl_pipeline_engine(struct ctl_pipeline *p);
+struct ctl_sampler *ctl_pipeline_sampler(struct ctl_pipeline *p); // NULL without samples
 struct ctl_keeper *ctl_pipeline_keeper(struct ctl_pipeline *p); // NULL without a store
 const struct ctl_gaps *ctl_pipeline_gaps(const struct ctl_pipeline *p);
 struct ctl_survey *ctl_pipeline_survey(struct ctl_pipeline *p); // NULL in replay

@@ -89,6 +89,17 @@ static struct dp_path_port *ports_of(const struct ctl_config *config, char *cons
 	return ports;
 }
 
+static struct dp_sampler_config samples_of(const struct ctl_config *config)
+{
+	const struct ctl_samples_options *o = &config->samples;
+
+	if (o->path == NULL)
+		return (struct dp_sampler_config){0};
+	return (struct dp_sampler_config){.one_in = (uint32_t)o->one_in,
+		.n_packets = (uint16_t)o->n_packets,
+		.snap_bytes = (uint16_t)o->snap_bytes};
+}
+
 void ctl_plan_make(struct ctl_plan *ret_plan, const struct ctl_config *config,
 	const char *const *captures, size_t n_captures, uint16_t n_workers)
 {
@@ -110,6 +121,7 @@ void ctl_plan_make(struct ctl_plan *ret_plan, const struct ctl_config *config,
 		.n_ports = is_live ? config->n_ports : 0,
 		.duplicates = (enum dp_duplicates_mode)config->duplicates,
 		.duplicate_window_ns = config->duplicate_window_ns,
+		.samples = is_live ? samples_of(config) : (struct dp_sampler_config){0},
 	};
 	plan->cpus = is_live ? cpus_of(config, &plan->path) : NULL;
 	plan->eal = (struct dp_eal_config){

@@ -6,6 +6,7 @@
 #include "control/keeper.h"
 #include "control/ledger.h"
 #include "control/rot.h"
+#include "control/sampler.h"
 #include "control/shows_changes.h"
 #include "control/shows_diff.h"
 #include "control/shows_ledger.h"
@@ -172,6 +173,14 @@ static json_t *store(const struct ctl_shows *s)
 	return rows;
 }
 
+static json_t *samples(const struct ctl_shows *s)
+{
+	json_t *rows = json_array();
+
+	(void)json_array_append_new(rows, ctl_sampler_json(ctl_pipeline_sampler(s->pipeline)));
+	return rows;
+}
+
 static json_t *gaps(const struct ctl_shows *s)
 {
 	return ctl_gaps_json(ctl_pipeline_gaps(s->pipeline));
@@ -274,6 +283,11 @@ static void show_rot(void *ctx, const json_t *args, struct ctl_reply *reply)
 	answer(args, reply, rows);
 }
 
+static void show_samples(void *ctx, const json_t *args, struct ctl_reply *reply)
+{
+	answer(args, reply, samples(ctx));
+}
+
 static void show_stream(void *ctx, const json_t *, struct ctl_reply *reply)
 {
 	const struct ctl_shows *s = ctx;
@@ -340,6 +354,7 @@ const struct ctl_show ctl_show_table[] = {
 	{"gaps", "", "when wirecue, or a port of it, saw nothing or not all", show_gaps},
 	{"rot", "[APP]", "apps whose names have been changed; of APP, a draft of the new ones",
 		show_rot},
+	{"samples", "", "captures of flows that stay unknown: state, files, flows", show_samples},
 	{"stream", "", "how the stream in Redis and the outbox stand", show_stream},
 	{"stream", "resend|continue", "choose, when they do not fit", do_stream, .acts = true},
 	{"history", "", "versions of the catalogue: when, who, why, which is in force",

@@ -42,7 +42,8 @@ static void of_a_request_the_host_is_kept_and_who_asks_for_what_is_not(void **)
 		"Cookie: id=7\r\n\r\nbody",
 		true, "GET /xxxxx/xxxx?xxxxxx=xxxxxxxxxxx HTTP/1.1\r\nHost: films.example\r\nx");
 	is_kept("POST /a HTTP/1.1\r\nX-MSISDN: 49912345678\r\nhOsT:  [2001:db8::1]:8080\r\n\r\n",
-		true, "POST /x HTTP/1.1\r\nx-xxxxxx: xxxxxxxxxxx\r\nhOsT:  [2001:db8::1]:8080\r\n\r");
+		true,
+		"POST /x HTTP/1.1\r\nx-xxxxxx: xxxxxxxxxxx\r\nhOsT:  [2001:db8::1]:8080\r\n\r");
 	is_kept("GET / HTTP/1.1\nHost: a.example", true, "GET / HTTP/1.1\nHost: a.example");
 	is_kept("GET /secret HTTP/1.0\r\nCookie: id=7\r\n\r\n", true, "GET /xxxxxx HTTP/1.0\r\n");
 	is_kept("GET /secret HTTP/1.1secret\r\nHost: a.example\r\n", true,
@@ -71,7 +72,7 @@ static void of_text_nothing_is_kept(void **)
 		"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "NICK anna\r\nUSER anna", "RETR 1\r\n",
 		"INVITE sip:anna@a.example SIP/2.0\r\n",
 		"Gr\xc3\xbc\xc3\x9f"
-		"e an alle",
+		"e",
 		"\xd0\x9f\xd1\x80\xd0\xb8\xd0\xb2\xd0\xb5\xd1\x82\xd0"};
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
