@@ -31,8 +31,7 @@ static bool is_plain(const char *text)
 	return true;
 }
 
-/* Owned by the caller, freed with free(). */
-static char *cell(const json_t *value)
+char *ctl_table_cell(const json_t *value)
 {
 	char number[40];
 
@@ -76,7 +75,7 @@ static void measure(struct ctl_table *table, const GPtrArray *records)
 		{
 			const guint column = column_of(table, name); // may move the widths
 			size_t *width = &g_array_index(table->widths, size_t, column);
-			char *text = cell(value);
+			char *text = ctl_table_cell(value);
 
 			*width = MAX(*width, text != NULL ? width_of(text) : 1);
 			free(text);
@@ -109,7 +108,7 @@ void ctl_table_print(struct ctl_table *table, const GPtrArray *records, FILE *ou
 		const json_t *record = g_ptr_array_index(records, i);
 
 		for (guint c = 0; c < table->names->len; c++) {
-			char *text = cell(
+			char *text = ctl_table_cell(
 				json_object_get(record, g_ptr_array_index(table->names, c)));
 
 			print_cell(table, c, text != NULL ? text : "?", out);

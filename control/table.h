@@ -17,6 +17,9 @@ struct ctl_table {
 	GArray *widths; // size_t, in characters
 };
 
+/* One value as it stands in a table: owned by the caller, freed with free(); NULL without memory. */
+char *ctl_table_cell(const json_t *value);
+
 void ctl_table_init(struct ctl_table *table);
 void ctl_table_fini(struct ctl_table *table);
 

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+/* The view as data, for programs: `wirecue top --batch`, as text or JSON. Pure but for the stream. */
+
+#include "control/top_view.h"
+
+#include <stdio.h>
+
+/* One object; owned by the caller. away: the sentence why nobody answers, or NULL. n_apps: most rows
+ * of apps, those with most bytes a second. */
+json_t *ctl_top_json(const struct ctl_top_view *view, const char *away, size_t n_apps);
+
+/* The same as text, a record a line: "TIME throughput wire_bps=…". A write error stays in out. */
+void ctl_top_print(const json_t *object, FILE *out);
