@@ -5,7 +5,7 @@
 
 #include <glib.h>
 
-static const char *const networks[] = {"240.0.0.0/8", "2001:db8:f000::/36"};
+static const char *const networks[] = {"240.0.0.0/8", "3fff:0:f000::/36"};
 
 struct ctl_sample_addrs {
 	GHashTable *endpoints, *addrs; // struct dp_addr *, owned -> number from 1 on
@@ -64,7 +64,7 @@ struct dp_addr ctl_sample_addrs_get(
 	struct ctl_sample_addrs *a, const struct dp_addr *endpoint, const struct dp_addr *addr)
 {
 	const uint32_t n = number_of(a->endpoints, endpoint);
-	struct dp_addr to = {.b = {0x20, 0x01, 0x0d, 0xb8}};
+	struct dp_addr to = {.b = {0x3f, 0xff}};
 	uint8_t v4[4];
 
 	if (dp_addr_is_v4(addr)) {

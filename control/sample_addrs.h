@@ -3,7 +3,7 @@
 
 /* Endpoints of one file of samples, by number instead of by address.
  *
- * 240.0.0.0/8 (reserved, RFC 1112 4) and 2001:db8:f000::/36 (documentation, RFC 3849) are nobody's. The same endpoint
+ * 240.0.0.0/8 (reserved, RFC 1112 4) and 3fff:0:f000::/36 (documentation, RFC 9637) are nobody's. The same endpoint
  * has the same number within a file and another one in the next: numbers are given in the order in which endpoints
  * appear, there is no key, and what they stand for is forgotten with the file. An IPv6 endpoint's number is in its
  * /64, all of its addresses have others behind that. One thread. */

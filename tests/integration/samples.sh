@@ -94,7 +94,7 @@ equal "all that is unknown is kept, and nothing else: no look-up, no signalling,
 		203.0.113.12 80 240.0.0.1 portal.unknown.example
 		203.0.113.13 7777 240.0.0.1 $(:)
 		203.0.113.14 9999 240.0.0.1 $(:)
-		2001:db8:9::15 4433 2001:db8:f002::/64 $(:)
+		2001:db8:9::15 4433 3fff:0:f002::/64 $(:)
 	END
 	)"
 

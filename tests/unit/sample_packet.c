@@ -163,7 +163,7 @@ static void the_endpoint_becomes_a_number_and_the_server_stays(void **)
 		struct ctl_sample_addrs *addrs = ctl_sample_addrs_new();
 		const struct packet out = hidden(addrs, &in, in.len);
 		const struct dp_addr was = addr(own[is_v4]), server = addr(servers[is_v4]);
-		const struct dp_addr is = addr(is_v4 ? "240.0.0.1" : "2001:db8:f001::1");
+		const struct dp_addr is = addr(is_v4 ? "240.0.0.1" : "3fff:0:f001::1");
 		const size_t from = is_v4 ? 12 : 0, n = is_v4 ? 4 : 16;
 
 		assert_int_equal(out.len, in.len);
