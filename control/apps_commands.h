@@ -6,6 +6,7 @@
 #include "control/commands.h"
 
 #include <glib.h>
+#include <jansson.h>
 #include <stdbool.h>
 
 /* Each as run of struct ctl_cmd. argv[0] is "apps WHAT", so that ctl_complain_option() names the help
@@ -21,8 +22,12 @@ int ctl_cmd_apps_diff(int argc, char **argv);
 /* unknown --on CAPTURE...: what has no app, by bytes; as entries to append to the catalogue. */
 int ctl_cmd_apps_unknown(int argc, char **argv);
 
-/* wrong FLOW APP --to DIR --on CAPTURE...: why a flow got another app; a sample, and the rule that would be right. */
+/* wrong FLOW APP [--to DIR --on CAPTURE...]: why a flow got another app; a sample, and the rule that would be right. */
 int ctl_cmd_apps_wrong(int argc, char **argv);
+
+/* Of `apps wrong` without --on: what ctl_show_flow() (control/shows_flow.h) answers, owned by the caller. socket NULL:
+ * where the daemon answers otherwise. Returns -1 to go on, else the exit code. */
+int ctl_wrong_ask_daemon(const char *socket, const char *flow, json_t **ret_answer);
 
 /* Print records (json_t *, objects) to standard output: one JSON object a line, or as a table
  * (control/table.h). Returns the exit code. */

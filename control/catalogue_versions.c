@@ -469,6 +469,18 @@ int ctl_versions_find(struct ctl_versions *v, uint32_t version, char **ret_copy,
 	return 0;
 }
 
+char *ctl_versions_copy(struct ctl_versions *v, uint32_t version)
+{
+	const struct ctl_history_line *line;
+	char *copy;
+
+	(void)pthread_mutex_lock(&v->lock);
+	line = ctl_history_find(&v->history, version);
+	copy = line != NULL ? ctl_choice_copy(v->folder, line) : NULL;
+	(void)pthread_mutex_unlock(&v->lock);
+	return copy;
+}
+
 int ctl_versions_roll_back(struct ctl_versions *v, uint32_t version, const char *who,
 	const char *why, struct dp_err *reterr)
 {

@@ -71,6 +71,9 @@ bool ctl_versions_staged(
 [[nodiscard]] int ctl_versions_find(struct ctl_versions *versions, uint32_t version,
 	char **ret_copy, char ret_sha256[CTL_SHA256_MAX], struct dp_err *reterr);
 
+/* Where the copy of a version lies, without a look at it; NULL: it has none. Any thread; owned by the caller. */
+char *ctl_versions_copy(struct ctl_versions *versions, uint32_t version);
+
 /* That version is in force again: durable when it returns 0. */
 [[nodiscard]] int ctl_versions_roll_back(struct ctl_versions *versions, uint32_t version,
 	const char *who, const char *why, struct dp_err *reterr);

@@ -8,6 +8,7 @@
 #include "control/flow_name.h"
 #include "control/flow_sample.h"
 #include "control/question.h"
+#include "control/socket.h"
 #include "control/table.h"
 
 #include <errno.h>
@@ -19,29 +20,33 @@
 #include <sys/stat.h>
 
 static const char usage[] =
-	"usage: wirecue apps wrong FLOW APP --to DIR [-c FILE] [--apps FILE] [--json] --on CAPTURE...\n"
+	"usage: wirecue apps wrong FLOW APP [--apps FILE] [--json] [--socket PATH]\n"
+	"       wirecue apps wrong FLOW APP --to DIR [-c FILE] [--apps FILE] [--json] --on CAPTURE...\n"
 	"\n"
-	"A flow got the wrong app: says why, drafts the rule that would have made it APP, and keeps its packets\n"
-	"as a capture of their own. FLOW is tcp:10.0.0.7:50312-203.0.113.9:443, either side first, IPv6\n"
-	"addresses in brackets; APP one of the catalogue, or a new name.\n"
+	"A flow got the wrong app: says why, and drafts the rule that would have made it APP. FLOW is one of the\n"
+	"running daemon, as `wirecue show flows` has it, which lives or has ended in the last minutes; or one of\n"
+	"captures, whose packets are kept as a capture of their own: tcp:10.0.0.7:50312-203.0.113.9:443, either\n"
+	"side first, IPv6 addresses in brackets. APP is one of the catalogue, or a new name.\n"
 	"\n"
 	"      --on CAPTURE   captures with the flow (pcap, pcapng); all words behind it\n"
 	"      --to DIR       folder of samples, made when it is not there: a file each, for its owner alone\n"
 	"                     (0600), with the bytes of its first packets and the headers of all others\n"
 	"  -c, --config FILE  the configuration that names the catalogue; without it the shipped one\n"
-	"      --apps FILE    instead of that catalogue\n"
+	"      --apps FILE    instead of that catalogue, or of the one in force\n"
 	"      --json         one JSON object\n"
+	"      --socket PATH  where the daemon answers, instead of $WIRECUE_CONTROL_SOCKET or\n"
+	"                     " CTL_SOCKET_PATH "\n"
 	"  -h, --help         this text\n"
 	"\n"
 	"Exit codes: 0 success; 1 there is no such flow, or it is APP already; 2 usage or configuration error.\n";
 
 struct options {
-	const char *config, *apps, *dir, *flow, *app; // NULL: not given
+	const char *config, *apps, *dir, *flow, *app, *socket; // NULL: not given
 	GPtrArray *captures; // const char *
 	bool is_json, has_on;
 };
 
-enum { OPT_ON = 256, OPT_TO, OPT_APPS, OPT_JSON };
+enum { OPT_ON = 256, OPT_TO, OPT_APPS, OPT_JSON, OPT_SOCKET };
 
 /* A word that belongs to no option. Returns -1 to go on, else the exit code; likewise below. */
 static int take_word(struct options *o, const char *word)
@@ -79,6 +84,9 @@ static int take_option(struct options *o, int c, char *const argv[])
 	case OPT_JSON:
 		o->is_json = true;
 		return -1;
+	case OPT_SOCKET:
+		o->socket = optarg;
+		return -1;
 	case 'h':
 		(void)fputs(usage, stdout);
 		return CTL_EXIT_OK;
@@ -87,12 +95,38 @@ static int take_option(struct options *o, int c, char *const argv[])
 	}
 }
 
+static int check_offline(const struct options *o)
+{
+	if (o->dir == NULL)
+		return ctl_complain(
+			CTL_EXIT_USAGE, "apps wrong: no folder for the sample, expected --to DIR");
+	if (o->socket != NULL)
+		return ctl_complain(CTL_EXIT_USAGE,
+			"apps wrong: --socket with --on, expected one of them: a daemon, or captures");
+	return -1;
+}
+
+static int check_live(const struct options *o)
+{
+	if (o->dir != NULL)
+		return ctl_complain(CTL_EXIT_USAGE,
+			"apps wrong: --to without --on: packets that have passed cannot be kept; expected "
+			"--on CAPTURE... as well, or the section `samples` of the configuration, which "
+			"keeps some");
+	if (o->config != NULL)
+		return ctl_complain(CTL_EXIT_USAGE,
+			"apps wrong: --config without --on, expected --on CAPTURE... as well: the running "
+			"daemon knows its catalogue");
+	return -1;
+}
+
 static int parse(int argc, char **argv, struct options *o)
 {
 	static const struct option options[] = {{"on", required_argument, NULL, OPT_ON},
 		{"to", required_argument, NULL, OPT_TO}, {"config", required_argument, NULL, 'c'},
 		{"apps", required_argument, NULL, OPT_APPS}, {"json", no_argument, NULL, OPT_JSON},
-		{"help", no_argument, NULL, 'h'}, {0}};
+		{"socket", required_argument, NULL, OPT_SOCKET}, {"help", no_argument, NULL, 'h'},
+		{0}};
 	int c, code = -1;
 
 	optind = 0; // a new scan: the dispatcher has done its own
@@ -109,13 +143,7 @@ static int parse(int argc, char **argv, struct options *o)
 	if (ctl_check_name(o->app) != NULL)
 		return ctl_complain(
 			CTL_EXIT_USAGE, "apps wrong: '%s', %s", o->app, ctl_check_name(o->app));
-	if (o->captures->len == 0)
-		return ctl_complain(
-			CTL_EXIT_USAGE, "apps wrong: no capture, expected --on CAPTURE...");
-	if (o->dir == NULL)
-		return ctl_complain(
-			CTL_EXIT_USAGE, "apps wrong: no folder for the sample, expected --to DIR");
-	return -1;
+	return o->has_on ? check_offline(o) : check_live(o);
 }
 
 /* What is known, and what is said of it. */
@@ -124,19 +152,35 @@ struct wrong {
 	struct ctl_config *config; // owned
 	struct ctl_domains *domains; // owned
 	struct cls_oracle *library; // owned
+	json_t *answer; // owned: of the daemon; NULL: there was none
 	json_t *flow; // owned; its line
 	GPtrArray *why; // json_t *, owned
 	struct ctl_remedy remedy;
 	struct ctl_sample sample;
-	char *path; // owned; of the sample
+	char *path; // owned; of the sample; NULL: there is none
 };
+
+/* The daemon's flow, and the catalogue that it was judged by. */
+static int fetch(struct options *o, struct wrong *w)
+{
+	const int code = ctl_wrong_ask_daemon(o->socket, o->flow, &w->answer);
+
+	if (code >= 0)
+		return code;
+	w->flow = json_incref(json_object_get(w->answer, "flow"));
+	if (o->apps == NULL)
+		o->apps = json_string_value(json_object_get(w->answer, "catalogue"));
+	return json_is_object(w->flow) && o->apps != NULL
+		? -1
+		: ctl_complain(CTL_EXIT_FAILURE, "apps wrong: the daemon's answer has no flow");
+}
 
 static int load(const struct options *o, struct wrong *w)
 {
 	const struct ctl_config_overrides overrides = {.apps = o->apps};
 	struct dp_err err;
 
-	if (ctl_flow_name_read(o->flow, &w->tuple, &err) < 0)
+	if (o->has_on && ctl_flow_name_read(o->flow, &w->tuple, &err) < 0)
 		return ctl_complain(CTL_EXIT_USAGE, "apps wrong: %s", err.text);
 	if (ctl_config_load(o->config, &overrides, ctl_print_mistake, NULL, &w->config) < 0)
 		return CTL_EXIT_USAGE;
@@ -244,21 +288,25 @@ static int keep_sample(const struct options *o, struct wrong *w)
 static int print_json(const struct options *o, const struct wrong *w)
 {
 	const struct ctl_remedy *r = &w->remedy;
-	json_t *why = json_array(), *answer;
+	json_t *why = json_array(), *answer, *sample = json_null();
+
+	if (w->path != NULL)
+		sample = json_pack("{s:s, s:I, s:I}", "file", w->path, "packets",
+			(json_int_t)w->sample.n_packets, "left_out",
+			(json_int_t)w->sample.n_left_out);
 
 	for (guint i = 0; i < w->why->len; i++)
 		(void)json_array_append(why, w->why->pdata[i]);
-	answer = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:{s:s?, s:s?, s:s?, s:b, s:s}, "
-			   "s:{s:s, s:I, s:I}}",
-		"app", text_of(w->flow, "app"), "category", text_of(w->flow, "category"),
-		"evidence", text_of(w->flow, "evidence"), "proto", text_of(w->flow, "proto"),
-		"host", text_of(w->flow, "host"), "should_be", o->app, "rules", why, "remedy", "do",
+	answer = json_pack(
+		"{s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:{s:s?, s:s?, s:s?, s:b, s:s}, s:o}", "app",
+		text_of(w->flow, "app"), "category", text_of(w->flow, "category"), "evidence",
+		text_of(w->flow, "evidence"), "proto", text_of(w->flow, "proto"), "host",
+		text_of(w->flow, "host"), "should_be", o->app, "rules", why, "remedy", "do",
 		r->kind == CTL_REMEDY_NONE	    ? NULL
 			: r->kind == CTL_REMEDY_ADD ? "add"
 						    : "move",
 		"key", r->key, "value", r->key != NULL ? r->value : NULL, "weak", r->is_weak, "why",
-		r->why, "sample", "file", w->path, "packets", (json_int_t)w->sample.n_packets,
-		"left_out", (json_int_t)w->sample.n_left_out);
+		r->why, "sample", sample);
 	(void)json_dumpf(answer, stdout, JSON_COMPACT); // a write error stays in the stream
 	(void)putchar('\n');
 	json_decref(answer);
@@ -320,6 +368,11 @@ static int print_text(const struct options *o, const struct wrong *w)
 		text_of(w->flow, "proto"));
 	print_rules(w);
 	print_remedy(o->app, w);
+	if (w->path == NULL) {
+		(void)puts("# no sample: its packets have passed; the section `samples` of the "
+			   "configuration keeps some, or --on CAPTURE has them");
+		return CTL_EXIT_OK;
+	}
 	(void)printf("# sample: %s, %" PRIu64 " packets", w->path, w->sample.n_packets);
 	if (w->sample.n_left_out > 0)
 		(void)printf(", %" PRIu64 " left out", w->sample.n_left_out);
@@ -336,7 +389,7 @@ static int answer(const struct options *o, struct wrong *w)
 			"apps wrong: the flow is '%s' already, by %s, expected another app", o->app,
 			text_of(w->flow, "evidence"));
 	code = explain(w);
-	if (code < 0)
+	if (code < 0 && o->has_on)
 		code = keep_sample(o, w);
 	if (code < 0)
 		code = o->is_json ? print_json(o, w) : print_text(o, w);
@@ -351,14 +404,17 @@ int ctl_cmd_apps_wrong(int argc, char **argv)
 	struct wrong w = {.why = g_ptr_array_new_with_free_func(ctl_question_free_record)};
 	int code = parse(argc, argv, &o);
 
+	if (code < 0 && !o.has_on)
+		code = fetch(&o, &w);
 	if (code < 0)
 		code = load(&o, &w);
-	if (code < 0)
+	if (code < 0 && o.has_on)
 		code = find(&o, &w);
 	if (code < 0)
 		code = answer(&o, &w);
 	g_free(w.path);
 	json_decref(w.flow);
+	json_decref(w.answer);
 	g_ptr_array_free(w.why, TRUE);
 	cls_oracle_free(w.library);
 	ctl_domains_close(w.domains);

@@ -9,6 +9,7 @@
 #include "control/pipeline.h"
 #include "control/publisher.h"
 #include "control/shows.h"
+#include "control/shows_flow.h"
 #include "control/socket.h"
 #include "control/watch_path.h"
 
@@ -206,6 +207,7 @@ static int open_delivery(struct daemon *d, struct dp_err *reterr)
 	d->shows.mirror = d->mirror;
 	d->shows.changes = d->changes;
 	d->shows.diff = d->diff;
+	d->shows.finder = ctl_flow_finder_new(d->pipeline);
 	d->shows.start = ctl_node_start_now();
 	return ctl_socket_open(
 		d->base, config->control_socket, ctl_show_table, &d->shows, &d->socket, reterr);
@@ -291,6 +293,7 @@ static void free_event(struct event *event)
 static void close_all(struct daemon *d)
 {
 	ctl_socket_close(d->socket);
+	ctl_flow_finder_free(d->shows.finder);
 	ctl_live_diff_free(d->diff); // it reads what is staged
 	if (!ctl_changes_end(
 		    d->changes)) { // its thread reads what the pipeline has: nothing is freed

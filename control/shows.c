@@ -9,6 +9,7 @@
 #include "control/sampler.h"
 #include "control/shows_changes.h"
 #include "control/shows_diff.h"
+#include "control/shows_flow.h"
 #include "control/shows_ledger.h"
 #include "control/shows_rot.h"
 #include "control/utc.h"
@@ -363,6 +364,7 @@ const struct ctl_show ctl_show_table[] = {
 	{"diff", "[NUMBER]",
 		"what it would change: goes through all flows; the changes of that NUMBER",
 		ctl_show_diff},
+	{"flow", "FLOW", "one flow: what it counts for, and why", ctl_show_flow},
 	{"stage", "FILE", "read a catalogue and look at it", ctl_do_stage, .acts = true},
 	{"commit", "", "what is staged is in force", ctl_do_commit, .acts = true},
 	{"rollback", "[VERSION]", "a version is in force again", ctl_do_rollback, .acts = true},

@@ -17,12 +17,15 @@
 
 #include <jansson.h>
 
+struct ctl_flow_finder;
+
 struct ctl_shows {
 	struct ctl_pipeline *pipeline; // borrowed
 	struct ctl_publisher *publisher; // borrowed
 	struct ctl_mirror *mirror; // borrowed; NULL without hashes
 	struct ctl_changes *changes; // borrowed
 	struct ctl_live_diff *diff; // borrowed
+	struct ctl_flow_finder *finder; // borrowed
 	struct ctl_balance balance; // of workers, when last looked
 	struct ctl_node_start start;
 };

@@ -70,6 +70,24 @@ equal "its text has the columns of that of captures" "$(sed -n 2p "$dir/live.txt
 check "its last line says what was looked at" matches "$(tail -n 1 "$dir/live.txt")" '^looked at: [0-9]+ flows that live'
 check "and no line has an address" eval '! grep -qE "(10\.20|198\.51|203\.0)\.|2001:db8" "$dir/live.txt" "$dir/live.json"'
 
+# One flow of them: the draft is that of a capture.
+"$WIRECUE" replay -c "$config" --no-redis --flows "$dir/flows.jsonl" "$dir/evening.pcap" >/dev/null
+flow=$(fields host l4 src sport dst dport <"$dir/flows.jsonl" | awk '$1 == "mirror.example.net" && $2 == "tcp" { print $2 ":" $3 ":" $4 "-" $5 ":" $6; exit }')
+quiet "$WIRECUE" apps wrong "$flow" mirrors --to "$dir/samples" -c "$config" --on "$dir/evening.pcap"
+grep -v '^#' "$dir/out" >"$dir/draft"
+quiet "$WIRECUE" apps wrong "$flow" mirrors
+equal "a rule is drafted for a flow that lives, as for one of a capture" "$status $(grep -v '^#' "$dir/out")" "0 $(cat "$dir/draft")"
+check "is something" test -s "$dir/draft"
+check "from the catalogue in force" grep -q "$dir/store/catalogues/000001/apps.yaml:" "$dir/out"
+check "and where packets are to be had is said" matches "$(tail -n 1 "$dir/out")" '^# no sample: .*--on CAPTURE'
+quiet "$WIRECUE" apps wrong "$flow" mirrors --json
+equal "as JSON it has no sample" "$(fields host sample remedy.key remedy.value <"$dir/out")" "mirror.example.net null hosts mirror.example.net"
+ends "a flow that nobody knows is said to be none" 1 'no such flow lives or has ended' "$WIRECUE" apps wrong tcp:10.20.0.1:1-203.0.113.9:443 mirrors
+ends "what is no flow is a usage error, and not repeated" 2 'flow: expected a flow as `wirecue show flows` has it' "$WIRECUE" apps wrong 10.20.0.1 mirrors
+ends "packets that have passed are not kept" 2 '[-]-to without --on' "$WIRECUE" apps wrong "$flow" mirrors --to "$dir/samples"
+ends "members of the group may not ask for single flows" 1 "only root and the daemon's own user may ask for single flows" \
+	setpriv --reuid=65534 --regid=0 --clear-groups "$dir/open/wirecue" apps wrong "$flow" mirrors
+
 # A commit does what was said.
 before=$(resolved)
 "$WIRECUE" apps commit >/dev/null

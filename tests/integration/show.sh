@@ -26,7 +26,7 @@ wait_for eval '[ "$(redis_says waiting)" = 0 ]'
 check "without a word, show lists what can be shown" eval 'show | grep -q "^ledger "'
 for what in $(show --json | fields name); do
 	words=("$what")
-	[ "$what" != diff ] || continue # of what is staged: diff.sh
+	[[ $what != @(diff|flow) ]] || continue # of what is staged, and of one flow: diff.sh
 	[ "$what" != subscriber ] || words+=("msisdn:+99900000001")
 	check "show $what has a header and a record" eval '[ "$(show "${words[@]}" | wc -l)" -ge 2 ]'
 	check "show $what --json is objects, one a line" eval 'show "${words[@]}" --json | fields x >/dev/null'
