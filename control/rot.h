@@ -3,7 +3,8 @@
 
 /* The rot alarm: an app's names have been changed, and nobody has told the catalogue.
  *
- * Ended flows in, findings out. An app has rotted when, over the last 24 event-hours,
+ * Ended flows in, findings out. An app has rotted when, over the last 24 event-hours, or 12 that mostly have the
+ * greater half of a day,
  *
  *   - the bytes that were its by a name are under `share` of what the same hours of earlier days had
  *     (median of up to fourteen, or the same weekday's when that was less),
@@ -15,6 +16,7 @@
  *     that a gap overlaps, or in which the node had next to nothing, do not count on either side,
  *   - and enough endpoints used it before, and as many are seen on its networks without an app.
  *
+ * On a weekday that is not known yet nothing is said of an app while many are low, for then it is the weekday.
  * An app that goes to other networks, one that dies, and a new service without a rule each lack one of
  * these, and so do the last two together when they are not of one day. A finding is said once; it is over
  * when the names have come back to twice `share` of what they were, or when a catalogue comes into force

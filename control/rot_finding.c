@@ -95,48 +95,56 @@ struct rot_finding *ctl_rot_finding_new(const struct ctl_rot *rot, const struct 
 	return f;
 }
 
-/* Rows of one kind that are new there. */
-static void take_rows(const struct ctl_rot *rot, struct rot_finding *f, const GPtrArray *rows,
-	enum ctl_unknown_kind kind)
+static uint64_t sum_of(const GPtrArray *rows)
 {
+	uint64_t sum = 0;
+
+	for (guint i = 0; i < rows->len; i++)
+		sum += ((const struct ctl_unknown_row *)rows->pdata[i])->bytes;
+	return sum;
+}
+
+/* Rows of one kind that are new there. */
+static GPtrArray *new_rows(const GPtrArray *rows, enum ctl_unknown_kind kind,
+	bool (*is_new)(const void *ctx, const char *domain), const void *ctx)
+{
+	GPtrArray *taken = g_ptr_array_new_with_free_func(row_free);
 	uint64_t first = 0;
 
-	for (guint i = 0; i < rows->len && f->rows->len < ROT_FINDING_ROWS; i++) {
+	for (guint i = 0; i < rows->len && taken->len < ROT_FINDING_ROWS; i++) {
 		const struct ctl_unknown_row *row = rows->pdata[i];
 
 		if (row->kind != kind || row->subscribers < ENDPOINTS_MIN ||
-			(kind == CTL_UNKNOWN_HOST &&
-				!ctl_rot_name_is_new(rot, row->domain, f->since)))
+			(kind == CTL_UNKNOWN_HOST && !is_new(ctx, row->domain)))
 			continue;
 		first = MAX(first, row->bytes);
 		if (row->bytes < first / SMALL)
 			break;
-		g_ptr_array_add(f->rows, row_copy(row));
+		g_ptr_array_add(taken, row_copy(row));
 	}
+	return taken;
 }
 
-static uint64_t sum_of(const struct rot_finding *f)
-{
-	uint64_t sum = 0;
-
-	for (guint i = 0; i < f->rows->len; i++)
-		sum += ((const struct ctl_unknown_row *)f->rows->pdata[i])->bytes;
-	return sum;
-}
-
-uint64_t ctl_rot_finding_fill(
-	const struct ctl_rot *rot, struct rot_finding *f, const struct rot_suspect *suspect)
+uint64_t ctl_rot_finding_fill(struct rot_finding *f, const struct ctl_unknown *gathered,
+	bool (*is_new)(const void *ctx, const char *domain), const void *ctx)
 {
 	struct ctl_unknown_sum others, all;
-	GPtrArray *rows = ctl_unknown_report(suspect->unknown, ROWS_LOOKED_AT, &others, &all);
+	g_autoptr(GPtrArray) rows = ctl_unknown_report(gathered, ROWS_LOOKED_AT, &others, &all);
+	GPtrArray *taken = new_rows(rows, CTL_UNKNOWN_HOST, is_new, ctx);
+	const bool has_names = taken->len > 0;
 
-	g_ptr_array_set_size(f->rows, 0);
-	take_rows(rot, f, rows, CTL_UNKNOWN_HOST);
-	f->has_names = f->rows->len > 0;
-	if (!f->has_names)
-		take_rows(rot, f, rows, CTL_UNKNOWN_SERVER);
-	g_ptr_array_unref(rows);
-	return sum_of(f);
+	if (!has_names) {
+		g_ptr_array_unref(taken);
+		taken = new_rows(rows, CTL_UNKNOWN_SERVER, NULL, NULL);
+	}
+	if (sum_of(taken) < sum_of(f->rows)) {
+		g_ptr_array_unref(taken);
+	} else {
+		g_ptr_array_unref(f->rows);
+		f->rows = taken;
+		f->has_names = has_names;
+	}
+	return sum_of(f->rows);
 }
 
 bool ctl_rot_finding_is_known(const struct ctl_rot *rot, const struct rot_finding *f)

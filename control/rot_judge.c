@@ -5,15 +5,42 @@
 
 enum {
 	RECENT = 3, // hours by which an app is suspected, and a suspect is at least watched
-	HOURS_MIN = 18, // of 24 that are good, until they are judged
 	NET_PART = 100, // of an app's bytes, that a network of its has at least
 	SUSPECT_PART = 100, // of the floor, that is expected in RECENT hours at least
+	MANY = 2, // apps that are low at once on a weekday that is not known yet, or
+	MANY_PART = 20, // one in so many of those that are judged: then it is the weekday
 	BACK = 2, // times `share`: then the names are back
 	NEW = 4, // times what a name had before: then it is new
-	SEEN_PART = 10, // of what is expected in 24 hours, that is missing since it is watched
+	SEEN_PART = 10, // of what is expected, that is missing since it is watched
 };
 
-/* Part of what the whole node may be expected to have, 0..1. */
+/* What apps are judged by: a day, and half a one, which sees sooner what begins before the busy hours. */
+enum { DAY, HALF, SPAN_COUNT };
+
+struct judge {
+	struct ctl_rot *rot;
+	struct rot_span spans[SPAN_COUNT], recent;
+	double levels[SPAN_COUNT], recent_level; // of the node: part of what may be expected, 0..1
+	bool is_odd; // much is low, on a weekday that is not known yet
+	uint64_t end_ns;
+};
+
+struct sums {
+	uint64_t now, expected;
+};
+
+/* An app in an hour. */
+struct view {
+	struct rot_app *app;
+	struct sums in[SPAN_COUNT], recent;
+	bool has_week, is_old; // enough of it: a day of this weekday, three days
+};
+
+static uint64_t part(uint64_t bytes, double of)
+{
+	return (uint64_t)((double)bytes * of);
+}
+
 static double level(const struct ctl_rot *rot, const struct rot_span *s)
 {
 	const struct rot_held all = ctl_rot_hold(rot, &rot->all, rot->first + 1, s);
@@ -24,50 +51,47 @@ static double level(const struct ctl_rot *rot, const struct rot_span *s)
 
 /* --- suspects --------------------------------------------------------------------------------- */
 
-/* An app in an hour: 24 hours back and a few. */
-struct view {
-	struct rot_app *app;
-	uint64_t now, expected; // of 24 hours
-	uint64_t recent_now, recent_expected;
-};
-
-struct judge {
-	struct ctl_rot *rot;
-	struct rot_span day, recent;
-	double day_level, recent_level;
-	uint64_t end_ns;
-};
-
-static uint64_t part(uint64_t bytes, double of)
+static struct sums sums_of(const struct rot_held *h, double of)
 {
-	return (uint64_t)((double)bytes * of);
+	return (struct sums){.now = h->now, .expected = part(ctl_rot_least(h), of)};
 }
 
-static bool look(const struct judge *j, struct rot_app *app, struct view *ret_view)
+static struct view look(const struct judge *j, struct rot_app *app)
 {
-	const struct rot_held day = ctl_rot_hold(j->rot, &app->named, app->since, &j->day);
 	const struct rot_held recent = ctl_rot_hold(j->rot, &app->named, app->since, &j->recent);
+	struct view v = {.app = app, .recent = sums_of(&recent, j->recent_level)};
 
-	*ret_view = (struct view){.app = app,
-		.now = day.now,
-		.expected = part(ctl_rot_least(&day), j->day_level),
-		.recent_now = recent.now,
-		.recent_expected = part(ctl_rot_least(&recent), j->recent_level)};
-	return day.n_days >= CTL_ROT_DAYS_MIN;
+	for (int i = 0; i < SPAN_COUNT; i++) {
+		const struct rot_held h = ctl_rot_hold(
+			j->rot, &app->named, app->since, &j->spans[i]);
+
+		v.in[i] = sums_of(&h, j->levels[i]);
+		if (i == DAY) {
+			v.has_week = h.has_week;
+			v.is_old = h.n_days >= CTL_ROT_DAYS_MIN;
+		}
+	}
+	return v;
 }
 
-static bool is_low(const struct ctl_rot *rot, const struct view *v)
+/* Half a day says something when it mostly has the greater half of a day's bytes. */
+static bool is_low(const struct judge *j, const struct view *v, int span)
 {
-	return v->now < part(v->expected, rot->options.share / 100);
+	const struct sums *s = &v->in[span];
+
+	return s->expected >= MAX(j->rot->options.floor_bytes, 1) &&
+		s->expected >= v->in[DAY].expected / 2 &&
+		s->now < part(s->expected, j->rot->options.share / 100);
 }
 
-static bool is_fading(const struct ctl_rot *rot, const struct view *v)
+static bool is_fading(const struct judge *j, const struct view *v)
 {
-	if (v->expected < rot->options.floor_bytes || v->expected == 0)
-		return false;
-	return is_low(rot, v) ||
-		(v->recent_expected >= rot->options.floor_bytes / SUSPECT_PART &&
-			v->recent_now < v->recent_expected / 2);
+	const uint64_t floor = j->rot->options.floor_bytes;
+
+	if (is_low(j, v, DAY) || is_low(j, v, HALF))
+		return true;
+	return v->in[DAY].expected >= floor && v->recent.expected >= floor / SUSPECT_PART &&
+		v->recent.now < v->recent.expected / 2;
 }
 
 static void suspect_begin(struct ctl_rot *rot, struct rot_app *app)
@@ -111,13 +135,14 @@ void ctl_rot_suspect_end(struct ctl_rot *rot, struct rot_suspect *s)
 
 /* By how much flows without an app have grown on one network. One that was not watched long enough says
  * nothing. */
-static int64_t rise_of(const struct judge *j, const struct rot_net *net)
+static int64_t rise_of(
+	const struct judge *j, const struct rot_net *net, const struct rot_span *span)
 {
 	struct rot_held h;
 
 	if (net->unknown == NULL)
 		return 0;
-	h = ctl_rot_hold(j->rot, net->unknown, net->since, &j->day);
+	h = ctl_rot_hold(j->rot, net->unknown, net->since, span);
 	return h.n_days < CTL_ROT_DAYS_MIN ? 0 : (int64_t)h.now - (int64_t)ctl_rot_most(&h);
 }
 
@@ -136,13 +161,13 @@ static int most_risen_first(const void *a, const void *b)
 }
 
 /* Of all of them together; ret: each, those with most first. */
-static uint64_t rise(
-	const struct judge *j, const struct rot_suspect *s, struct risen ret[ROT_NETS_MAX])
+static uint64_t rise(const struct judge *j, const struct rot_suspect *s,
+	const struct rot_span *span, struct risen ret[ROT_NETS_MAX])
 {
 	int64_t sum = 0;
 
 	for (int i = 0; i < s->n_nets; i++) {
-		ret[i] = (struct risen){s->nets[i], rise_of(j, s->nets[i])};
+		ret[i] = (struct risen){s->nets[i], rise_of(j, s->nets[i], span)};
 		sum += ret[i].bytes;
 	}
 	qsort(ret, s->n_nets, sizeof(*ret), most_risen_first);
@@ -171,11 +196,12 @@ static uint64_t endpoints_there(const struct rot_suspect *s)
  * front of it the other way round. */
 static uint64_t begin_of(const struct judge *j, const struct rot_app *app)
 {
+	const struct rot_span *day = &j->spans[DAY];
 	int64_t sum = 0, best = 0;
-	uint64_t begin = j->day.end - 1;
+	uint64_t begin = day->end - 1;
 
-	for (int i = 0; i < j->day.n_hours; i++) {
-		const uint64_t hour = j->day.end - 1 - (uint64_t)i;
+	for (int i = 0; i < day->n_hours; i++) {
+		const uint64_t hour = day->end - 1 - (uint64_t)i;
 		uint64_t before = 0, n = 0;
 
 		for (uint64_t d = 1; d <= CTL_ROT_DAYS; d++) {
@@ -186,7 +212,7 @@ static uint64_t begin_of(const struct judge *j, const struct rot_app *app)
 			before += ctl_rot_series_at(&app->named, h);
 			n++;
 		}
-		if (n == 0 || !j->day.is_good[i])
+		if (n == 0 || !day->is_good[i])
 			continue;
 		sum += (int64_t)(before / n / 2) - (int64_t)ctl_rot_series_at(&app->named, hour);
 		if (sum > best) {
@@ -205,19 +231,97 @@ static char *network_text(const struct rot_net *net)
 		"%s/%d", dp_addr_format(&net->addr, text), dp_addr_is_v4(&net->addr) ? 24 : 48);
 }
 
+/* What is looked for an app that is low. */
+struct looked {
+	const struct judge *j;
+	const struct view *v;
+	int span;
+};
+
+static uint64_t name_on(const struct looked *l, const void *domain, uint64_t d)
+{
+	const struct rot_name *name = g_hash_table_lookup(l->j->rot->names, domain);
+	uint64_t day;
+
+	return name != NULL &&
+			ctl_rot_sum_of_day(
+				l->j->rot, &name->bytes, 0, &l->j->spans[l->span], d, &day)
+		? day
+		: 0;
+}
+
+/* All of a finding's rows, on the day d before, 0: on this one. */
+static uint64_t rows_on(const struct looked *l, const void *finding, uint64_t d)
+{
+	const struct rot_finding *f = finding;
+	const struct rot_suspect *s = l->v->app->suspect;
+	uint64_t sum = 0, day;
+
+	for (guint i = 0; f->has_names && i < f->rows->len; i++)
+		sum += name_on(l, ((const struct ctl_unknown_row *)f->rows->pdata[i])->domain, d);
+	for (int i = 0; !f->has_names && i < s->n_nets; i++) {
+		if (s->nets[i]->unknown != NULL &&
+			ctl_rot_sum_of_day(
+				l->j->rot, s->nets[i]->unknown, 0, &l->j->spans[l->span], d, &day))
+			sum += day;
+	}
+	return sum;
+}
+
+/* Did it come as the names went? Of each of the last days that had more of them, what has come since is to be a
+ * good part of `gone`, or of what has gone since (0); so neither a service that was new some days earlier took
+ * over, nor is it missed when names change little by little. */
+static bool has_come_meanwhile(const struct looked *l, uint64_t gone,
+	uint64_t (*shown_on)(const struct looked *, const void *, uint64_t), const void *what)
+{
+	const struct view *v = l->v;
+	const struct sums *in = &v->in[l->span];
+	const uint64_t now = shown_on(l, what, 0);
+	int n = 0, n_good = 0;
+
+	for (uint64_t d = 1; d <= CTL_ROT_WEEK; d++) {
+		uint64_t had, shown, wanted;
+
+		if (!ctl_rot_sum_of_day(l->j->rot, &v->app->named, v->app->since,
+			    &l->j->spans[l->span], d, &had) ||
+			had < in->now + in->expected / 2)
+			continue;
+		shown = shown_on(l, what, d);
+		wanted = part(gone != 0 ? gone : had - in->now, l->j->rot->options.taken / 100);
+		n++;
+		n_good += now >= shown && now - shown >= wanted;
+	}
+	return n > 0 && n_good * 4 >= n * 3;
+}
+
+/* Was it not there before, and has it come as the names went? Of one for which there was no room nothing says
+ * that it is old. */
+static bool is_new(const void *ctx, const char *domain)
+{
+	const struct looked *l = ctx;
+	const struct rot_name *name = g_hash_table_lookup(l->j->rot->names, domain);
+	struct rot_held h;
+
+	if (name == NULL)
+		return true;
+	h = ctl_rot_hold(l->j->rot, &name->bytes, l->j->rot->first + 1, &l->j->spans[l->span]);
+	return h.now / NEW >= ctl_rot_most(&h) && has_come_meanwhile(l, h.now, name_on, domain);
+}
+
 /* Where it shows: networks that together have nine tenths of what has risen; and what. Returns how many bytes
  * that has. */
-static uint64_t fill(const struct judge *j, struct rot_finding *f, const struct view *v)
+static uint64_t fill(const struct looked *l, struct rot_finding *f)
 {
+	const struct rot_suspect *s = l->v->app->suspect;
 	struct risen risen[ROT_NETS_MAX];
-	const uint64_t sum = rise(j, v->app->suspect, risen);
-	const uint64_t named = ctl_rot_finding_fill(j->rot, f, v->app->suspect);
+	const uint64_t sum = rise(l->j, s, &l->j->spans[l->span], risen);
+	const uint64_t named = ctl_rot_finding_fill(f, s->unknown, is_new, l);
 	uint64_t told = 0;
 
-	f->now_bytes = v->now;
+	f->now_bytes = l->v->in[DAY].now;
 	f->unknown_bytes = MAX(sum, named);
 	g_ptr_array_set_size(f->networks, 0);
-	for (int i = 0; i < v->app->suspect->n_nets && i < ROT_FINDING_NETS; i++) {
+	for (int i = 0; i < s->n_nets && i < ROT_FINDING_NETS; i++) {
 		if (risen[i].bytes <= 0 || told * 10 >= sum * 9)
 			break;
 		told += (uint64_t)risen[i].bytes;
@@ -239,74 +343,17 @@ static uint64_t missed_by(const struct judge *j, const struct rot_suspect *s)
 	return expected - MIN(expected, h.now);
 }
 
-/* What took over, on the day d before, 0: on this one. */
-static uint64_t shown_on(
-	const struct judge *j, const struct rot_suspect *s, const struct rot_finding *f, uint64_t d)
-{
-	uint64_t sum = 0, day;
-
-	for (guint i = 0; f->has_names && i < f->rows->len; i++) {
-		const struct ctl_unknown_row *row = f->rows->pdata[i];
-		const struct rot_name *name = g_hash_table_lookup(j->rot->names, row->domain);
-
-		if (name != NULL && ctl_rot_sum_of_day(j->rot, &name->bytes, 0, &j->day, d, &day))
-			sum += day;
-	}
-	for (int i = 0; !f->has_names && i < s->n_nets; i++) {
-		if (s->nets[i]->unknown != NULL &&
-			ctl_rot_sum_of_day(j->rot, s->nets[i]->unknown, 0, &j->day, d, &day))
-			sum += day;
-	}
-	return sum;
-}
-
-/* Did it come as the names went? Of each of the last days, what has come since is to be a good part of what has
- * gone since; so neither a service that was new some days earlier took over, nor is it missed when names change
- * little by little. */
-static bool has_come_meanwhile(
-	const struct judge *j, const struct view *v, const struct rot_finding *f)
-{
-	const uint64_t now = shown_on(j, v->app->suspect, f, 0);
-	int n = 0, n_good = 0;
-
-	for (uint64_t d = 1; d <= CTL_ROT_WEEK; d++) {
-		uint64_t had, shown;
-
-		if (!ctl_rot_sum_of_day(j->rot, &v->app->named, v->app->since, &j->day, d, &had) ||
-			had < v->now + v->expected / 2)
-			continue;
-		shown = shown_on(j, v->app->suspect, f, d);
-		n++;
-		n_good += now >= shown &&
-			now - shown >= part(had - v->now, j->rot->options.taken / 100);
-	}
-	return n > 0 && n_good * 4 >= n * 3;
-}
-
 /* Is there enough of anything that was not there before? A service that is much used on one day of the week
  * grows, too. */
-static bool is_taken_over(const struct judge *j, const struct view *v, struct rot_finding *f)
+static bool is_taken_over(
+	const struct judge *j, const struct view *v, struct rot_finding *f, int span)
 {
+	const struct looked l = {j, v, span};
 	const uint64_t missed = missed_by(j, v->app->suspect);
 
-	return missed >= v->expected / SEEN_PART &&
-		fill(j, f, v) >= part(missed, j->rot->options.taken / 100) &&
-		has_come_meanwhile(j, v, f);
-}
-
-bool ctl_rot_name_is_new(const struct ctl_rot *rot, const char *domain, uint64_t since)
-{
-	const struct rot_name *name = g_hash_table_lookup(rot->names, domain);
-	const uint64_t n = MAX(rot->hour - since, 1);
-	const struct rot_span s = ctl_rot_span_of(rot, (int)MIN(n, CTL_ROT_DAY));
-	struct rot_held h;
-	uint64_t before = 0;
-
-	if (name == NULL)
-		return true; // there was no room for it, nor is it known to be old
-	h = ctl_rot_hold(rot, &name->bytes, rot->first + 1, &s);
-	(void)ctl_rot_sum_of_day(rot, &name->bytes, 0, &s, (n - 1) / CTL_ROT_DAY + 1, &before);
-	return h.now / NEW >= ctl_rot_most(&h) && h.now / 4 * 3 >= before;
+	return is_low(j, v, span) && missed >= v->in[span].expected / SEEN_PART &&
+		fill(&l, f) >= part(missed, j->rot->options.taken / 100) &&
+		has_come_meanwhile(&l, 0, rows_on, f);
 }
 
 static void judge_suspect(const struct judge *j, const struct view *v)
@@ -315,15 +362,16 @@ static void judge_suspect(const struct judge *j, const struct view *v)
 	struct rot_app *app = v->app;
 	struct rot_finding *f;
 
-	if (rot->hour - app->suspect->since < RECENT || v->expected < rot->options.floor_bytes ||
-		!is_low(rot, v) || endpoints_of(app) < rot->options.n_endpoints ||
+	if (rot->hour - app->suspect->since < RECENT || (j->is_odd && !v->has_week) ||
+		(!is_low(j, v, DAY) && !is_low(j, v, HALF)) ||
+		endpoints_of(app) < rot->options.n_endpoints ||
 		endpoints_there(app->suspect) < rot->options.n_endpoints)
 		return;
 	f = ctl_rot_finding_new(rot, app);
 	f->since = begin_of(j, app);
 	f->said_ns = j->end_ns;
-	f->before_bytes = v->expected;
-	if (is_taken_over(j, v, f)) {
+	f->before_bytes = v->in[DAY].expected;
+	if (is_taken_over(j, v, f, DAY) || is_taken_over(j, v, f, HALF)) {
 		app->finding = f;
 		ctl_rot_finding_add(rot, f);
 	} else {
@@ -331,18 +379,28 @@ static void judge_suspect(const struct judge *j, const struct view *v)
 	}
 }
 
+/* By half a day, too: that of a finding may have begun in the middle of one. */
+static bool is_back(const struct judge *j, const struct view *v)
+{
+	const double back = BACK * j->rot->options.share / 100;
+	const struct rot_span *day = &j->spans[DAY];
+	const uint64_t now = v->in[DAY].now / (uint64_t)day->n_good * (uint64_t)day->n_hours;
+
+	return now >= part(v->app->finding->before_bytes, back) &&
+		v->in[HALF].now >= part(v->in[HALF].expected, back);
+}
+
 /* What was expected when it was said stays what its names have to come back to. */
 static void judge_finding(const struct judge *j, const struct view *v)
 {
 	struct ctl_rot *rot = j->rot;
 	struct rot_finding *f = v->app->finding;
-	const uint64_t now = v->now / (uint64_t)j->day.n_good * CTL_ROT_DAY;
 
-	f->now_bytes = v->now;
-	if (now >= part(f->before_bytes, BACK * rot->options.share / 100)) {
+	f->now_bytes = v->in[DAY].now;
+	if (is_back(j, v)) {
 		ctl_rot_finding_over(rot, f, j->end_ns, CTL_ROT_RECOVERED);
 	} else if (v->app->suspect != NULL) {
-		(void)fill(j, f, v);
+		(void)fill(&(struct looked){j, v, DAY}, f);
 		if (rot->hour - f->since >= ROT_WATCHED)
 			ctl_rot_suspect_end(rot, v->app->suspect);
 	}
@@ -354,49 +412,76 @@ static gint most_expected_first(gconstpointer a, gconstpointer b)
 {
 	const struct view *x = a, *y = b;
 
-	if (x->expected != y->expected)
-		return x->expected < y->expected ? 1 : -1;
+	if (x->in[DAY].expected != y->in[DAY].expected)
+		return x->in[DAY].expected < y->in[DAY].expected ? 1 : -1;
 	return x->app->id < y->app->id ? -1 : x->app->id > y->app->id;
 }
 
 static void judge_app(const struct judge *j, const struct view *v)
 {
-	struct ctl_rot *rot = j->rot;
-	const bool is_fading_now = is_fading(rot, v);
+	const bool is_fading_now = is_fading(j, v);
 
 	if (v->app->finding != NULL) {
 		judge_finding(j, v);
 		return;
 	}
 	if (v->app->suspect == NULL && is_fading_now)
-		suspect_begin(rot, v->app);
+		suspect_begin(j->rot, v->app);
 	else if (v->app->suspect != NULL && !is_fading_now)
-		ctl_rot_suspect_end(rot, v->app->suspect);
+		ctl_rot_suspect_end(j->rot, v->app->suspect);
 	if (v->app->suspect != NULL)
 		judge_suspect(j, v);
 }
 
+/* On the first Saturday all that belongs to work falls. Nothing tells that from rot while something else
+ * happens to rise there, but that many fall. */
+static bool is_odd(const struct judge *j, const GArray *views)
+{
+	guint n = 0, n_judged = 0;
+
+	for (guint i = 0; i < views->len; i++) {
+		const struct view *v = &g_array_index(views, struct view, i);
+
+		n_judged += v->in[DAY].expected >= j->rot->options.floor_bytes;
+		n += !v->has_week && v->app->finding == NULL &&
+			(is_low(j, v, DAY) || is_low(j, v, HALF));
+	}
+	return n > MAX(MANY, n_judged / MANY_PART);
+}
+
+/* False when too little of the last hours is known. */
+static bool judge_begin(struct judge *j, struct ctl_rot *rot, uint64_t end_ns)
+{
+	static const int n_hours[SPAN_COUNT] = {CTL_ROT_DAY, CTL_ROT_DAY / 2};
+
+	*j = (struct judge){.rot = rot, .recent = ctl_rot_span_of(rot, RECENT), .end_ns = end_ns};
+	for (int i = 0; i < SPAN_COUNT; i++) {
+		j->spans[i] = ctl_rot_span_of(rot, n_hours[i]);
+		if (j->spans[i].n_good * 4 < n_hours[i] * 3)
+			return false;
+		j->levels[i] = level(rot, &j->spans[i]);
+	}
+	j->recent_level = level(rot, &j->recent);
+	return j->recent.n_good == RECENT;
+}
+
 void ctl_rot_judge(struct ctl_rot *rot, uint64_t end_ns)
 {
-	struct judge j = {.rot = rot,
-		.day = ctl_rot_span_of(rot, CTL_ROT_DAY),
-		.recent = ctl_rot_span_of(rot, RECENT),
-		.end_ns = end_ns};
 	g_autoptr(GArray) views = g_array_new(FALSE, FALSE, sizeof(struct view));
+	struct judge j;
 	GHashTableIter iter;
 	gpointer app;
 
-	if (j.day.n_good < HOURS_MIN || j.recent.n_good < RECENT)
+	if (!judge_begin(&j, rot, end_ns))
 		return;
-	j.day_level = level(rot, &j.day);
-	j.recent_level = level(rot, &j.recent);
 	g_hash_table_iter_init(&iter, rot->apps);
 	while (g_hash_table_iter_next(&iter, NULL, &app)) {
-		struct view v;
+		const struct view v = look(&j, app);
 
-		if (look(&j, app, &v) || ((struct rot_app *)app)->finding != NULL)
+		if (v.is_old || v.app->finding != NULL)
 			g_array_append_val(views, v);
 	}
+	j.is_odd = is_odd(&j, views);
 	g_array_sort(views, most_expected_first);
 	for (guint i = 0; i < views->len; i++)
 		judge_app(&j, &g_array_index(views, struct view, i));

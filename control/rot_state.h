@@ -173,8 +173,6 @@ enum rot_hour ctl_rot_judge_hour(const struct ctl_rot *rot, uint64_t hour);
 /* control/rot_judge.c: an hour has been closed, rot->hour is the next one. */
 void ctl_rot_judge(struct ctl_rot *rot, uint64_t end_ns);
 void ctl_rot_suspect_end(struct ctl_rot *rot, struct rot_suspect *suspect);
-/* Has the domain since that hour, or in the last 24, several times what it had in the same hours of other days? */
-bool ctl_rot_name_is_new(const struct ctl_rot *rot, const char *domain, uint64_t since);
 
 /* control/rot_names.c */
 void ctl_rot_names_add(struct ctl_rot *rot, const char *host, uint64_t hour, uint64_t bytes);
@@ -186,9 +184,10 @@ struct rot_finding *ctl_rot_finding_new(const struct ctl_rot *rot, const struct 
 void ctl_rot_finding_free(void *finding);
 /* It is one, which is said; finding is given. */
 void ctl_rot_finding_add(struct ctl_rot *rot, struct rot_finding *finding);
-/* What took over, from what the suspect has gathered. Returns how many bytes it has. */
-uint64_t ctl_rot_finding_fill(
-	const struct ctl_rot *rot, struct rot_finding *finding, const struct rot_suspect *suspect);
+/* What took over, of what a suspect has gathered: domains of which is_new(ctx) is true, or else servers. When that
+ * is less than the finding has already, it keeps what it has. Returns how many bytes it has. */
+uint64_t ctl_rot_finding_fill(struct rot_finding *finding, const struct ctl_unknown *gathered,
+	bool (*is_new)(const void *ctx, const char *domain), const void *ctx);
 void ctl_rot_finding_over(
 	struct ctl_rot *rot, struct rot_finding *finding, uint64_t end_ns, enum ctl_rot_over why);
 /* Does the catalogue know all the names that took over, of which there are some? */
