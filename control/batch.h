@@ -29,6 +29,7 @@ enum ctl_meta {
 	CTL_META_ENGINE, // engine_store.h: state of the whole node, as of the last tick
 	CTL_META_OUTBOX, // outbox.h: numbers given last
 	CTL_META_COMMITTED, // by the store itself, with each commit: what is in it
+	CTL_META_ROT, // rot_image.h: what the rot alarm remembers, once an hour
 };
 
 enum ctl_op_kind {

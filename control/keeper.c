@@ -4,6 +4,7 @@
 #include "control/dict.h"
 #include "control/engine_store.h"
 #include "control/log.h"
+#include "control/rot_image.h"
 #include "control/seal.h"
 #include "control/utc.h"
 
@@ -31,6 +32,8 @@ struct ctl_keeper {
 	struct ctl_gaps *gaps;
 	struct ctl_engine *engine; // borrowed
 	struct ctl_outbox *outbox; // borrowed
+	struct ctl_rot *rot; // borrowed; NULL: nothing of it is kept
+	uint64_t rot_hours; // that were over when it was kept last
 	uint32_t n_apps, n_tags; // one behind the last id that the store has
 	uint64_t serial; // of the last batch given
 	uint64_t watermark_ns; // restored
@@ -173,6 +176,37 @@ int ctl_keeper_restore(struct ctl_keeper *keeper, struct ctl_engine *engine,
 	return r;
 }
 
+static int take_rot(void *ctx, uint64_t, const void *value, size_t len)
+{
+	if (ctl_rot_unpack(ctx, value, len) < 0)
+		ctl_log(CTL_LOG_WARNING, "rot_unreadable",
+			CTL_TEXT("cause", "it is of another version, or damaged"),
+			CTL_TEXT("consequence", "the rot alarm learns anew, for three days"));
+	return 0;
+}
+
+int ctl_keeper_restore_rot(struct ctl_keeper *keeper, struct ctl_rot *rot, struct dp_err *reterr)
+{
+	const int r = ctl_store_get(
+		keeper->store, CTL_TABLE_META, CTL_META_ROT, take_rot, rot, reterr);
+
+	keeper->rot = rot;
+	keeper->rot_hours = ctl_rot_hours(rot);
+	return r == -ENOENT ? 0 : r;
+}
+
+static void keep_rot(struct ctl_keeper *keeper, bool everything, struct ctl_batch *batch)
+{
+	struct ctl_pack pack = {0};
+
+	if (keeper->rot == NULL || (ctl_rot_hours(keeper->rot) == keeper->rot_hours && !everything))
+		return;
+	keeper->rot_hours = ctl_rot_hours(keeper->rot);
+	ctl_rot_pack(keeper->rot, &pack);
+	ctl_batch_put(batch, CTL_TABLE_META, CTL_META_ROT, pack.data, pack.len);
+	ctl_pack_fini(&pack);
+}
+
 uint64_t ctl_keeper_watermark(const struct ctl_keeper *keeper)
 {
 	return keeper->watermark_ns;
@@ -291,6 +325,7 @@ static void give_tick(struct ctl_keeper *keeper, uint64_t end_ns, bool everythin
 	ctl_engine_journal(keeper->engine, end_ns, keeper->seal, batch);
 	ctl_outbox_seal(keeper->outbox, batch);
 	ctl_gaps_save(keeper->gaps, batch);
+	keep_rot(keeper, everything, batch);
 	if (everything && keeper->stopped_ns != 0)
 		ctl_gaps_add(keeper->gaps,
 			&(struct ctl_gap){.from_ns = keeper->stopped_ns,

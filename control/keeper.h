@@ -34,6 +34,13 @@ struct ctl_store *ctl_keeper_store(struct ctl_keeper *keeper);
 [[nodiscard]] int ctl_keeper_restore(struct ctl_keeper *keeper, struct ctl_engine *engine,
 	struct ctl_outbox *outbox, struct dp_err *reterr);
 
+struct ctl_rot;
+
+/* Fill a new one, and keep what it remembers from here on, whenever an hour of event time is over and at a stop in
+ * order; borrowed until close. An image that is none is logged, and it begins anew. */
+[[nodiscard]] int ctl_keeper_restore_rot(
+	struct ctl_keeper *keeper, struct ctl_rot *rot, struct dp_err *reterr);
+
 /* Event time everything before which was committed before this start; 0 = nothing was. */
 uint64_t ctl_keeper_watermark(const struct ctl_keeper *keeper);
 

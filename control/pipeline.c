@@ -238,7 +238,7 @@ static int open_rot(struct ctl_pipeline *p, struct dp_err *reterr)
 	p->rot = ctl_rot_new(&p->config->rot, p->config->tick_ns, domains, p->gaps,
 		p->is_live ? ctl_rot_log : NULL, NULL);
 	ctl_rot_catalogue(p->rot, p->config->catalogue);
-	return 0;
+	return p->keeper != NULL ? ctl_keeper_restore_rot(p->keeper, p->rot, reterr) : 0;
 }
 
 void ctl_pipeline_describe(const struct ctl_config *config, char **ret_eal, char **ret_threads)

@@ -9,6 +9,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
+enum { LOST_S = 180 }; // between two processes, that do not make an hour a bad one
 static const uint64_t HOUR_NS = 3600ULL * 1000000000;
 static const uint64_t S_NS = 1000000000;
 
@@ -68,7 +69,8 @@ void ctl_rot_note(struct ctl_rot *rot, const struct dp_record *note)
 		.evidence = note->evidence,
 		.has_server = !note->is_ambiguous};
 
-	if (n->why != DP_NOTE_END || !rot->options.enabled)
+	if (n->why != DP_NOTE_END || !rot->options.enabled ||
+		(note->tick + 1) * rot->tick_ns <= rot->restored_ns)
 		return;
 	if (o.has_server && is_without_app(o.app, o.evidence)) {
 		const char *name = n->host[0] != '\0' ? n->host : n->alias;
@@ -200,6 +202,12 @@ void ctl_rot_tick(struct ctl_rot *rot, uint64_t end_ns)
 
 	if (!rot->options.enabled)
 		return;
+	if (end_ns <= rot->restored_ns) {
+		rot->is_behind = true;
+		return;
+	}
+	if (rot->end_ns == rot->restored_ns && !rot->is_behind)
+		rot->broken = rot->end_ns + LOST_S * S_NS < end_ns ? begin_hour : 0;
 	rot->end_ns = end_ns;
 	if (rot->hour == 0)
 		rot->first = rot->hour = begin_hour;
@@ -287,6 +295,11 @@ void ctl_rot_catalogue(struct ctl_rot *rot, const struct cls_catalogue *catalogu
 			ctl_rot_finding_over(rot, app->finding, rot->end_ns, CTL_ROT_CHANGED);
 		ctl_rot_app_remove(rot, app);
 	}
+}
+
+uint64_t ctl_rot_hours(const struct ctl_rot *rot)
+{
+	return rot->hour;
 }
 
 struct ctl_rot_status ctl_rot_status(const struct ctl_rot *rot)

@@ -79,6 +79,9 @@ void ctl_rot_note(struct ctl_rot *rot, const struct dp_record *note);
 /* All notes of ticks before end_ns were given. */
 void ctl_rot_tick(struct ctl_rot *rot, uint64_t end_ns);
 
+/* Number of the hour that is the oldest open one: another one when what it remembers is worth being kept. */
+uint64_t ctl_rot_hours(const struct ctl_rot *rot);
+
 /* Findings that are current. */
 size_t ctl_rot_n_current(const struct ctl_rot *rot);
 

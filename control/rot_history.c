@@ -62,7 +62,8 @@ enum rot_hour ctl_rot_judge_hour(const struct ctl_rot *rot, uint64_t hour)
 {
 	const uint64_t from_ns = hour * HOUR_NS;
 
-	if (hour == rot->first || gap_ns(rot, from_ns, from_ns + HOUR_NS) > GAP_S * S_NS)
+	if (hour == rot->first || hour <= rot->broken ||
+		gap_ns(rot, from_ns, from_ns + HOUR_NS) > GAP_S * S_NS)
 		return ROT_HOUR_BAD;
 	return is_void(rot, hour) ? ROT_HOUR_BAD : ROT_HOUR_GOOD;
 }

@@ -291,7 +291,7 @@ static bool has_come_meanwhile(const struct looked *l, uint64_t gone,
 		n++;
 		n_good += now >= shown && now - shown >= wanted;
 	}
-	return n > 0 && n_good * 4 >= n * 3;
+	return n > 0 && n_good == n;
 }
 
 /* Was it not there before, and has it come as the names went? Of one for which there was no room nothing says

@@ -114,6 +114,10 @@ struct ctl_rot {
 	void *ctx;
 	GArray *open; // struct rot_open
 	uint64_t end_ns; // of the last tick
+	uint64_t
+		restored_ns; // end_ns of what was restored, of which nothing is to count again; 0: nothing was
+	bool is_behind; // ticks of it have come again: a replay that begins at its begin
+	uint64_t broken; // hour up to which not all was seen, since it was restored
 	uint64_t hour; // the oldest one that is not closed; 0: nothing was seen
 	uint64_t first; // hour in which it all began, of which not all was seen
 	struct ctl_rot_series all; // of the whole node

@@ -172,6 +172,19 @@ static int read_numbers(const struct source *source, json_t *json, struct ctl_st
 	return r;
 }
 
+/* What the rot alarm remembers takes a catalogue to be read: here it is its length and version. */
+static int read_rot(const struct source *source, json_t *json, struct ctl_store_value *)
+{
+	struct ctl_unpack in = ctl_unpack_of(source->data, source->len);
+	const uint64_t version = ctl_unpack_u64(&in);
+
+	if (json != NULL) {
+		set_count(json, "version", version);
+		set_count(json, "bytes", source->len);
+	}
+	return in.is_bad ? -EBADMSG : 0;
+}
+
 static int read_meta(const struct source *source, json_t *json, struct ctl_store_value *value)
 {
 	static const struct {
@@ -182,6 +195,7 @@ static int read_meta(const struct source *source, json_t *json, struct ctl_store
 		[CTL_META_ENGINE] = {"engine", read_engine},
 		[CTL_META_OUTBOX] = {"outbox", read_numbers},
 		[CTL_META_COMMITTED] = {"committed", read_state},
+		[CTL_META_ROT] = {"rot", read_rot},
 	};
 
 	if (source->key >= G_N_ELEMENTS(metas))

@@ -139,14 +139,14 @@ def packets(rng, app, day, hour, host_of, much):
         yield from flow(rng, at, app, rng.choice(app.networks), host_of(app, host, at))
 
 
-def write(path, n_days, seed=1, host_of=lambda app, host, at: host, much=lambda app, day, hour: 1, more=()):
-    """A capture of n_days. host_of(app, host, time): the name that is asked for instead; much(app, day, hour): how much of the usual
+def write(path, n_days, first_day=0, seed=1, host_of=lambda app, host, at: host, much=lambda app, day, hour: 1, more=()):
+    """A capture of n_days from first_day on. host_of(app, host, time): the name that is asked for instead; much(app, day, hour): how much of the usual
     there is; more: services beyond the usual ones."""
     rng = random.Random(seed)
     everything = [*apps(), *strangers(), *more]
     with open(path, "wb") as f:
         f.write(frames.pcap_header())
-        for day in range(n_days):
+        for day in range(first_day, first_day + n_days):
             for hour in range(24):
                 records = []
                 for app in everything:
