@@ -73,13 +73,24 @@ static FILE *open_connection(const struct ctl_asking *asking, struct dp_err *ret
 	return stream;
 }
 
+/* NULL: no memory, or not UTF-8. */
+static json_t *request_of(const struct ctl_question *q)
+{
+	json_t *args;
+
+	if (q->what == NULL)
+		return json_pack("{ss}", "cmd", q->cmd);
+	args = json_pack("{ss* ss* ss*}", "arg", q->arg, "after", q->after, "why", q->why);
+	if (args == NULL || (q->options != NULL && json_object_update(args, q->options) != 0)) {
+		json_decref(args);
+		return NULL;
+	}
+	return json_pack("{ss ss so}", "cmd", q->cmd, "what", q->what, "args", args);
+}
+
 static int send_question(FILE *connection, const struct ctl_question *question)
 {
-	json_t *request = question->what == NULL
-		? json_pack("{ss}", "cmd", question->cmd)
-		: json_pack("{ss ss s{ss* ss* ss*}}", "cmd", question->cmd, "what", question->what,
-			  "args", "arg", question->arg, "after", question->after, "why",
-			  question->why);
+	json_t *request = request_of(question);
 	char *line = json_dumps(request, JSON_COMPACT);
 	size_t len;
 	ssize_t n = 0;
@@ -155,19 +166,31 @@ void ctl_question_free_record(void *record)
 	json_decref(record);
 }
 
-int ctl_question_options(int argc, char **argv, const char *usage, struct ctl_asking *ret_asking)
+enum { OPT_FIRST = 256 }; // of the further ones
+
+/* Returns -1 to go on, else the exit code. */
+static int set_option(const char *name, const char *text, json_t *options)
 {
-	static const struct option options[] = {
+	if (json_object_set_new(options, name, json_string(text)) == 0)
+		return -1;
+	return ctl_complain(CTL_EXIT_USAGE, "--%s: expected a text in UTF-8", name);
+}
+
+int ctl_question_options_of(int argc, char **argv, const char *usage, const char *const *names,
+	json_t *given, struct ctl_asking *ret_asking)
+{
+	struct option options[3 + CTL_QUESTION_NAMES + 1] = {
 		{"json", no_argument, NULL, 'j'},
 		{"socket", required_argument, NULL, 's'},
 		{"help", no_argument, NULL, 'h'},
-		{0},
 	};
-	int c;
+	int c, code = -1;
 
+	for (int i = 0; names[i] != NULL; i++)
+		options[3 + i] = (struct option){names[i], required_argument, NULL, OPT_FIRST + i};
 	*ret_asking = (struct ctl_asking){.path = ctl_question_path()};
 	optind = 0; // a new scan: the caller has done its own
-	while ((c = getopt_long(argc, argv, ":h", options, NULL)) >= 0) {
+	while (code < 0 && (c = getopt_long(argc, argv, ":h", options, NULL)) >= 0) {
 		switch (c) {
 		case 'j':
 			ret_asking->is_json = true;
@@ -178,11 +201,22 @@ int ctl_question_options(int argc, char **argv, const char *usage, struct ctl_as
 		case 'h':
 			(void)fputs(usage, stdout);
 			return CTL_EXIT_OK;
-		default:
+		case ':':
+		case '?':
 			return ctl_complain_option(c, argv);
+		default:
+			code = set_option(names[c - OPT_FIRST], optarg, given);
+			break;
 		}
 	}
-	return -1;
+	return code;
+}
+
+int ctl_question_options(int argc, char **argv, const char *usage, struct ctl_asking *ret_asking)
+{
+	static const char *const none[] = {NULL};
+
+	return ctl_question_options_of(argc, argv, usage, none, NULL, ret_asking);
 }
 
 int ctl_question_run(const struct ctl_asking *asking,

@@ -15,6 +15,7 @@ struct ctl_question {
 	const char *cmd; // "show", "do", "list"
 	const char *what, *arg, *after; // NULL = not given
 	const char *why; // of a change; likewise
+	json_t *options; // what else it says, texts by name; borrowed
 };
 
 /* What the command lines of those who ask have in common. */
@@ -26,6 +27,12 @@ struct ctl_asking {
 
 /* Read the options; optind then stands at the first word. Returns -1 to go on, else the exit code. */
 int ctl_question_options(int argc, char **argv, const char *usage, struct ctl_asking *ret_asking);
+
+/* The same, with further ones of a value each: those in names, at most CTL_QUESTION_NAMES, NULL at the end.
+ * What was given is put into options, an object. */
+enum { CTL_QUESTION_NAMES = 8 };
+int ctl_question_options_of(int argc, char **argv, const char *usage, const char *const *names,
+	json_t *options, struct ctl_asking *ret_asking);
 
 /* Connect, let ask() ask and print, and see that it was written. Returns the exit code. */
 int ctl_question_run(const struct ctl_asking *asking,
@@ -41,6 +48,12 @@ json_t *ctl_question_ask(
 /* What the last line of an answer means: -1 and nothing printed when it is one more page or the end;
  * else the sentence is on standard error and this is the exit code. */
 int ctl_question_complain(const json_t *last, const char *path);
+
+/* Ask for all pages of an answer; page() gets the records of each, which it may take from the array, or an
+ * empty one where they were printed as they came (is_json). Returns the exit code; a sentence was said. */
+int ctl_question_pages(FILE *connection, const struct ctl_asking *asking,
+	const struct ctl_question *question, void (*page)(void *ctx, GPtrArray *records),
+	void *ctx);
 
 /* For ctl_question_run(): print all pages of `show what arg` of a struct ctl_question, as a table
  * (control/table.h) or as they come. Without `what`: what there is. */

@@ -86,14 +86,70 @@ const char *ctl_args_text(const json_t *args, const char *key)
 	return json_string_value(json_object_get(args, key));
 }
 
+/* "[ARG] [--endpoint ADDRESS]" */
+static json_t *args_of(const struct ctl_show *show)
+{
+	GString *text = g_string_new(show->args);
+	json_t *args;
+
+	for (const struct ctl_show_option *o = show->options; o != NULL && o->name != NULL; o++) {
+		if (o->value != NULL)
+			g_string_append_printf(
+				text, "%s[--%s %s]", text->len > 0 ? " " : "", o->name, o->value);
+	}
+	args = json_string(text->str);
+	g_string_free(text, TRUE);
+	return args;
+}
+
 static void list(const struct ctl_show *table, struct ctl_reply *reply)
 {
 	for (; table->name != NULL; table++) {
 		if (!table->acts)
 			(void)ctl_reply_add(reply,
-				json_pack("{ss ss ss}", "name", table->name, "args", table->args,
+				json_pack("{ss so ss}", "name", table->name, "args", args_of(table),
 					"help", table->help));
 	}
+}
+
+static const struct ctl_show_option *option_of(const struct ctl_show *show, const char *name)
+{
+	const struct ctl_show_option *o = show->options;
+
+	while (o != NULL && o->name != NULL && strcmp(o->name, name) != 0)
+		o++;
+	return o != NULL && o->name != NULL ? o : NULL;
+}
+
+/* What is not for this one would be left out of account, and the answer be to another question. Returns
+ * false and a failed reply. */
+static bool check_args(const struct ctl_show *show, json_t *args, struct ctl_reply *reply)
+{
+	static const char *const common[] = {"arg", "after", "why", NULL};
+	const char *name;
+	json_t *value;
+
+	if (show->args[0] == '\0' && ctl_args_text(args, "arg") != NULL) {
+		ctl_reply_fail(reply, true, "%s: expected no word behind it", show->name);
+		return false;
+	}
+	json_object_foreach(args, name, value)
+	{
+		const struct ctl_show_option *o = option_of(show, name);
+
+		if (g_strv_contains(common, name) || (o != NULL && json_is_string(value)))
+			continue;
+		if (o != NULL)
+			ctl_reply_fail(reply, true, "%s: expected a text behind --%s", show->name,
+				o->name);
+		else
+			ctl_reply_fail(reply, true,
+				"%s: it has no such option; `wirecue show` lists "
+				"which there are",
+				show->name);
+		return false;
+	}
+	return true;
 }
 
 /* "show" or "do". */
@@ -116,13 +172,10 @@ static void run(const struct ctl_show *table, void *ctx, const json_t *request, 
 	for (; table->name != NULL; table++) {
 		if (table->acts != acts || strcmp(table->name, what) != 0)
 			continue;
-		if (table->args[0] == '\0' && ctl_args_text(args, "arg") != NULL) {
-			ctl_reply_fail(reply, true, "%s: expected no word behind it", what);
-			return;
-		}
 		if (args == NULL)
 			args = none = json_object();
-		table->run(ctx, args, reply);
+		if (check_args(table, args, reply))
+			table->run(ctx, args, reply);
 		json_decref(none);
 		return;
 	}

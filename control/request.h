@@ -37,6 +37,12 @@ struct ctl_asker {
 	bool may_act; // root or the daemon's own user: `do` is answered
 };
 
+/* What a question may say besides its word: --NAME VALUE of the command line, sent as args.NAME, a text. */
+struct ctl_show_option {
+	const char *name; // "endpoint"; NULL ends a list
+	const char *value; // "ADDRESS": for who reads; NULL: of another command, not listed
+};
+
 /* One thing that can be shown or done. Tables end with name NULL. */
 struct ctl_show {
 	const char *name; // "redis"
@@ -46,10 +52,12 @@ struct ctl_show {
 	 * where to go on. */
 	void (*run)(void *ctx, const json_t *args, struct ctl_reply *reply);
 	bool acts; // it changes something: asked for with "do", and not listed
+	const struct ctl_show_option *options; // NULL: none; others are refused before it runs
 };
 
 /* Add a record; takes it. Records of one `what` have the same keys in the same order, and never
- * `end` or `error`. False when the page is full and the record was not added: call ctl_reply_next
+ * `end` or `error`. Only the last one may be another: what the answer is about, with the key `summary`
+ * in front, a sentence that stands under a table. False when the page is full and the record was not added: call ctl_reply_next
  * with what brings the handler back to it, and return. The first record always fits. */
 bool ctl_reply_add(struct ctl_reply *reply, json_t *given);
 

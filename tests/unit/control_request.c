@@ -35,6 +35,13 @@ static void run_many(void *, const json_t *args, struct ctl_reply *reply)
 	}
 }
 
+static void run_chosen(void *, const json_t *args, struct ctl_reply *reply)
+{
+	(void)ctl_reply_add(reply,
+		json_pack("{ss? ss?}", "colour", ctl_args_text(args, "colour"), "hidden",
+			ctl_args_text(args, "hidden")));
+}
+
 static void run_large(void *, const json_t *, struct ctl_reply *reply)
 {
 	g_autofree char *text = g_strnfill(2 * CTL_REPLY_PAGE, 'x');
@@ -69,9 +76,12 @@ static void run_later(void *, const json_t *args, struct ctl_reply *reply)
 		ctl_reply_fail(reply, false, "it failed");
 }
 
+static const struct ctl_show_option chosen[] = {{"colour", "WORD"}, {"hidden", NULL}, {NULL}};
+
 static const struct ctl_show table[] = {
 	{"echo", "[WORD]", "What it was given", run_echo},
 	{"many", "", "Numbers", run_many},
+	{"chosen", "[WORD]", "With options", run_chosen, .options = chosen},
 	{"large", "", "One large record", run_large},
 	{"failing", "", "Nothing", run_failing},
 	{"later", "[WORD]", "Not at once", run_later},
@@ -186,6 +196,26 @@ static void a_wrong_question_gets_one_sentence(void **)
 		assert_true(json_is_true(json_object_get(answer, "usage")));
 		json_decref(answer);
 	}
+}
+
+static void options_are_those_of_what_is_shown(void **)
+{
+	g_autofree char *list = ask("{\"cmd\":\"list\"}", 14);
+
+	expect("{\"cmd\":\"show\",\"what\":\"chosen\",\"args\":{\"colour\":\"red\"}}",
+		"{\"colour\":\"red\",\"hidden\":null}\n{\"end\":true}\n");
+	expect("{\"cmd\":\"show\",\"what\":\"chosen\",\"args\":{\"hidden\":\"1\",\"after\":\"2\"}}",
+		"{\"colour\":null,\"hidden\":\"1\"}\n{\"end\":true}\n");
+	expect("{\"cmd\":\"show\",\"what\":\"chosen\",\"args\":{\"colour\":17}}",
+		"{\"error\":\"chosen: expected a text behind --colour\",\"usage\":true}\n");
+	expect("{\"cmd\":\"show\",\"what\":\"chosen\",\"args\":{\"+99900000001\":\"x\"}}",
+		"{\"error\":\"chosen: it has no such option; `wirecue show` lists which there "
+		"are\",\"usage\":true}\n");
+	expect("{\"cmd\":\"show\",\"what\":\"echo\",\"args\":{\"colour\":\"red\"}}",
+		"{\"error\":\"echo: it has no such option; `wirecue show` lists which there "
+		"are\",\"usage\":true}\n");
+	assert_non_null(strstr(list,
+		"{\"name\":\"chosen\",\"args\":\"[WORD] [--colour WORD]\",\"help\":\"With options\"}"));
 }
 
 static void what_was_asked_is_not_repeated_in_the_sentence(void **)
@@ -353,6 +383,7 @@ int main(void)
 		cmocka_unit_test(who_may_only_look_changes_nothing),
 		cmocka_unit_test(the_list_names_what_can_be_shown),
 		cmocka_unit_test(a_wrong_question_gets_one_sentence),
+		cmocka_unit_test(options_are_those_of_what_is_shown),
 		cmocka_unit_test(what_was_asked_is_not_repeated_in_the_sentence),
 		cmocka_unit_test(every_truncation_is_answered),
 		cmocka_unit_test(a_deep_question_is_refused),
