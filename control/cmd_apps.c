@@ -16,7 +16,7 @@ static const struct ctl_cmd tasks[] = {
 	{"test", "[-c FILE] [--apps FILE] [--json] HOST...",
 		"every rule that fits a host, and why the winner wins", ctl_cmd_apps_test},
 	{"unknown",
-		"--on CAPTURE... [-c FILE] [--apps FILE] [--top N] [--names] [--draft | --json] [--workers N]",
+		"[--top N] [--draft | --json] [--socket PATH] [--on CAPTURE... [-c FILE] [--apps FILE] [--names] [--workers N]]",
 		"what has no app, by bytes; entries for it", ctl_cmd_apps_unknown},
 	{"wrong",
 		"FLOW APP [--apps FILE] [--json] [--socket PATH] | FLOW APP --to DIR [-c FILE] [--apps FILE] [--json] --on CAPTURE...",

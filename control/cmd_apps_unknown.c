@@ -5,9 +5,12 @@
 #include "control/flow_lines.h"
 #include "control/question.h"
 #include "control/sample_addrs.h"
+#include "control/socket.h"
 #include "control/unknown.h"
 #include "control/unknown_draft.h"
 #include "control/unknown_flow.h"
+#include "control/unknown_live.h"
+#include "control/unknown_rows.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -20,30 +23,34 @@ enum {
 };
 
 static const char help_text[] =
-	"usage: wirecue apps unknown --on CAPTURE... [OPTION...]\n"
+	"usage: wirecue apps unknown [--top N] [--draft | --json] [--socket PATH]\n"
+	"       wirecue apps unknown --on CAPTURE... [OPTION...]\n"
 	"\n"
-	"What has no app on captures, or one by weak evidence alone (address, port): by name,\n"
-	"else by server, else by the library's protocol; most bytes first.\n"
+	"What has no app, or one by weak evidence alone (address, port): by name, else by server,\n"
+	"else by the library's protocol; most bytes first. Of the running daemon: of the flows\n"
+	"that live and of those that ended lately, by the catalogue in force.\n"
 	"\n"
-	"      --on CAPTURE...  pcap or pcapng files; several are merged by time\n"
-	"  -c, --config FILE    wirecue.yaml; without it: default networks, the shipped catalogue\n"
-	"      --apps FILE      the catalogue, instead of the one that the configuration names\n"
 	"      --top N          rows at most, 1 to 10000; 40 by default\n"
-	"      --names          names as they are, though fewer than three endpoints have shown\n"
-	"                       them: for captures of your own\n"
 	"      --draft          entries ready to edit, and to append to the catalogue\n"
 	"      --json           one JSON object a line\n"
+	"      --socket PATH    where the daemon answers, instead of $WIRECUE_CONTROL_SOCKET or\n"
+	"                       " CTL_SOCKET_PATH "\n"
+	"      --on CAPTURE...  on captures instead; several are merged by time; with it alone:\n"
+	"  -c, --config FILE    wirecue.yaml; without it: default networks, the shipped catalogue\n"
+	"      --apps FILE      the catalogue, instead of the one that the configuration names\n"
+	"      --names          names as they are, though fewer than three endpoints have shown\n"
+	"                       them: for captures of your own\n"
 	"      --workers N      worker threads, 1 to 64; the output does not depend on it\n"
 	"  -h, --help           this text\n"
 	"\n"
-	"Exit codes: 0 success; 1 a capture cannot be read or breaks off; 2 usage or\n"
-	"configuration error.\n";
+	"Exit codes: 0 success; 1 a capture cannot be read or breaks off, no daemon answers;\n"
+	"2 usage or configuration error.\n";
 
-enum { OPT_ON = 256, OPT_APPS, OPT_TOP, OPT_NAMES, OPT_DRAFT, OPT_JSON, OPT_WORKERS };
+enum { OPT_ON = 256, OPT_APPS, OPT_TOP, OPT_NAMES, OPT_DRAFT, OPT_JSON, OPT_WORKERS, OPT_SOCKET };
 
 struct options {
 	struct ctl_flow_lines_config replay;
-	const char *on; // the first capture
+	const char *socket; // NULL: not given
 	GPtrArray *captures; // const char *, borrowed
 	size_t n_rows;
 	bool shows_names, is_draft, is_json;
@@ -101,6 +108,9 @@ static int set_option(struct options *o, int c, char *const argv[])
 	case OPT_WORKERS:
 		o->replay.n_workers = optarg;
 		return set_number("--workers", optarg, 64, &n_workers);
+	case OPT_SOCKET:
+		o->socket = optarg;
+		return -1;
 	case 'h':
 		(void)fputs(help_text, stdout);
 		return CTL_EXIT_OK;
@@ -109,10 +119,33 @@ static int set_option(struct options *o, int c, char *const argv[])
 	}
 }
 
+/* Returns -1 to go on, else an exit status. */
+static int parse_live(int argc, char **argv, const struct options *o)
+{
+	const struct {
+		const char *option;
+		bool is_given;
+	} of_captures[] = {{"-c", o->replay.config != NULL}, {"--apps", o->replay.apps != NULL},
+		{"--names", o->shows_names}, {"--workers", o->replay.n_workers != NULL}};
+
+	if (optind < argc)
+		return ctl_complain(CTL_EXIT_USAGE,
+			"apps unknown: '%s', expected --on in front of a capture, or nothing: the "
+			"running daemon is asked",
+			argv[optind]);
+	for (size_t i = 0; i < G_N_ELEMENTS(of_captures); i++)
+		if (of_captures[i].is_given)
+			return ctl_complain(CTL_EXIT_USAGE,
+				"apps unknown: %s is for captures, expected --on CAPTURE with it; the "
+				"running daemon has a catalogue",
+				of_captures[i].option);
+	return -1;
+}
+
 static int parse(int argc, char **argv, struct options *o)
 {
-	static const struct option options[] = {{"on", required_argument, NULL, OPT_ON},
-		{"config", required_argument, NULL, 'c'},
+	static const struct option options[] = {{"socket", required_argument, NULL, OPT_SOCKET},
+		{"on", required_argument, NULL, OPT_ON}, {"config", required_argument, NULL, 'c'},
 		{"apps", required_argument, NULL, OPT_APPS},
 		{"top", required_argument, NULL, OPT_TOP}, {"names", no_argument, NULL, OPT_NAMES},
 		{"draft", no_argument, NULL, OPT_DRAFT}, {"json", no_argument, NULL, OPT_JSON},
@@ -127,12 +160,14 @@ static int parse(int argc, char **argv, struct options *o)
 		if (code >= 0)
 			return code;
 	}
-	if (o->captures->len == 0)
-		return ctl_complain(CTL_EXIT_USAGE,
-			"apps unknown: nothing to look at, expected --on CAPTURE...");
 	if (o->is_draft && o->is_json)
 		return ctl_complain(
 			CTL_EXIT_USAGE, "apps unknown: --draft with --json, expected one of them");
+	if (o->captures->len == 0)
+		return parse_live(argc, argv, o);
+	if (o->socket != NULL)
+		return ctl_complain(CTL_EXIT_USAGE,
+			"apps unknown: --on with --socket, expected captures or the daemon");
 	for (int i = optind; i < argc; i++) // --on takes one, and all that stand alone
 		g_ptr_array_add(o->captures, argv[i]);
 	o->replay.captures = (const char *const *)o->captures->pdata;
@@ -174,66 +209,12 @@ static int replay(struct task *t)
 
 /* --- rows out --------------------------------------------------------------------------------- */
 
-static const char *kind_of(const struct ctl_unknown_row *row)
+/* given. */
+static void add(GPtrArray *records, json_t *given, bool is_json)
 {
-	switch (row->kind) {
-	case CTL_UNKNOWN_HOST:
-		return row->is_shared ? "shared" : "host";
-	case CTL_UNKNOWN_SERVER:
-		return strchr(row->what, '/') != NULL ? "network" : "server";
-	default:
-		return "protocol";
-	}
-}
-
-/* "tcp:443", as the catalogue writes ports; "tcp" where there are many; null of names. */
-static json_t *port_of(const struct ctl_unknown_row *row)
-{
-	if (row->kind == CTL_UNKNOWN_HOST)
-		return json_null();
-	if (row->port == 0)
-		return json_string(row->l4);
-	return json_sprintf("%s:%u", row->l4, row->port);
-}
-
-static json_t *examples_of(const struct ctl_unknown_row *row, bool is_json)
-{
-	json_t *list;
-
-	if (!is_json) {
-		g_autofree char *text = g_strjoinv(",", (char **)row->examples);
-
-		return *text != '\0' ? json_string(text) : json_null();
-	}
-	list = json_array();
-	for (int i = 0; row->examples[i] != NULL; i++)
-		(void)json_array_append_new(list, json_string(row->examples[i]));
-	return list;
-}
-
-static json_t *record_of(const struct ctl_unknown_row *row, bool is_json)
-{
-	const bool has_domain = is_json || g_strcmp0(row->domain, row->what) != 0;
-
-	return json_pack("{s:I, s:I, s:I, s:I, s:s, s:s, s:o, s:s, s:s?, s:s?, s:o}", "bytes",
-		(json_int_t)row->bytes, "flows", (json_int_t)row->flows, "subscribers",
-		(json_int_t)row->subscribers, "weak_bytes", (json_int_t)row->weak_bytes, "kind",
-		kind_of(row), "what", row->what, "port", port_of(row), "proto", row->proto, "app",
-		row->app, "domain", has_domain ? row->domain : NULL, "examples",
-		examples_of(row, is_json));
-}
-
-/* In the table every line has all columns, even where there is no row. */
-static json_t *record_of_sum(const char *kind, const struct ctl_unknown_sum *sum, bool is_json)
-{
-	static const char *const of_rows[] = {"what", "port", "proto", "app", "domain", "examples"};
-	json_t *record = json_pack("{s:I, s:I, s:I, s:I, s:s}", "bytes", (json_int_t)sum->bytes,
-		"flows", (json_int_t)sum->flows, "subscribers", (json_int_t)sum->subscribers,
-		"weak_bytes", (json_int_t)sum->weak_bytes, "kind", kind);
-
-	for (size_t i = 0; i < G_N_ELEMENTS(of_rows) && !is_json; i++)
-		(void)json_object_set_new(record, of_rows[i], json_null());
-	return record;
+	if (!is_json)
+		ctl_unknown_record_to_text(given);
+	g_ptr_array_add(records, given);
 }
 
 static int print_rows(const struct task *t, const GPtrArray *rows,
@@ -245,11 +226,11 @@ static int print_rows(const struct task *t, const GPtrArray *rows,
 	int code;
 
 	for (guint i = 0; i < rows->len; i++)
-		g_ptr_array_add(records, record_of(rows->pdata[i], is_json));
+		add(records, ctl_unknown_record(rows->pdata[i]), is_json);
 	if (others->flows > 0)
-		g_ptr_array_add(records, record_of_sum("others", others, is_json));
-	g_ptr_array_add(records, record_of_sum("unknown", unknown, is_json));
-	g_ptr_array_add(records, record_of_sum("all", &all, is_json));
+		add(records, ctl_unknown_sum_record("others", others), is_json);
+	add(records, ctl_unknown_sum_record("unknown", unknown), is_json);
+	add(records, ctl_unknown_sum_record("all", &all), is_json);
 	code = ctl_apps_print(records, is_json);
 	g_ptr_array_unref(records);
 	return code;
@@ -300,6 +281,15 @@ static int run(struct task *t)
 	return code != CTL_EXIT_OK ? code : printed;
 }
 
+static int ask(const struct options *opt)
+{
+	const struct ctl_asking asking = {
+		.path = opt->socket != NULL ? opt->socket : ctl_question_path(),
+		.is_json = opt->is_json};
+
+	return ctl_unknown_live(&asking, opt->n_rows, opt->is_draft);
+}
+
 int ctl_cmd_apps_unknown(int argc, char **argv)
 {
 	struct options opt = {.captures = g_ptr_array_new(), .n_rows = ROWS};
@@ -307,7 +297,7 @@ int ctl_cmd_apps_unknown(int argc, char **argv)
 	int code = parse(argc, argv, &opt);
 
 	if (code < 0)
-		code = run(&t);
+		code = opt.captures->len > 0 ? run(&t) : ask(&opt);
 	ctl_flow_sum_clear(&t.all);
 	ctl_unknown_free(t.unknown);
 	ctl_domains_close(t.domains);

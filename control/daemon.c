@@ -69,6 +69,7 @@ static void on_watch(evutil_socket_t, short, void *ctx)
 	dp_path_stats(ctl_pipeline_path(d->pipeline), &before);
 	dp_path_stats(ctl_pipeline_path(d->pipeline), &after);
 	ctl_path_watch_look(d->watch, &before, &after);
+	ctl_shows_tend(&d->shows);
 	ctl_balance_look_at(&d->shows.balance, ctl_pipeline_path(d->pipeline),
 		ctl_pipeline_workers(d->pipeline));
 }
@@ -208,6 +209,8 @@ static int open_delivery(struct daemon *d, struct dp_err *reterr)
 	d->shows.changes = d->changes;
 	d->shows.diff = d->diff;
 	d->shows.finder = ctl_flow_finder_new(d->pipeline);
+	d->shows.flows = ctl_shown_flows_new(d->pipeline);
+	d->shows.unknown = ctl_shown_unknown_new(d->pipeline);
 	d->shows.start = ctl_node_start_now();
 	return ctl_socket_open(
 		d->base, config->control_socket, ctl_show_table, &d->shows, &d->socket, reterr);
@@ -295,6 +298,8 @@ static void close_all(struct daemon *d)
 	ctl_socket_close(d->socket);
 	ctl_flow_finder_free(d->shows.finder);
 	ctl_live_diff_free(d->diff); // it reads what is staged
+	ctl_shown_flows_free(d->shows.flows);
+	ctl_shown_unknown_free(d->shows.unknown);
 	if (!ctl_changes_end(
 		    d->changes)) { // its thread reads what the pipeline has: nothing is freed
 		ctl_log_flush();

@@ -2,12 +2,13 @@
 #include "control/evidence.h"
 
 #include <assert.h>
+#include <string.h>
 
 static const struct {
 	const char *name;
 	int weight; // percent, start values
 } kinds[] = {
-	[DP_EVIDENCE_NONE] = {"", 0},
+	[DP_EVIDENCE_NONE] = {"none", 0},
 	[DP_EVIDENCE_SNI] = {"sni", 95},
 	[DP_EVIDENCE_QUIC] = {"quic", 95},
 	[DP_EVIDENCE_HTTP] = {"http", 95},
@@ -18,6 +19,22 @@ static const struct {
 	[DP_EVIDENCE_PORT] = {"port", 30},
 };
 static_assert(sizeof(kinds) / sizeof(kinds[0]) == DP_EVIDENCE_COUNT);
+
+const char *ctl_evidence_name(enum dp_evidence evidence)
+{
+	return kinds[evidence].name;
+}
+
+bool ctl_evidence_of_name(const char *name, enum dp_evidence *ret_evidence)
+{
+	for (int i = 0; i < DP_EVIDENCE_COUNT; i++) {
+		if (strcmp(kinds[i].name, name) != 0)
+			continue;
+		*ret_evidence = (enum dp_evidence)i;
+		return true;
+	}
+	return false;
+}
 
 void ctl_evidence_add(struct ctl_evidence *sum, const struct ctl_evidence *other)
 {

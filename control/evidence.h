@@ -24,6 +24,11 @@ static inline bool ctl_evidence_is_direct(enum dp_evidence evidence)
 	return ctl_evidence_is_strong(evidence) && evidence != DP_EVIDENCE_DNS;
 }
 
+/* "sni", …; "none". */
+const char *ctl_evidence_name(enum dp_evidence evidence);
+/* The other way. False: it is none of them. */
+bool ctl_evidence_of_name(const char *name, enum dp_evidence *ret_evidence);
+
 void ctl_evidence_add(struct ctl_evidence *sum, const struct ctl_evidence *other);
 uint64_t ctl_evidence_bytes(const struct ctl_evidence *evidence);
 bool ctl_evidence_has_strong(const struct ctl_evidence *evidence);

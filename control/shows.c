@@ -10,8 +10,10 @@
 #include "control/shows_changes.h"
 #include "control/shows_diff.h"
 #include "control/shows_flow.h"
+#include "control/shows_flows.h"
 #include "control/shows_ledger.h"
 #include "control/shows_rot.h"
+#include "control/shows_unknown.h"
 #include "control/utc.h"
 
 #include <stdlib.h>
@@ -347,6 +349,10 @@ const struct ctl_show ctl_show_table[] = {
 	{"workers", "", "workers: packets, flows, time", show_workers},
 	{"ledger", "[PART]", "what became of each frame, tunnel, fragment and copy", show_ledger},
 	{"apps", "", "bytes, packets and flows per app since the start", show_apps},
+	{"flows", "", "single flows that live or ended lately, most bytes first", ctl_show_flows,
+		.options = ctl_show_flows_options},
+	{"unknown", "", "what has no app in them, by what a rule could be made of",
+		ctl_show_unknown, .options = ctl_show_unknown_options},
 	{"quality", "", "TCP: retransmissions, round trips, since the start and lately",
 		show_quality},
 	{"triggers", "", "triggers decided per type, withheld per rule and reason", show_triggers},
@@ -404,6 +410,12 @@ static void heartbeat_shares(const struct ctl_shows *s, json_t *object)
 	if (s->mirror != NULL)
 		(void)json_object_set_new(
 			object, "hashes_waiting", integer(ctl_mirror_n_waiting(s->mirror)));
+}
+
+void ctl_shows_tend(struct ctl_shows *s)
+{
+	ctl_shown_flows_tend(s->flows);
+	ctl_shown_unknown_tend(s->unknown);
 }
 
 void ctl_shows_heartbeat(const struct ctl_shows *s, json_t *object)

@@ -13,7 +13,9 @@
 #include "control/pipeline.h"
 #include "control/publisher.h"
 #include "control/request.h"
+#include "control/shows_flows.h"
 #include "control/shows_node.h"
+#include "control/shows_unknown.h"
 
 #include <jansson.h>
 
@@ -26,12 +28,17 @@ struct ctl_shows {
 	struct ctl_changes *changes; // borrowed
 	struct ctl_live_diff *diff; // borrowed
 	struct ctl_flow_finder *finder; // borrowed
+	struct ctl_shown_flows *flows; // borrowed
+	struct ctl_shown_unknown *unknown; // borrowed
 	struct ctl_balance balance; // of workers, when last looked
 	struct ctl_node_start start;
 };
 
-/* node, ports, workers, ledger, apps, quality, triggers, redis, subscriber; ctx is a struct ctl_shows. */
+/* node, ports, workers, ledger, apps, flows, unknown, quality, triggers, redis, subscriber; ctx is a struct ctl_shows. */
 extern const struct ctl_show ctl_show_table[];
+
+/* Now and then: drops what nobody asks for any more. */
+void ctl_shows_tend(struct ctl_shows *s);
 
 /* Adds what the heartbeat says beyond Redis: watermark, coverage. */
 void ctl_shows_heartbeat(const struct ctl_shows *s, json_t *object);
