@@ -40,6 +40,9 @@ int ctl_cmd_apps(int argc, char **argv);
 /* show WHAT [ARG] [--json] [--socket PATH]: ask the running daemon. Without WHAT: what there is. */
 int ctl_cmd_show(int argc, char **argv);
 
+/* top [--interval SECONDS] [--batch [-n N] [--json]]: rates of the running daemon, on the terminal. */
+int ctl_cmd_top(int argc, char **argv);
+
 /* stream [resend|continue] [--json] [--socket PATH]: how stream and outbox stand, and the operator's
  * choice when they do not fit. */
 int ctl_cmd_stream(int argc, char **argv);

@@ -15,6 +15,7 @@ static const struct ctl_cmd commands[] = {
 		ctl_cmd_check},
 	{"apps", "WHAT [ARGUMENT...]", "the workbench: tune the catalogue", ctl_cmd_apps},
 	{"show", "WHAT [ID] [--json]", "ask the running daemon", ctl_cmd_show},
+	{"top", "[--interval S | --batch]", "what the running daemon does right now", ctl_cmd_top},
 	{"stream", "[resend | continue] [--json]", "how Redis and the outbox stand to each other",
 		ctl_cmd_stream},
 	{"subject", "[-c FILE] ID", "print the pseudonym of an identifier", ctl_cmd_subject},
@@ -58,6 +59,6 @@ int main(int argc, char **argv)
 			return cmd->run(argc - 1, argv + 1);
 	}
 	return ctl_complain(CTL_EXIT_USAGE,
-		"'%s' is no command, expected one of run, replay, check, apps, show, stream, subject, store; 'wirecue --help' tells more",
+		"'%s' is no command, expected one of run, replay, check, apps, show, top, stream, subject, store; 'wirecue --help' tells more",
 		argv[1]);
 }
