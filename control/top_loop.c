@@ -23,6 +23,7 @@ struct loop {
 	int signals; // descriptor
 	sigset_t before; // signals that were blocked before
 	int ended_by; // signal; 0: none
+	bool is_stale; // the screen is
 	bool is_over;
 };
 
@@ -48,6 +49,7 @@ static void draw(struct loop *l)
 	ctl_top_draw(&screen, ctl_top_model_view(l->model), &l->ui);
 	ctl_top_term_show(&screen);
 	ctl_top_screen_fini(&screen);
+	l->is_stale = false;
 }
 
 static void schedule(struct loop *l)
@@ -60,6 +62,7 @@ static void schedule(struct loop *l)
 /* A round came to its end, or nobody answers. */
 static void take(struct loop *l, int r, struct ctl_top_sample *sample)
 {
+	l->is_stale = true;
 	if (r > 0) {
 		ctl_top_model_take(l->model, sample);
 		l->answered_us = now_us();
@@ -95,6 +98,7 @@ static void press(struct loop *l)
 {
 	enum ctl_top_key key = ctl_top_term_key();
 
+	l->is_stale = true;
 	for (; key != CTL_TOP_KEY_NONE; key = ctl_top_term_key()) {
 		if (key == CTL_TOP_KEY_QUIT)
 			l->is_over = true;
@@ -110,8 +114,9 @@ static void hear_signal(struct loop *l)
 
 	if (read(l->signals, &info, sizeof(info)) != (ssize_t)sizeof(info))
 		return;
+	l->is_stale = true;
 	if (info.ssi_signo == SIGWINCH)
-		return; // the screen is drawn after each event anyhow
+		return;
 	l->ended_by = (int)info.ssi_signo;
 	l->is_over = true;
 }
@@ -135,7 +140,8 @@ static void wait_for_something(struct loop *l)
 		{ctl_top_feed_fd(l->feed), ctl_top_feed_events(l->feed), 0},
 	};
 
-	(void)poll(fds, G_N_ELEMENTS(fds), rest_ms(l)); // interrupted: nothing is ready, then
+	// Interrupted, nothing is ready; and whoever comes back from the background has to draw.
+	l->is_stale |= poll(fds, G_N_ELEMENTS(fds), rest_ms(l)) <= 0;
 	if ((fds[1].revents & POLLIN) != 0)
 		hear_signal(l);
 	if ((fds[0].revents & POLLIN) != 0)
@@ -215,8 +221,10 @@ int ctl_top_loop(struct ctl_top_feed *feed, struct ctl_top_model *model, double 
 	r = ask_first(&l, reterr);
 	if (r == 0 && !l.is_over)
 		r = ctl_top_term_open(is_colour_wanted(), reterr);
+	l.is_stale = true;
 	while (r == 0 && !l.is_over) {
-		draw(&l);
+		if (l.is_stale)
+			draw(&l);
 		wait_for_something(&l);
 	}
 	ctl_top_term_close();
