@@ -65,6 +65,7 @@ static json_t *node_json(const struct ctl_top_view *view, const char *away)
 		set(o, "pid", integer(n->pid));
 		set(o, "uptime_s", seconds((double)n->uptime_us / 1e6));
 		set(o, "watermark", time_of(n->watermark_ns));
+		set(o, "rows_left_out", integer(view->now->n_left_out));
 	}
 	set(o, "seconds", seconds(view->seconds));
 	set(o, "restarts", integer(view->n_restarts));
