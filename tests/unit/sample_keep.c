@@ -70,9 +70,7 @@ static void of_text_nothing_is_kept(void **)
 		"PASS GET / HTTP\r\n", "PASS hunter2\r\n", "AUTH PLAIN AGFubmEAaHVudGVyMg==\r\n",
 		"{\"user\":\"anna\"}", "<stream:stream to='x'>", "a", "\r\n", "\x1b[A",
 		"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "NICK anna\r\nUSER anna", "RETR 1\r\n",
-		"INVITE sip:anna@a.example SIP/2.0\r\n",
-		"Gr\xc3\xbc\xc3\x9f"
-		"e",
+		"INVITE sip:anna@a.example SIP/2.0\r\n", "Gr\xc3\xbcn, Gr\xc3\xbcn",
 		"\xd0\x9f\xd1\x80\xd0\xb8\xd0\xb2\xd0\xb5\xd1\x82\xd0"};
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
