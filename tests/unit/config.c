@@ -278,7 +278,6 @@ static void a_short_file_has_the_defaults(void **state)
 	assert_int_equal(c->nets.ipv6_prefix_len, nets.ipv6_prefix_len);
 	assert_string_equal(c->node, "local");
 	assert_int_equal(c->tick_ns, 1000000000);
-	assert_int_equal(c->n_recent, 131072);
 	assert_string_equal(c->redis.url, "redis://127.0.0.1:6379");
 	assert_string_equal(c->redis.prefix, "wirecue:");
 	assert_string_equal(c->control_socket, "/run/wirecue/control.sock");

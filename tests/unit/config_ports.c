@@ -111,6 +111,7 @@ static void nothing_is_ignored_and_copies_are_watched_by_default(void **)
 
 	assert_int_equal(c->duplicates, DP_DUPLICATES_WATCH);
 	assert_int_equal(c->duplicate_window_ns, 2000000);
+	assert_int_equal(c->n_recent, 131072); // without a section flows
 	assert_int_equal(ctl_config_ignored(c, &all, NULL), 0);
 	assert_false(all.has_vlans);
 	assert_int_equal(all.n_nets, 0);
