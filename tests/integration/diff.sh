@@ -35,6 +35,11 @@ resolved()
 	show workers --json | fields to_resolve resolved_again | awk '{ left += $1; n += $2 } END { if (left == 0) print n }'
 }
 
+has_resolved()
+{
+	[ "$(resolved)" = "$1" ]
+}
+
 veth va vb
 for name in apps.yaml changed.yaml video.txt; do
 	cp "$pcaps/workbench/$name" "$dir/"
@@ -89,9 +94,9 @@ ends "members of the group may not ask for single flows" 1 "only root and the da
 	setpriv --reuid=65534 --regid=0 --clear-groups "$dir/open/wirecue" apps wrong "$flow" mirrors
 
 # A commit does what was said.
-before=$(resolved)
+will_be=$(($(resolved) + $(total live flows.changed)))
 "$WIRECUE" apps commit >/dev/null
-wait_for eval '[ "$(resolved)" = $((before + $(total live flows.changed))) ]'
+wait_for has_resolved "$will_be"
 ok "a commit resolves as many flows again as were said to change"
 ends "then nothing is staged" 1 'nothing is staged' "$WIRECUE" apps diff
 "$WIRECUE" apps stage "$dir/apps.yaml" >/dev/null
