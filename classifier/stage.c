@@ -4,6 +4,7 @@
 #include "classifier/overhear.h"
 #include "classifier/pool.h"
 #include "classifier/resolve.h"
+#include "dataplane/budget.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -12,10 +13,6 @@
 #include <stdlib.h>
 
 enum {
-	/* Packets of a flow, empty ones included, after which the library is asked for its last
-	 * word: what nDPI's own reader uses (24 and 80). The library looks at 32 by itself. */
-	UDP_PACKETS_MAX = 24,
-	TCP_PACKETS_MAX = 80,
 	POOL_MAX = 65536, // flows in dissection per worker: 71 MB of states; start value
 	HINTS_MAX = 1 << 19, // addresses that were looked up, per worker: 39 MB; start value
 };
@@ -31,13 +28,14 @@ struct stage {
 	_Atomic(const struct cls_catalogue *) next_catalogue; // written by control
 };
 
+/* After so many packets the library is asked for its last word. It looks at 32 by itself. */
 static bool has_enough(const struct dp_stage_item *item)
 {
 	switch (item->tuple->l4_proto) {
 	case IPPROTO_UDP:
-		return item->n_packets > UDP_PACKETS_MAX;
+		return item->n_packets > DP_BUDGET_UDP;
 	case IPPROTO_TCP:
-		return item->n_packets > TCP_PACKETS_MAX;
+		return item->n_packets > DP_BUDGET_TCP;
 	default:
 		return false;
 	}
