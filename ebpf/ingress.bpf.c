@@ -7,6 +7,7 @@
 
 #include "dataplane/packet_fields.h"
 
+#include <errno.h>
 #include <linux/bpf.h>
 
 #include <bpf/bpf_helpers.h>
@@ -26,6 +27,15 @@ static const volatile __u32 zero = 0; // a key that is not on the stack, see str
  * XDP programs run one at a time on a CPU, so one area each is enough. */
 struct work {
 	struct ebpf_found found; // first: user space reads no further
+	struct ebpf_flow_key key; // of the packet
+	struct ebpf_flow flow; // that begins
+	struct ebpf_net_key net;
+	struct {
+		__u32 flags, n_packets;
+	} sample;
+	__u32 slot; // a key
+	__u32 index; // of the verifier's
+	__u32 cap_len;
 	struct ebpf_replayed frame; // of live ones too; link is Ethernet
 	struct dp_walk walk;
 };
@@ -139,6 +149,7 @@ static int parse(struct xdp_md *ctx, struct work *w)
 	const __u32 cap_len = (__u32)bpf_xdp_get_buff_len(ctx);
 	__u32 n = cap_len < EBPF_PREFIX ? cap_len : EBPF_PREFIX;
 
+	w->cap_len = cap_len;
 	w->found.outcome = DP_OUTCOME_TRUNCATED;
 	w->found.refused = DP_REFUSED_NONE;
 	if (!take_frame(ctx, w, cap_len) || !copy(ctx, w, n))
@@ -193,6 +204,8 @@ static void count(struct ebpf_ledger *l, const struct work *w)
 		(void)ebpf_count_encaps();
 }
 
+#include "ebpf/flow.bpf.h"
+
 SEC("xdp.frags")
 int ebpf_ingress(struct xdp_md *ctx)
 {
@@ -200,7 +213,8 @@ int ebpf_ingress(struct xdp_md *ctx)
 	struct work *w = this_work();
 
 	if (w != NULL && l != NULL) {
-		(void)parse(ctx, w);
+		if (parse(ctx, w) == DP_OUTCOME_ACCOUNTED)
+			take_packet(ctx, w, l);
 		count(l, w);
 	}
 	return (int)ebpf_action;

@@ -21,7 +21,12 @@ static void stop(const char *what, const struct dp_err *err)
 
 void kernel_open(void)
 {
-	const struct ebpf_program_config cfg = {.is_tap = true, .is_replay = true};
+	const struct ebpf_program_config cfg = {.is_tap = true,
+		.is_replay = true,
+		.nets = &nets,
+		.n_flows = 1024,
+		.n_slots = 1,
+		.ring_bytes = 4096};
 	struct dp_err err = {0};
 	cpu_set_t one;
 	int r;

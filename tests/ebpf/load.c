@@ -9,7 +9,12 @@
 
 int main(void)
 {
-	const struct ebpf_program_config cfg = {.is_replay = true};
+	static struct dp_endpoint_nets nets;
+	const struct ebpf_program_config cfg = {.is_replay = true,
+		.nets = &nets,
+		.n_flows = 1024,
+		.n_slots = 1,
+		.ring_bytes = 4096};
 	static const uint8_t arp[64] = {[12] = 0x08, 0x06};
 	const struct dp_capture_record frame = {
 		.data = arp, .cap_len = sizeof(arp), .wire_len = sizeof(arp)};
@@ -17,8 +22,10 @@ int main(void)
 	struct ebpf_ledger ledger;
 	struct dp_err err = {0};
 	uint32_t action;
-	int r = ebpf_program_open(&cfg, &program, &err);
+	int r;
 
+	dp_endpoint_nets_default(&nets);
+	r = ebpf_program_open(&cfg, &program, &err);
 	if (r == 0)
 		r = ebpf_program_replay(program, &frame, &action, &err);
 	if (r == 0)

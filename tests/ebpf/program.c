@@ -17,13 +17,22 @@
 #include <linux/bpf.h>
 #include <netinet/in.h>
 
+static struct dp_endpoint_nets nets;
+
 static struct ebpf_program *open_program(bool is_tap)
 {
-	const struct ebpf_program_config cfg = {.is_tap = is_tap, .is_replay = true};
+	const struct ebpf_program_config cfg = {.is_tap = is_tap,
+		.is_replay = true,
+		.nets = &nets,
+		.n_flows = 1024,
+		.n_slots = 16,
+		.ring_bytes = 1 << 16};
 	struct ebpf_program *p = NULL;
 	struct dp_err err = {0};
-	const int r = ebpf_program_open(&cfg, &p, &err);
+	int r;
 
+	dp_endpoint_nets_default(&nets);
+	r = ebpf_program_open(&cfg, &p, &err);
 	if (r == -EPERM) {
 		print_message("SKIP: %s\n", err.text);
 		exit(77);
