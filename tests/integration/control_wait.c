@@ -49,7 +49,7 @@ static void wait_until_asked(int fd)
 static void while_one_waits_others_are_answered(void **state)
 {
 	struct rig *rig = *state;
-	g_autofree char *first = NULL, *second = NULL;
+	g_autofree char *first = NULL;
 	int fd, other;
 
 	assert_int_equal(start(rig), 0);
