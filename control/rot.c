@@ -151,6 +151,24 @@ static void add(struct ctl_rot *rot, const struct rot_open *o)
 		add_named(rot, o, hour);
 }
 
+/* A radix sort has to have something to sort. Returns where they are. */
+static const struct ctl_order *sort(struct ctl_order *turns, size_t n)
+{
+	enum { FEW = 32 };
+
+	if (n > FEW)
+		return ctl_order_sort(turns, turns + n, n, 1);
+	for (size_t i = 1; i < n; i++) {
+		const struct ctl_order turn = turns[i];
+		size_t at = i;
+
+		for (; at > 0 && turns[at - 1].words[0] > turn.words[0]; at--)
+			turns[at] = turns[at - 1];
+		turns[at] = turn;
+	}
+	return turns;
+}
+
 /* Flows of ticks before `tick`, in an order that does not depend on who told them first. */
 static void add_all(struct ctl_rot *rot, uint64_t tick)
 {
@@ -164,7 +182,7 @@ static void add_all(struct ctl_rot *rot, uint64_t tick)
 		if (open[i].tick < tick)
 			turns[n++] = (struct ctl_order){.words = {turn_of(&open[i]), i}};
 	}
-	sorted = n > 0 ? ctl_order_sort(turns, turns + n, n, 1) : NULL;
+	sorted = sort(turns, n);
 	for (size_t i = 0; i < n; i++) {
 		struct rot_open *o = &open[sorted[i].words[1]];
 

@@ -66,10 +66,11 @@ void ctl_rot_app_use(struct ctl_rot *rot, struct rot_app *app, const struct dp_a
 	uint64_t hour, uint64_t bytes)
 {
 	const struct dp_addr addr = ctl_rot_network_of(server);
+	const struct rot_net *known = g_hash_table_lookup(rot->nets, &addr);
 	struct rot_used *used;
 
-	for (int i = 0; i < app->n_nets; i++) {
-		if (dp_addr_cmp(&app->nets[i].net->addr, &addr) == 0) {
+	for (int i = 0; known != NULL && i < app->n_nets; i++) {
+		if (app->nets[i].net == known) {
 			app->nets[i].bytes += bytes;
 			return;
 		}

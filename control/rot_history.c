@@ -75,14 +75,20 @@ struct rot_span ctl_rot_span_of(const struct ctl_rot *rot, int n_hours)
 	struct rot_span s = {.end = rot->hour, .n_hours = n_hours};
 
 	for (int i = 0; i < n_hours; i++) {
-		s.is_good[i] = ctl_rot_hour_of(rot, s.end - 1 - (uint64_t)i) == ROT_HOUR_GOOD;
-		s.n_good += s.is_good[i];
+		const uint64_t hour = s.end - 1 - (uint64_t)i;
+
+		if (ctl_rot_hour_of(rot, hour) != ROT_HOUR_GOOD)
+			continue;
+		s.n_good++;
+		for (uint64_t d = 0; d <= CTL_ROT_DAYS; d++)
+			s.is_good[d][i] = ctl_rot_hour_of(rot, hour - d * CTL_ROT_DAY) ==
+				ROT_HOUR_GOOD;
 	}
 	return s;
 }
 
-bool ctl_rot_sum_of_day(const struct ctl_rot *rot, const struct ctl_rot_series *series,
-	uint64_t since, const struct rot_span *s, uint64_t d, uint64_t *ret_sum)
+bool ctl_rot_sum_of_day(const struct ctl_rot_series *series, uint64_t since,
+	const struct rot_span *s, uint64_t d, uint64_t *ret_sum)
 {
 	uint64_t sum = 0;
 	int n = 0;
@@ -90,7 +96,7 @@ bool ctl_rot_sum_of_day(const struct ctl_rot *rot, const struct ctl_rot_series *
 	for (int i = 0; i < s->n_hours; i++) {
 		const uint64_t hour = s->end - 1 - (uint64_t)i - d * CTL_ROT_DAY;
 
-		if (!s->is_good[i] || hour < since || ctl_rot_hour_of(rot, hour) != ROT_HOUR_GOOD)
+		if (!s->is_good[d][i] || hour < since)
 			continue;
 		sum += ctl_rot_series_at(series, hour);
 		n++;
@@ -101,19 +107,19 @@ bool ctl_rot_sum_of_day(const struct ctl_rot *rot, const struct ctl_rot_series *
 	return true;
 }
 
-struct rot_held ctl_rot_hold(const struct ctl_rot *rot, const struct ctl_rot_series *series,
-	uint64_t since, const struct rot_span *s)
+struct rot_held ctl_rot_hold(
+	const struct ctl_rot_series *series, uint64_t since, const struct rot_span *s)
 {
 	struct rot_held h = {0};
 
 	for (int i = 0; i < s->n_hours; i++) {
-		if (s->is_good[i])
+		if (s->is_good[0][i])
 			h.now += ctl_rot_series_at(series, s->end - 1 - (uint64_t)i);
 	}
 	for (uint64_t d = 1; d <= CTL_ROT_DAYS; d++) {
 		uint64_t sum;
 
-		if (!ctl_rot_sum_of_day(rot, series, since, s, d, &sum))
+		if (!ctl_rot_sum_of_day(series, since, s, d, &sum))
 			continue;
 		h.days[h.n_days++] = sum;
 		if (d % CTL_ROT_WEEK != 0)

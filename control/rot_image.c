@@ -8,7 +8,8 @@
 
 enum {
 	VERSION = 1,
-	KEPT = 512, // networks and names with hours
+	KEPT = 256, // networks and names with hours
+	KEPT_HOURS = CTL_ROT_DAY * (CTL_ROT_WEEK + 2), // the last day, and the week before it
 	TEXT_MAX = 256,
 	HOUR_MAX = 1 << 21, // the year 2209, as nanoseconds an int64_t
 };
@@ -21,7 +22,7 @@ static const uint64_t HOUR_NS = 3600ULL * 1000000000;
 /* Up to `newest`, oldest first, without the zeros in front. */
 static void pack_series(struct ctl_pack *out, const struct ctl_rot_series *s)
 {
-	uint64_t n = MIN(CTL_ROT_HOURS, s->newest);
+	uint64_t n = MIN(KEPT_HOURS, s->newest);
 
 	while (n > 0 && ctl_rot_series_at(s, s->newest - n + 1) == 0)
 		n--;
@@ -37,15 +38,6 @@ static void unpack_series(struct ctl_unpack *in, struct ctl_rot_series *ret)
 
 	for (uint64_t n = ctl_unpack_max(in, MIN(CTL_ROT_HOURS, newest)); n > 0 && !in->is_bad; n--)
 		ctl_rot_series_add(ret, newest - n + 1, ctl_unpack_max(in, HOURLY_MAX));
-}
-
-static uint64_t sum_of(const struct ctl_rot_series *s)
-{
-	uint64_t sum = 0;
-
-	for (int i = 0; i < CTL_ROT_HOURS; i++)
-		sum += s->bytes[i];
-	return sum;
 }
 
 /* --- networks and names with most bytes -------------------------------------------------------- */
@@ -65,7 +57,7 @@ static gint most_first(gconstpointer a, gconstpointer b)
 
 static void keep(GArray *all, const void *key, const struct ctl_rot_series *bytes)
 {
-	const struct kept kept = {key, bytes, sum_of(bytes)};
+	const struct kept kept = {key, bytes, ctl_rot_lately(bytes)};
 
 	g_array_append_val(all, kept);
 }
@@ -167,8 +159,18 @@ static void unpack_names(struct ctl_rot *rot, struct ctl_unpack *in)
 
 /* --- apps ------------------------------------------------------------------------------------- */
 
+/* Those with less than half of what is asked of a network (control/rot_judge.c) are met again. */
+static bool is_worth_it(const struct rot_app *app, const struct rot_used *used)
+{
+	enum { PART = 200 };
+
+	return used->bytes - used->missed >= app->bytes / PART;
+}
+
 static void pack_app(struct ctl_pack *out, const struct rot_app *app)
 {
+	uint64_t n = 0;
+
 	ctl_pack_u64(out, app->id);
 	ctl_pack_bytes(out, &app->mark, sizeof(app->mark)); // a hash, so no small number
 	ctl_pack_u64(out, app->since);
@@ -176,8 +178,12 @@ static void pack_app(struct ctl_pack *out, const struct rot_app *app)
 	for (int i = 0; i < CTL_ROT_DAYS; i++)
 		ctl_pack_u64(out, app->n_endpoints[i]);
 	pack_series(out, &app->named);
-	ctl_pack_u64(out, app->n_nets);
+	for (int i = 0; i < app->n_nets; i++)
+		n += is_worth_it(app, &app->nets[i]);
+	ctl_pack_u64(out, n);
 	for (int i = 0; i < app->n_nets; i++) {
+		if (!is_worth_it(app, &app->nets[i]))
+			continue;
 		pack_addr(out, &app->nets[i].net->addr);
 		ctl_pack_u64(out, app->nets[i].net->since);
 		ctl_pack_u64(out, MIN(app->nets[i].bytes, BYTES_MAX));

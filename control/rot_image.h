@@ -2,8 +2,8 @@
 #pragma once
 
 /* What the rot alarm remembers, as bytes (control/pack.h): CTL_META_ROT of the store. Apps by the numbers of the
- * store's dictionary. The 512 networks and names with most bytes are kept with their hours, so that making the
- * image stays a matter of milliseconds. Who is suspected, and the endpoints of the open day, are not in it. */
+ * store's dictionary. The last nine days, and of networks and names the 256 with most bytes, so that making the image
+ * stays a matter of milliseconds. Who is suspected, and the endpoints of the open day, are not in it. */
 
 #include "control/pack.h"
 #include "control/rot.h"

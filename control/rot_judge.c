@@ -43,7 +43,7 @@ static uint64_t part(uint64_t bytes, double of)
 
 static double level(const struct ctl_rot *rot, const struct rot_span *s)
 {
-	const struct rot_held all = ctl_rot_hold(rot, &rot->all, rot->first + 1, s);
+	const struct rot_held all = ctl_rot_hold(&rot->all, rot->first + 1, s);
 	const uint64_t expected = ctl_rot_least(&all);
 
 	return expected == 0 ? 1 : MIN(1, (double)all.now / (double)expected);
@@ -58,12 +58,11 @@ static struct sums sums_of(const struct rot_held *h, double of)
 
 static struct view look(const struct judge *j, struct rot_app *app)
 {
-	const struct rot_held recent = ctl_rot_hold(j->rot, &app->named, app->since, &j->recent);
+	const struct rot_held recent = ctl_rot_hold(&app->named, app->since, &j->recent);
 	struct view v = {.app = app, .recent = sums_of(&recent, j->recent_level)};
 
 	for (int i = 0; i < SPAN_COUNT; i++) {
-		const struct rot_held h = ctl_rot_hold(
-			j->rot, &app->named, app->since, &j->spans[i]);
+		const struct rot_held h = ctl_rot_hold(&app->named, app->since, &j->spans[i]);
 
 		v.in[i] = sums_of(&h, j->levels[i]);
 		if (i == DAY) {
@@ -142,7 +141,7 @@ static int64_t rise_of(
 
 	if (net->unknown == NULL)
 		return 0;
-	h = ctl_rot_hold(j->rot, net->unknown, net->since, span);
+	h = ctl_rot_hold(net->unknown, net->since, span);
 	return h.n_days < CTL_ROT_DAYS_MIN ? 0 : (int64_t)h.now - (int64_t)ctl_rot_most(&h);
 }
 
@@ -212,7 +211,7 @@ static uint64_t begin_of(const struct judge *j, const struct rot_app *app)
 			before += ctl_rot_series_at(&app->named, h);
 			n++;
 		}
-		if (n == 0 || !day->is_good[i])
+		if (n == 0 || !day->is_good[0][i])
 			continue;
 		sum += (int64_t)(before / n / 2) - (int64_t)ctl_rot_series_at(&app->named, hour);
 		if (sum > best) {
@@ -243,9 +242,7 @@ static uint64_t name_on(const struct looked *l, const void *domain, uint64_t d)
 	const struct rot_name *name = g_hash_table_lookup(l->j->rot->names, domain);
 	uint64_t day;
 
-	return name != NULL &&
-			ctl_rot_sum_of_day(
-				l->j->rot, &name->bytes, 0, &l->j->spans[l->span], d, &day)
+	return name != NULL && ctl_rot_sum_of_day(&name->bytes, 0, &l->j->spans[l->span], d, &day)
 		? day
 		: 0;
 }
@@ -261,8 +258,7 @@ static uint64_t rows_on(const struct looked *l, const void *finding, uint64_t d)
 		sum += name_on(l, ((const struct ctl_unknown_row *)f->rows->pdata[i])->domain, d);
 	for (int i = 0; !f->has_names && i < s->n_nets; i++) {
 		if (s->nets[i]->unknown != NULL &&
-			ctl_rot_sum_of_day(
-				l->j->rot, s->nets[i]->unknown, 0, &l->j->spans[l->span], d, &day))
+			ctl_rot_sum_of_day(s->nets[i]->unknown, 0, &l->j->spans[l->span], d, &day))
 			sum += day;
 	}
 	return sum;
@@ -282,8 +278,8 @@ static bool has_come_meanwhile(const struct looked *l, uint64_t gone,
 	for (uint64_t d = 1; d <= CTL_ROT_WEEK; d++) {
 		uint64_t had, shown, wanted;
 
-		if (!ctl_rot_sum_of_day(l->j->rot, &v->app->named, v->app->since,
-			    &l->j->spans[l->span], d, &had) ||
+		if (!ctl_rot_sum_of_day(
+			    &v->app->named, v->app->since, &l->j->spans[l->span], d, &had) ||
 			had < in->now + in->expected / 2)
 			continue;
 		shown = shown_on(l, what, d);
@@ -304,7 +300,7 @@ static bool is_new(const void *ctx, const char *domain)
 
 	if (name == NULL)
 		return true;
-	h = ctl_rot_hold(l->j->rot, &name->bytes, l->j->rot->first + 1, &l->j->spans[l->span]);
+	h = ctl_rot_hold(&name->bytes, l->j->rot->first + 1, &l->j->spans[l->span]);
 	return h.now / NEW >= ctl_rot_most(&h) && has_come_meanwhile(l, h.now, name_on, domain);
 }
 
@@ -337,7 +333,7 @@ static uint64_t missed_by(const struct judge *j, const struct rot_suspect *s)
 {
 	const uint64_t n = MIN(j->rot->hour - s->since, CTL_ROT_DAY);
 	const struct rot_span span = ctl_rot_span_of(j->rot, (int)n);
-	const struct rot_held h = ctl_rot_hold(j->rot, &s->app->named, s->app->since, &span);
+	const struct rot_held h = ctl_rot_hold(&s->app->named, s->app->since, &span);
 	const uint64_t expected = part(ctl_rot_least(&h), level(j->rot, &span));
 
 	return expected - MIN(expected, h.now);
@@ -476,6 +472,12 @@ void ctl_rot_judge(struct ctl_rot *rot, uint64_t end_ns)
 		return;
 	g_hash_table_iter_init(&iter, rot->apps);
 	while (g_hash_table_iter_next(&iter, NULL, &app)) {
+		// Fading by an eighth a day, it is more than any day has.
+		if (((struct rot_app *)app)->bytes < rot->options.floor_bytes / 2 &&
+			((struct rot_app *)app)->finding == NULL &&
+			((struct rot_app *)app)->suspect == NULL)
+			continue;
+
 		const struct view v = look(&j, app);
 
 		if (v.is_old || v.app->finding != NULL)

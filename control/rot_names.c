@@ -30,16 +30,6 @@ void ctl_rot_names_add(struct ctl_rot *rot, const char *host, uint64_t hour, uin
 	ctl_rot_series_add(&name->bytes, hour, bytes);
 }
 
-/* Of the hours before `end`, as far as they are kept. */
-static uint64_t sum_of(const struct rot_name *name, uint64_t end)
-{
-	uint64_t sum = 0;
-
-	for (uint64_t h = end - CTL_ROT_HOURS; h < end; h++)
-		sum += ctl_rot_series_at(&name->bytes, h);
-	return sum;
-}
-
 /* A name and how much it weighs, to sort by. */
 struct weight {
 	const struct rot_name *name;
@@ -66,7 +56,7 @@ void ctl_rot_names_shrink(struct ctl_rot *rot)
 	all = g_array_new(FALSE, FALSE, sizeof(struct weight));
 	g_hash_table_iter_init(&iter, rot->names);
 	while (g_hash_table_iter_next(&iter, NULL, &data)) {
-		const struct weight w = {data, sum_of(data, rot->hour + 1)};
+		const struct weight w = {data, ctl_rot_lately(&((struct rot_name *)data)->bytes)};
 
 		g_array_append_val(all, w);
 	}

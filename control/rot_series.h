@@ -29,6 +29,16 @@ static inline uint64_t ctl_rot_series_at(const struct ctl_rot_series *s, uint64_
 		: s->bytes[hour % CTL_ROT_HOURS];
 }
 
+/* Of the last two days in which there was anything: to tell large from small. */
+static inline uint64_t ctl_rot_lately(const struct ctl_rot_series *s)
+{
+	uint64_t sum = 0;
+
+	for (uint64_t i = 0; i < 2 * CTL_ROT_DAY; i++)
+		sum += ctl_rot_series_at(s, s->newest - i);
+	return sum;
+}
+
 /* What is older than the series reaches back is dropped. */
 static inline void ctl_rot_series_add(struct ctl_rot_series *s, uint64_t hour, uint64_t bytes)
 {

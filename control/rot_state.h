@@ -150,7 +150,8 @@ enum rot_hour ctl_rot_hour_of(const struct ctl_rot *rot, uint64_t hour);
 struct rot_span {
 	uint64_t end; // one behind the last
 	int n_hours, n_good;
-	bool is_good[CTL_ROT_DAY]; // the last one first
+	bool is_good[CTL_ROT_DAYS + 1]
+		    [CTL_ROT_DAY]; // [days before]: they, and the same of today; the last first
 };
 
 /* What a series has there, and what it had on earlier days in the same hours. */
@@ -164,10 +165,10 @@ struct rot_held {
 
 struct rot_span ctl_rot_span_of(const struct ctl_rot *rot, int n_hours);
 /* Of the day d before. False when not enough of it is known. since: hour from which on the series is whole. */
-bool ctl_rot_sum_of_day(const struct ctl_rot *rot, const struct ctl_rot_series *series,
-	uint64_t since, const struct rot_span *s, uint64_t d, uint64_t *ret_sum);
-struct rot_held ctl_rot_hold(const struct ctl_rot *rot, const struct ctl_rot_series *series,
-	uint64_t since, const struct rot_span *s);
+bool ctl_rot_sum_of_day(const struct ctl_rot_series *series, uint64_t since,
+	const struct rot_span *s, uint64_t d, uint64_t *ret_sum);
+struct rot_held ctl_rot_hold(
+	const struct ctl_rot_series *series, uint64_t since, const struct rot_span *s);
 /* What may be expected at least, and at most: the median, or what the same weekday had. */
 uint64_t ctl_rot_least(const struct rot_held *h);
 uint64_t ctl_rot_most(const struct rot_held *h);
