@@ -50,8 +50,8 @@ static void what_is_asked_for_is_bounded(void **)
 	static const char *const right[] = {"", "path: /x, one_in: 0", "one_in: 1G", "packets: 1",
 		"packets: 32", "snap: 64B", "snap: 2048B", "file_size: 100kB, total: 100kB",
 		"age: 1min", "age: 30d"};
-	static const char *const wrong[][2] = {{"path: ''", "not empty"},
-		{"one_in: 2G", "at most"}, {"packets: 0", "1 to 32"}, {"packets: 33", "1 to 32"},
+	static const char *const wrong[][2] = {{"path: ''", "not empty"}, {"one_in: 2G", "at most"},
+		{"packets: 0", "1 to 32"}, {"packets: 33", "1 to 32"},
 		{"snap: 63B", "64B to 2048B"}, {"snap: 2049B", "64B to 2048B"},
 		{"snap: 256", "unit"}, {"file_size: 99kB", "100kB"}, {"age: 59s", "1min"},
 		{"age: 31d", "30d"}, {"total: 15MB", "not below file_size"},
