@@ -60,7 +60,7 @@ static bool parse(uint8_t *bytes, size_t len, uint32_t ip_bytes, bool is_up, str
 		.l4_off = w.ip.l4_off,
 		.payload_off = MIN(w.ip.l4_off + header, w.ip.cap_bytes),
 		.proto = w.ip.proto,
-		.is_v4 = dp_addr_is_v4(&w.ip.src)};
+		.is_v4 = bytes[0] >> 4 == 4}; // an address of IPv6 may look like one of IPv4
 	ret->addr = ret->is_v4 ? bytes + IPV4_SRC + (is_up ? 0 : 4)
 			       : bytes + IPV6_SRC + (is_up ? 0 : 16);
 	return header > 0;

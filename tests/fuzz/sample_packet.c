@@ -23,7 +23,11 @@ static void check_header(const uint8_t *was, const uint8_t *is, bool is_up)
 
 	check(is[0] == was[0]);
 	check(memcmp(is + other, was + other, n) == 0);
-	check(is_v4 ? is[at] == 240 : is[at] == 0x3f && is[at + 1] == 0xff);
+	if (is_v4)
+		check(is[at] == 240);
+	else // or ::ffff:240.0.0.0/104
+		check((is[at] == 0x3f && is[at + 1] == 0xff) ||
+			(is[at + 11] == 0xff && is[at + 12] == 240));
 }
 
 /* Byte 0: who sent the first packet and how the lengths of the two are dealt out. Then two packets of one flow, each

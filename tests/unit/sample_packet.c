@@ -278,6 +278,23 @@ static void nor_in_options_of_ip(void **)
 	ctl_sample_addrs_free(addrs);
 }
 
+/* ::ffff:10.20.0.11 in a header of IPv6 (RFC 4291 2.5.5.2) is an address of sixteen bytes. */
+static void an_ipv6_address_that_looks_like_ipv4_is_hidden_as_well(void **)
+{
+	struct packet in = make(false, IPPROTO_UDP, true, binary, sizeof(binary)), out;
+	const struct dp_addr was = addr(own[1]), is = addr("240.0.0.1"), server = addr(servers[0]);
+	struct ctl_sample_addrs *addrs = ctl_sample_addrs_new();
+
+	memcpy(in.b + 8, was.b, 16);
+	set_checks(&in);
+	out = hidden(addrs, &in, in.len);
+	assert_int_equal(out.len, in.len);
+	assert_memory_equal(out.b + 8, is.b, 16);
+	assert_memory_equal(out.b + 24, server.b, 16);
+	assert_int_equal(l4_check(&out), 0);
+	ctl_sample_addrs_free(addrs);
+}
+
 static void what_is_said_is_cut_off(void **)
 {
 	static const char request[] = "GET /a HTTP/1.1\r\nHost: a.example\r\nCookie: 7\r\n\r\n";
@@ -428,6 +445,7 @@ int main(void)
 		cmocka_unit_test(a_checksum_of_udp_never_becomes_none),
 		cmocka_unit_test(its_address_stands_nowhere_else_either),
 		cmocka_unit_test(nor_in_options_of_ip),
+		cmocka_unit_test(an_ipv6_address_that_looks_like_ipv4_is_hidden_as_well),
 		cmocka_unit_test(what_is_said_is_cut_off),
 		cmocka_unit_test(every_truncation_is_whole_or_nothing),
 		cmocka_unit_test(what_is_not_understood_is_not_kept),
