@@ -107,7 +107,8 @@ static size_t request_line(const uint8_t *p, size_t n, size_t *ret_target, size_
 {
 	static const char version[] = " HTTP/1.";
 	const size_t len = line_end(p, n), method = method_len(p, len);
-	const uint8_t *at = memmem(p, len, version, sizeof(version) - 1);
+	// Behind the method's blank: a request without a target is none.
+	const uint8_t *at = memmem(p + method, len - method, version, sizeof(version) - 1);
 
 	if (method == 0 || method == len || (at == NULL && p[len - 1] == '\n'))
 		return 0;

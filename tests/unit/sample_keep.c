@@ -56,6 +56,10 @@ static void of_a_request_the_host_is_kept_and_who_asks_for_what_is_not(void **)
 	is_kept("GET / HTTP/1.1\r\nHost: anna@home.example\r\n", true, "GET / HTTP/1.1\r\n");
 	is_kept("GET / HTTP/1.1\r\nHost: password=1\r\n", true, "GET / HTTP/1.1\r\n");
 	is_kept("GET /cut/off/by/the/snap", true, "GET /xxx/xxx/xx/xxx/xxxx");
+	// Without a target it is none.
+	is_kept("GET HTTP/1.1\r\nHost: a.example\r\n", true, "");
+	is_kept("GET  HTTP/1.1\r\nHost: a.example\r\n\r\n", true,
+		"GET  HTTP/1.1\r\nHost: a.example\r\n\r");
 }
 
 static void a_request_to_the_subscriber_is_text_like_any_other(void **)
