@@ -16,7 +16,7 @@ static json_t *status_row(const struct ctl_pipeline *pipeline)
 	char since[CTL_UTC_MAX];
 
 	ctl_utc_format(status.since_ns, since);
-	return json_pack("{s:s, s:n, s:s, s:o, s:n, s:n, s:n, s:n, s:n, s:[], s:[]}", "app", "",
+	return json_pack("{s:n, s:n, s:s, s:o, s:n, s:n, s:n, s:n, s:n, s:[], s:[]}", "app",
 		"category", "state", state, "since",
 		status.since_ns != 0 ? json_string(since) : json_null(), "said", "over",
 		"before_bytes", "now_bytes", "unknown_bytes", "names", "networks");

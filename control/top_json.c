@@ -243,7 +243,7 @@ static json_t *apps_json(const struct ctl_top_view *view, size_t n_max)
 		json_t *o = json_object();
 
 		set(o, "app", json_string(r->now.name));
-		set(o, "category", json_string(r->now.category));
+		set(o, "category", text_or_null(r->now.category));
 		set(o, "bps", figure(r->bps));
 		set(o, "up_bps", figure(r->up_bps));
 		set(o, "down_bps", figure(r->down_bps));
