@@ -398,10 +398,11 @@ static void run_race(struct race *race)
 /* Decide a flow while packets of it come. */
 static void decide_in_race(struct race *race, uint32_t flow)
 {
-	const uint64_t n_before = race->n_sent;
+	uint64_t n_before;
 
 	race->flow = flow;
-	while (race->n_sent < n_before + 2) // one of them is this flow's
+	n_before = race->n_sent; // afterwards: the packet behind the next is this flow's for sure
+	while (race->n_sent < n_before + 2)
 		(void)sched_yield();
 	assert_true(samples() > 0);
 	up.last.key.port[up.last.key.port[0] == 443] = (uint16_t)(20000 + flow);
