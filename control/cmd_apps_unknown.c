@@ -136,8 +136,7 @@ static int parse_live(int argc, char **argv, const struct options *o)
 	for (size_t i = 0; i < G_N_ELEMENTS(of_captures); i++)
 		if (of_captures[i].is_given)
 			return ctl_complain(CTL_EXIT_USAGE,
-				"apps unknown: %s is for captures, expected --on CAPTURE with it; the "
-				"running daemon has a catalogue",
+				"apps unknown: %s is for captures, expected --on CAPTURE with it",
 				of_captures[i].option);
 	return -1;
 }

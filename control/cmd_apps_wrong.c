@@ -137,12 +137,15 @@ static int parse(int argc, char **argv, struct options *o)
 	if (code >= 0)
 		return code;
 	if (o->app == NULL)
-		return ctl_complain(CTL_EXIT_USAGE,
-			"apps wrong: no %s, expected FLOW and APP in front of --on",
+		return ctl_complain(CTL_EXIT_USAGE, "apps wrong: no %s, expected FLOW and APP",
 			o->flow == NULL ? "FLOW" : "APP");
 	if (ctl_check_name(o->app) != NULL)
 		return ctl_complain(
 			CTL_EXIT_USAGE, "apps wrong: '%s', %s", o->app, ctl_check_name(o->app));
+	if (strcmp(o->app, "unknown") == 0 || strcmp(o->app, "undecided") == 0)
+		return ctl_complain(CTL_EXIT_USAGE,
+			"apps wrong: '%s' is what has no app, expected the app that would be right",
+			o->app);
 	return o->has_on ? check_offline(o) : check_live(o);
 }
 

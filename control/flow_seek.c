@@ -67,9 +67,9 @@ int ctl_flow_seek_read(const char *word, struct ctl_flow_seek *ret_seek, struct 
 
 	if (!read_seek(word, &s))
 		return dp_fail(reterr, EINVAL,
-			"expected a flow as `wirecue show flows` has it, such as "
-			"tcp:10.0.0.7:50312-203.0.113.9:443, IPv6 addresses and endpoint:NAME in "
-			"brackets");
+			"expected a flow of TCP or UDP as `wirecue show flows` has it, one side by "
+			"its address, such as tcp:10.0.0.7:50312-203.0.113.9:443, IPv6 addresses "
+			"and endpoint:NAME in brackets");
 	*ret_seek = s;
 	return 0;
 }

@@ -111,6 +111,7 @@ static json_t *read_page(FILE *connection, FILE *raw, GPtrArray *ret_records)
 	char *line = NULL;
 	size_t size = 0;
 	json_t *object = NULL;
+	bool is_silent;
 
 	while (getline(&line, &size, connection) > 0) {
 		if (line[0] == '\n')
@@ -131,8 +132,13 @@ static json_t *read_page(FILE *connection, FILE *raw, GPtrArray *ret_records)
 		json_decref(object);
 		object = NULL;
 	}
+	is_silent = object == NULL && ferror(connection) != 0 && errno == EAGAIN;
 	free(line);
-	return object;
+	return is_silent ? json_pack("{s:o}", "error",
+				   json_sprintf("the daemon has said nothing for %d s: it is "
+						"stopped, or has no CPU; see its log",
+					   ANSWER_S))
+			 : object;
 }
 
 json_t *ctl_question_ask(

@@ -89,7 +89,7 @@ check "and where packets are to be had is said" matches "$(tail -n 1 "$dir/out")
 quiet "$WIRECUE" apps wrong "$flow" mirrors --json
 equal "as JSON it has no sample" "$(fields host sample remedy.key remedy.value <"$dir/out")" "mirror.example.net null hosts mirror.example.net"
 ends "a flow that nobody knows is said to be none" 1 'no such flow lives or has ended' "$WIRECUE" apps wrong tcp:10.20.0.1:1-203.0.113.9:443 mirrors
-ends "what is no flow is a usage error, and not repeated" 2 'flow: expected a flow as `wirecue show flows` has it' "$WIRECUE" apps wrong 10.20.0.1 mirrors
+ends "what is no flow is a usage error, and not repeated" 2 'flow: expected a flow of TCP or UDP as `wirecue show flows` has it' "$WIRECUE" apps wrong 10.20.0.1 mirrors
 ends "packets that have passed are not kept" 2 '[-]-to without --on' "$WIRECUE" apps wrong "$flow" mirrors --to "$dir/samples"
 ends "members of the group may not ask for single flows" 1 "only root and the daemon's own user may ask for single flows" \
 	setpriv --reuid=65534 --regid=0 --clear-groups "$dir/open/wirecue" apps wrong "$flow" mirrors
