@@ -50,6 +50,7 @@ END
 veth va vb 1900
 write_config "$(tap vb)" <<END
 apps: apps.yaml
+flows: {recent: 4k}
 END
 sed -i -e 's/^workers:.*/workers: {flows: 4k, endpoints: 1k}/' -e 's/^endpoints:.*/endpoints: {networks: [10.0.0.0\/8, 100.64.0.0\/10, "fd00::\/8"]}/' "$config"
 start
