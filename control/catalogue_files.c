@@ -200,7 +200,7 @@ static int look_at_folder(struct pass *p, struct dp_err *reterr)
 	return 0;
 }
 
-static void finish(const GString *sums, char ret_sha256[CTL_SHA256_MAX])
+void ctl_catalogue_digest_of(const GString *sums, char ret_sha256[CTL_SHA256_MAX])
 {
 	const char *end = strchr(sums->str, '\n');
 
@@ -225,7 +225,7 @@ static int pass(struct pass *p, char ret_sha256[CTL_SHA256_MAX], struct dp_err *
 	if (r == 0 && p->to != NULL)
 		r = sync_all(p, reterr);
 	if (r == 0)
-		finish(p->sums, ret_sha256);
+		ctl_catalogue_digest_of(p->sums, ret_sha256);
 	g_string_free(p->sums, TRUE);
 	return r;
 }

@@ -9,6 +9,7 @@
 
 #include "dataplane/err.h"
 
+#include <glib.h>
 #include <stdbool.h>
 
 enum {
@@ -27,3 +28,6 @@ enum {
  * written until then stays. */
 [[nodiscard]] int ctl_catalogue_copy(const char *path, const char *to,
 	char ret_sha256[CTL_SHA256_MAX], bool *ret_is_source, struct dp_err *reterr);
+
+/* The digest of files whose lines are these, not none: as sha256sum(1) prints them, the catalogue's first. */
+void ctl_catalogue_digest_of(const GString *sums, char ret_sha256[CTL_SHA256_MAX]);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "control/config_version.h"
 
+#include "control/catalogue_restore.h"
+
 #include <errno.h>
 
 struct chooser {
@@ -16,6 +18,8 @@ static char *choose(void *ctx, const struct ctl_config *config)
 	g_autofree char *folder = config->store.enabled ? ctl_versions_folder(config->store.path)
 							: NULL;
 
+	if (chooser->versions == NULL && folder != NULL)
+		ctl_versions_restore_recover(config->store.path); // of a restore that was cut short
 	if (chooser->is_kept)
 		ctl_versions_choose_kept(folder, chooser->choice);
 	else if (chooser->versions != NULL)
