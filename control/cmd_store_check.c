@@ -24,6 +24,23 @@ static const char *time_text(uint64_t t_ns, char text[CTL_UTC_MAX])
 	return text;
 }
 
+static void print_versions(const struct ctl_store_survey *report)
+{
+	const struct ctl_bundle_report *bundle = &report->catalogues.bundle;
+
+	if (bundle->is_there && bundle->n_lines > 0)
+		(void)printf(
+			"catalogue  version %u in force, %u versions with their history, %" PRIu64
+			" bytes\n",
+			bundle->in_force, bundle->n_versions, bundle->n_bytes);
+	else if (bundle->is_there)
+		(void)printf("catalogue  no version\n");
+	else
+		(void)printf("catalogue  its versions are not in it: %s\n",
+			report->catalogues.has_bundle ? "they could not be read when it was made"
+						      : "no backup, or one of an older wirecue");
+}
+
 static void print_text(const struct ctl_store_survey *report)
 {
 	char watermark[CTL_UTC_MAX], created[CTL_UTC_MAX];
@@ -38,6 +55,8 @@ static void print_text(const struct ctl_store_survey *report)
 	(void)printf("outbox     %" PRIu64 " waiting, %" PRIu64 " retained, last sequence %" PRIu64
 		     "\n",
 		report->n_waiting, report->n_retained, report->sequence);
+	if (report->is_copy)
+		print_versions(report);
 	(void)printf("ok: every page, checksum and value can be read\n");
 }
 

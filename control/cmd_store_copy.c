@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include "control/catalogue_choice.h"
+#include "control/catalogue_restore.h"
+#include "control/folder.h"
+#include "control/store_backup.h"
 #include "control/store_commands.h"
 #include "control/store_copy.h"
 #include "control/store_dir.h"
@@ -44,10 +48,12 @@ static int hold(const char *folder, struct ctl_store_dir *ret_dir, struct dp_err
 
 	if (r < 0)
 		return r;
-	if (geteuid() == 0 && stat(folder, &st) == 0 && chown(writer, st.st_uid, st.st_gid) < 0) {
+	if (geteuid() == 0 && stat(folder, &st) == 0 && chown(writer, st.st_uid, st.st_gid) < 0)
 		r = dp_fail(reterr, errno, "cannot give '%s' the owner of its folder: %m", writer);
+	if (r == 0)
+		r = ctl_versions_restore_finish(folder, reterr); // of one that was cut short
+	if (r < 0)
 		ctl_store_dir_close(ret_dir);
-	}
 	return r;
 }
 
@@ -120,8 +126,8 @@ static int judge_target(const struct ctl_store_call *call, struct dp_err *reterr
 	return 0;
 }
 
-static int backup(const struct ctl_store_call *call, struct ctl_store_survey *ret_report,
-	struct dp_err *reterr)
+static int backup(const struct ctl_store_call *call, struct ctl_bundle_report *ret_bundle,
+	struct ctl_store_survey *ret_report, struct dp_err *reterr)
 {
 	struct ctl_store_draft draft;
 	int r = judge_target(call, reterr);
@@ -131,13 +137,28 @@ static int backup(const struct ctl_store_call *call, struct ctl_store_survey *re
 	r = ctl_store_draft_open(call->file, &draft, reterr);
 	if (r < 0)
 		return r;
-	r = ctl_store_copy(call->place, draft.fd, CTL_STORE_LONGEST_S, reterr);
+	r = ctl_store_backup(call->place, draft.fd, CTL_STORE_LONGEST_S, ret_bundle, reterr);
 	if (r == 0)
 		r = ctl_store_survey(draft.path, 0, ret_report, reterr);
 	if (r == 0)
 		return ctl_store_draft_settle(&draft, call->is_forced, reterr);
 	ctl_store_draft_drop(&draft);
 	return r;
+}
+
+static void tell_of_bundle(const struct ctl_bundle_report *bundle, FILE *out)
+{
+	if (!bundle->is_there)
+		(void)fprintf(out, "not in it: the versions of the catalogue: %s\n", bundle->fault);
+	else if (bundle->n_lines == 0)
+		(void)fputs("catalogue: no version yet\n", out);
+	else
+		(void)fprintf(out,
+			"catalogue: version %u in force, %u versions with their history\n",
+			bundle->in_force, bundle->n_versions);
+	if (bundle->is_there && bundle->n_left_out > 0)
+		(void)fprintf(out, "not in it: %u of the catalogue's copies and lines; %s\n",
+			bundle->n_left_out, bundle->fault);
 }
 
 static void tell_of_key(const struct ctl_store_call *call, FILE *out)
@@ -151,16 +172,18 @@ static void tell_of_key(const struct ctl_store_call *call, FILE *out)
 /* Standard output: it cannot be read again, so that is left to where it arrives. */
 static int backup_stream(const struct ctl_store_call *call)
 {
+	struct ctl_bundle_report bundle;
 	struct dp_err err = {0};
 
 	if (isatty(STDOUT_FILENO) == 1)
 		return ctl_complain(CTL_EXIT_USAGE,
 			"store backup: standard output is a terminal, expected a file or a pipe");
-	if (ctl_store_copy(call->place, STDOUT_FILENO, CTL_STORE_LONGEST_S, &err) < 0)
+	if (ctl_store_backup(call->place, STDOUT_FILENO, CTL_STORE_LONGEST_S, &bundle, &err) < 0)
 		return fail(&err);
 	(void)fputs("backup: written to standard output; check it where it arrives, with "
 		    "'wirecue store check FILE'\n",
 		stderr);
+	tell_of_bundle(&bundle, stderr);
 	tell_of_key(call, stderr);
 	return CTL_EXIT_OK;
 }
@@ -168,6 +191,7 @@ static int backup_stream(const struct ctl_store_call *call)
 int ctl_cmd_store_backup(const struct ctl_store_call *call)
 {
 	struct ctl_store_survey report = {0};
+	struct ctl_bundle_report bundle;
 	struct dp_err err = {0};
 	char watermark[CTL_UTC_MAX];
 	sigset_t old;
@@ -176,7 +200,7 @@ int ctl_cmd_store_backup(const struct ctl_store_call *call)
 	if (strcmp(call->file, "-") == 0)
 		return backup_stream(call);
 	ctl_store_put_off_signals(&old);
-	r = backup(call, &report, &err);
+	r = backup(call, &bundle, &report, &err);
 	(void)sigprocmask(SIG_SETMASK, &old, NULL);
 	if (r < 0)
 		return fail(&err);
@@ -184,6 +208,7 @@ int ctl_cmd_store_backup(const struct ctl_store_call *call)
 		     "\n",
 		call->file, report.file_bytes, time_text(report.watermark_ns, watermark),
 		report.sequence);
+	tell_of_bundle(&bundle, stdout);
 	tell_of_key(call, stdout);
 	return CTL_EXIT_OK;
 }
@@ -217,17 +242,20 @@ static int make_aside(const char *folder, char **ret_aside, struct dp_err *reter
 }
 
 /* A second name for the present file, so that the first one is never without one. *ret_aside stays
- * NULL when there is none. */
-static int set_aside(const struct ctl_store_dir *dir, char **ret_aside, struct dp_err *reterr)
+ * NULL when there is none, and no need for the folder. */
+static int set_aside(
+	const struct ctl_store_dir *dir, bool is_needed, char **ret_aside, struct dp_err *reterr)
 {
 	g_autofree char *aside = NULL, *to = NULL;
-	int r = ctl_store_dir_has_file(dir, reterr);
+	const int has_file = ctl_store_dir_has_file(dir, reterr);
+	int r = has_file;
 
-	if (r <= 0)
+	if (r > 0 || (r == 0 && is_needed))
+		r = make_aside(dir->path, &aside, reterr);
+	if (r < 0 || has_file == 0) {
+		*ret_aside = g_steal_pointer(&aside);
 		return r;
-	r = make_aside(dir->path, &aside, reterr);
-	if (r < 0)
-		return r;
+	}
 	to = g_build_filename(aside, CTL_STORE_FILE, NULL);
 	if (link(dir->file, to) < 0 && rename(dir->file, to) < 0) {
 		r = dp_fail(reterr, errno, "cannot set '%s' aside: %m", dir->file);
@@ -238,25 +266,57 @@ static int set_aside(const struct ctl_store_dir *dir, char **ret_aside, struct d
 	return 0;
 }
 
-/* The draft is a checked copy. What was set aside comes back when it cannot take its place. */
-static int put_in_place(const struct ctl_store_dir *dir, struct ctl_store_draft *draft,
-	char **ret_aside, struct dp_err *reterr)
+/* The versions that were unpacked are to come with this draft. */
+static int announce(const struct ctl_store_dir *dir, const struct ctl_store_draft *draft,
+	const char *aside, struct dp_err *reterr)
 {
-	g_autofree char *aside = NULL, *to = NULL;
+	g_autofree char *name = aside != NULL ? g_path_get_basename(aside)
+					      : g_strdup("before-restore-"); // nothing goes there
+	struct stat st;
+
+	if (fstat(draft->fd, &st) < 0)
+		return dp_fail(reterr, errno, "cannot look at '%s': %m", draft->path);
+	return ctl_versions_restore_ready(dir->path, st.st_ino, name, reterr);
+}
+
+static int prepare(const struct ctl_store_dir *dir, const struct ctl_store_draft *draft,
+	bool has_versions, char **ret_aside, struct dp_err *reterr)
+{
+	g_autofree char *folder = ctl_versions_folder(dir->path);
 	int r = ctl_store_dir_has_file(dir, reterr);
 
 	if (r >= 0)
 		r = ctl_store_draft_resemble(draft, r == 1 ? dir->file : dir->path, reterr);
 	if (r == 0)
-		r = set_aside(dir, &aside, reterr);
-	if (r < 0) {
+		r = set_aside(dir, has_versions && access(folder, F_OK) == 0, ret_aside, reterr);
+	if (r == 0 && has_versions)
+		r = announce(dir, draft, *ret_aside, reterr);
+	return r;
+}
+
+/* The draft is a checked copy. What was set aside comes back when it cannot take its place. */
+static int put_in_place(const struct ctl_store_dir *dir, struct ctl_store_draft *draft,
+	bool has_versions, char **ret_aside, struct dp_err *reterr)
+{
+	g_autofree char *aside = NULL, *to = NULL;
+	struct dp_err err;
+	int r = prepare(dir, draft, has_versions, &aside, reterr), finished;
+
+	if (r < 0)
 		ctl_store_draft_drop(draft);
-		return r;
-	}
-	r = ctl_store_draft_settle_store(draft, reterr);
+	else
+		r = ctl_store_draft_settle_store(draft, reterr);
+	finished = ctl_versions_restore_finish(dir->path, &err); // or they go, as the draft went
 	if (r == 0) {
 		*ret_aside = g_steal_pointer(&aside);
-	} else if (aside != NULL) {
+		return finished == 0
+			? 0
+			: dp_fail(reterr, -finished,
+				  "'%s' is in place, its versions of the catalogue wait for "
+				  "the next start: %s",
+				  dir->file, err.text);
+	}
+	if (aside != NULL) {
 		to = g_build_filename(aside, CTL_STORE_FILE, NULL);
 		if (access(dir->file, F_OK) < 0)
 			(void)rename(to, dir->file); // it is still there if this fails
@@ -270,6 +330,8 @@ static int put_in_place(const struct ctl_store_dir *dir, struct ctl_store_draft 
 static int restore(const struct ctl_store_call *call, const struct ctl_store_dir *dir,
 	struct ctl_store_survey *ret_report, char **ret_aside, struct dp_err *reterr)
 {
+	g_autofree char *next = ctl_versions_next_folder(dir->path);
+	struct ctl_backup_catalogues catalogues;
 	struct ctl_store_draft draft;
 	int r;
 
@@ -277,13 +339,35 @@ static int restore(const struct ctl_store_call *call, const struct ctl_store_dir
 	r = ctl_store_draft_open(dir->file, &draft, reterr);
 	if (r < 0)
 		return r;
-	r = ctl_store_copy_bytes(call->file, draft.fd, reterr);
+	r = ctl_store_unpack(call->file, draft.fd, next, dir->path, &catalogues, reterr);
 	if (r == 0) // what takes the place, not what it was copied from
 		r = ctl_store_survey(draft.path, 0, ret_report, reterr);
-	if (r == 0)
-		return put_in_place(dir, &draft, ret_aside, reterr);
+	if (r == 0) {
+		ret_report->catalogues = catalogues;
+		return put_in_place(dir, &draft, catalogues.bundle.is_there, ret_aside, reterr);
+	}
 	ctl_store_draft_drop(&draft);
+	ctl_folder_remove(next);
 	return r;
+}
+
+static void tell_of_versions(const struct ctl_backup_catalogues *catalogues)
+{
+	const struct ctl_bundle_report *bundle = &catalogues->bundle;
+
+	if (!bundle->is_there)
+		(void)printf("catalogue: the backup has no versions (%s); those of this store stay "
+			     "as they are, and decide what is in force; without any it is the "
+			     "configured file\n",
+			catalogues->has_bundle ? "they could not be read when it was made"
+					       : "an older wirecue made it");
+	else if (bundle->n_lines == 0)
+		(void)printf("catalogue: no version, the configured file comes into force\n");
+	else
+		(void)printf("catalogue: version %u was in force, %u versions with their history; "
+			     "a configured file that is another one than it was then comes before "
+			     "it\n",
+			bundle->in_force, bundle->n_versions);
 }
 
 static void tell_of_restore(
@@ -297,6 +381,7 @@ static void tell_of_restore(
 		time_text(report->watermark_ns, watermark), report->sequence);
 	if (aside != NULL)
 		(void)printf("set aside: %s\n", aside);
+	tell_of_versions(&report->catalogues);
 	if (access(call->key_file, F_OK) < 0)
 		(void)printf("missing: the key that seals identities, %s; put the one of this "
 			     "store there before wirecue starts\n",

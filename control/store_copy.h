@@ -44,6 +44,3 @@ void ctl_store_draft_sweep(const char *folder);
  * as ctl_store_guard(). */
 [[nodiscard]] int ctl_store_copy(
 	const char *place, int fd, unsigned longest_s, struct dp_err *reterr);
-
-/* All bytes of a file, to fd. Returns as ctl_store_guard(). */
-[[nodiscard]] int ctl_store_copy_bytes(const char *from, int fd, struct dp_err *reterr);

@@ -195,6 +195,9 @@ static int run(void *ctx, struct dp_err *reterr)
 		job->report->file_bytes = (uint64_t)st.st_size;
 	if (r == 0)
 		r = check_all(&check, reterr);
+	job->report->is_copy = is_alone;
+	if (r == 0 && is_alone)
+		r = ctl_store_backup_check(job->place, &job->report->catalogues, reterr);
 	ctl_store_reader_close(check.reader);
 	return r;
 }
@@ -214,19 +217,34 @@ int ctl_store_survey(const char *place, unsigned longest_s, struct ctl_store_sur
 	return r;
 }
 
+/* null: it has none. */
+static json_t *bundle_json(const struct ctl_backup_catalogues *catalogues)
+{
+	const struct ctl_bundle_report *bundle = &catalogues->bundle;
+
+	if (!catalogues->has_bundle || !bundle->is_there)
+		return json_null();
+	return json_pack("{sI sI sI sI}", "in_force", (json_int_t)bundle->in_force, "versions",
+		(json_int_t)bundle->n_versions, "lines", (json_int_t)bundle->n_lines, "bytes",
+		(json_int_t)bundle->n_bytes);
+}
+
 json_t *ctl_store_survey_json(const struct ctl_store_survey *report)
 {
-	json_t *tables = json_object();
+	json_t *tables = json_object(), *json;
 
 	for (int i = 0; i < CTL_TABLE_COUNT; i++)
 		(void)json_object_set_new(tables, ctl_table_names[i],
 			json_pack("{sI sI}", "entries", (json_int_t)report->tables[i].n_entries,
 				"bytes", (json_int_t)report->tables[i].n_bytes));
-	return json_pack("{so sI sI sI sI ss sI so so sI sI sI}", "tables", tables, "file_bytes",
+	json = json_pack("{so sI sI sI sI ss sI so so sI sI sI}", "tables", tables, "file_bytes",
 		(json_int_t)report->file_bytes, "pages", (json_int_t)report->n_pages, "free_pages",
 		(json_int_t)report->n_free_pages, "format", (json_int_t)report->format, "node",
 		report->node, "tick_ms", (json_int_t)(report->tick_ns / 1000000), "created",
 		ctl_time_json(report->created_ns), "watermark", ctl_time_json(report->watermark_ns),
 		"sequence", (json_int_t)report->sequence, "waiting", (json_int_t)report->n_waiting,
 		"retained", (json_int_t)report->n_retained);
+	if (report->is_copy)
+		(void)json_object_set_new(json, "catalogue", bundle_json(&report->catalogues));
+	return json;
 }

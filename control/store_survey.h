@@ -3,6 +3,7 @@
 
 /* Is everything of a store, or of a copy, as it was written? For the command line (store_guard.h). */
 
+#include "control/store_backup.h"
 #include "control/store_format.h"
 #include "dataplane/err.h"
 
@@ -21,6 +22,8 @@ struct ctl_store_survey {
 	uint64_t watermark_ns; // everything before is in it; 0 = nothing yet
 	uint64_t sequence; // given last; 0 = none yet
 	uint64_t n_waiting, n_retained; // triggers not delivered yet, and kept behind delivery
+	bool is_copy; // of a file, not a folder; then:
+	struct ctl_backup_catalogues catalogues;
 };
 
 /* Reads every page that is in use, every checksum, every value, at most longest_s (0: no limit).
