@@ -30,7 +30,7 @@ static void print_versions(const struct ctl_store_survey *report)
 
 	if (bundle->is_there && bundle->n_lines > 0)
 		(void)printf(
-			"catalogue  version %u in force, %u versions with their history, %" PRIu64
+			"catalogue  version %u in force; %u with a copy, and the history, %" PRIu64
 			" bytes\n",
 			bundle->in_force, bundle->n_versions, bundle->n_bytes);
 	else if (bundle->is_there)

@@ -154,7 +154,7 @@ static void tell_of_bundle(const struct ctl_bundle_report *bundle, FILE *out)
 		(void)fputs("catalogue: no version yet\n", out);
 	else
 		(void)fprintf(out,
-			"catalogue: version %u in force, %u versions with their history\n",
+			"catalogue: version %u in force; %u with a copy, and the history\n",
 			bundle->in_force, bundle->n_versions);
 	if (bundle->is_there && bundle->n_left_out > 0)
 		(void)fprintf(out, "not in it: %u of the catalogue's copies and lines; %s\n",
@@ -364,7 +364,7 @@ static void tell_of_versions(const struct ctl_backup_catalogues *catalogues)
 	else if (bundle->n_lines == 0)
 		(void)printf("catalogue: no version, the configured file comes into force\n");
 	else
-		(void)printf("catalogue: version %u was in force, %u versions with their history; "
+		(void)printf("catalogue: version %u was in force; %u with a copy, and the history; "
 			     "a configured file that is another one than it was then comes before "
 			     "it\n",
 			bundle->in_force, bundle->n_versions);

@@ -125,6 +125,79 @@ equal "it is in place there, too" "$(store check "$dir/empty" --json | fields se
 check "the daemon's interface opens it" quiet timeout 20 "$maker" make "$dir/empty" "$key" 0
 ends "a folder is no backup" 1 "is no regular file|no store" "$WIRECUE" store restore "$store" "$dir"
 
+# --- the versions of the catalogue ---------------------------------------------------------------
+
+# commit_version STORE NUMBER TEXT: as a daemon does it.
+commit_version()
+{
+	local sum
+
+	mkdir -p "$1/catalogues/00000$2"
+	printf '%s\n' "$3" >"$1/catalogues/00000$2/apps.yaml"
+	sum=$(sha256sum <"$1/catalogues/00000$2/apps.yaml" | cut -c1-64)
+	printf '{"version":%d,"time":"2026-03-01T18:00:00.000Z","what":"committed","who":"root","why":"","file":"/etc/apps.yaml","sha256":"%s","configured":""}\n' \
+		"$2" "$sum" >>"$1/catalogues/history"
+}
+
+make_store
+check "a backup without versions says so" matches "$(store backup "$store" "$dir/copy0")" "catalogue: no version yet"
+check "and so does its check" matches "$(store check "$dir/copy0")" "catalogue  no version"
+commit_version "$store" 1 first
+commit_version "$store" 2 second
+check "a backup has the versions" matches "$(store backup "$store" "$dir/copy")" "catalogue: version 2 in force; 2 with a copy, and the history"
+check "a check of it tells of them" matches "$(store check "$dir/copy")" "catalogue  version 2 in force; 2 with a copy.*$ok_line"
+equal "as an object, too" "$(store check "$dir/copy" --json | fields ok catalogue.in_force catalogue.versions catalogue.lines)" "true 2 2 2"
+store backup "$store" - 2>"$dir/err" >"$dir/copy2"
+check "standard output takes the same" cmp -s "$dir/copy" "$dir/copy2"
+cp -r "$store/catalogues" "$dir/kept"
+rm -rf "$store/catalogues"
+commit_version "$store" 1 other
+chown 65534:65534 "$store"
+check "a restore brings them back" matches "$(store restore "$store" "$dir/copy")" "catalogue: version 2 was in force; 2 with a copy, and the history"
+check "byte for byte" diff -r "$dir/kept" "$store/catalogues"
+equal "for the daemon's user" "$(find "$store/catalogues" ! -user 65534)" ""
+equal "what was there is kept" "$(cat "$store"/before-restore-*/catalogues/000001/apps.yaml)" other
+check "nothing else is left" eval '[ -z "$(find "$store" -maxdepth 1 -name "catalogues.*")" ]'
+check "a backup of it is sound" quiet store backup "$store" "$dir/copy3"
+check "its file alone is a store as ever" matches "$(store check "$store/wirecue.mdb")" "catalogue  its versions are not in it: .*$ok_line"
+
+size=$(stat -c %s "$dir/copy")
+begin=$(grep -abo 'wirecue-catalogues 1' "$dir/copy" | tail -n 1 | cut -d: -f1)
+n_bad=0
+for ((len = begin; len < size; len += 13)); do
+	head -c "$len" "$dir/copy" >"$dir/cut"
+	refused "$dir/cut" || n_bad=$((n_bad + 1))
+done
+equal "every truncation in them is refused" "$n_bad" 0
+head -c "$begin" "$dir/copy" >"$dir/cut"
+ends "so is one just before them" 1 "the versions of the catalogue, which should follow" "$WIRECUE" store check "$dir/cut"
+n_bad=0
+for ((at = begin; at < size; at += 17)); do
+	cp "$dir/copy" "$dir/flipped"
+	flip "$dir/flipped" "$at"
+	refused "$dir/flipped" || n_bad=$((n_bad + 1))
+done
+equal "every byte of them counts" "$n_bad" 0
+ends "damaged ones are not restored" 1 "versions of the catalogue are damaged" "$WIRECUE" store restore "$store" "$dir/flipped"
+check "what was there stays" diff -r "$dir/kept" "$store/catalogues"
+check "and nothing else" eval '[ -z "$(find "$store" -maxdepth 1 -name "catalogues.*" -o -maxdepth 1 -name "wirecue.mdb.*")" ]'
+cp "$dir/copy" "$dir/flipped"
+flip "$dir/flipped" 520
+ends "nor is one whose mark is damaged" 1 "its first page does not say so" "$WIRECUE" store restore "$store" "$dir/flipped"
+
+dd if=/dev/zero of="$dir/cut" bs=1 seek=512 count=64 conv=notrunc status=none # as an older wirecue made it
+check "one of an older wirecue is sound" matches "$(store check "$dir/cut")" "catalogue  its versions are not in it: no backup, or one of an older wirecue"
+check "and restored, with what that means" matches "$(store restore "$store" "$dir/cut")" "catalogue: the backup has no versions \(an older wirecue made it\); those of this store stay"
+check "they do" diff -r "$dir/kept" "$store/catalogues"
+
+printf 'forged\n' >"$store/catalogues/000001/apps.yaml"
+check "a damaged copy is left out, and told" matches "$(store backup "$store" "$dir/copy4")" \
+	"catalogue: version 2 in force; 1 with a copy.*not in it: 1 of .*the copy of version 1 is damaged"
+truncate -s -9 "$store/catalogues/history"
+check "without a history there are none" matches "$(store backup "$store" "$dir/copy5")" "not in it: the versions of the catalogue: the last line"
+check "which its check knows" matches "$(store check "$dir/copy5")" "catalogue  its versions are not in it: they could not be read when it was made"
+rm -rf "$dir/kept"
+
 # --- somebody else is in it ----------------------------------------------------------------------
 
 make_store
