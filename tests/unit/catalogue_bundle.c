@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -126,6 +127,50 @@ static void every_truncation_and_every_flipped_bit_is_refused(void **state)
 		bytes[i] ^= (char)(1 << i % 8);
 	}
 	assert_int_equal(read_bytes(bytes, len, NULL, &report, NULL), 0);
+}
+
+/* The daemon, in a process of its own: fewer than are kept, so none is removed. */
+static pid_t commit_meanwhile(struct rig *rig)
+{
+	const pid_t child = fork();
+
+	assert_true(child >= 0);
+	for (int i = 0; child == 0 && i < CTL_VERSIONS_KEPT - 2; i++) {
+		g_autofree char *text = g_strdup_printf("text %d", i);
+
+		(void)rig_commit(rig, text);
+	}
+	if (child == 0)
+		_exit(0);
+	return child;
+}
+
+static void a_bundle_under_commits_is_of_one_moment(void **state)
+{
+	struct rig *rig = *state;
+	struct ctl_bundle_report made, report;
+	uint32_t last = 0;
+	int status;
+	pid_t child, ended = 0;
+
+	(void)rig_begin(rig);
+	child = commit_meanwhile(rig);
+	while (ended == 0) {
+		g_autofree char *bytes = NULL;
+		size_t len;
+
+		ended = waitpid(child, &status, WNOHANG); // then once more
+		bytes = bundle(rig, &len, &made);
+		assert_int_equal(made.n_left_out, 0);
+		assert_int_equal(read_bytes(bytes, len, NULL, &report, NULL), 0);
+		assert_int_equal(report.n_versions, report.in_force); // each has its copy
+		assert_int_equal(report.n_lines, report.in_force);
+		assert_true(report.in_force >= last);
+		last = report.in_force;
+	}
+	assert_int_equal(ended, child);
+	assert_int_equal(status, 0);
+	assert_int_equal(last, CTL_VERSIONS_KEPT - 1);
 }
 
 /* --- hostile, with a right checksum ------------------------------------------------------------ */
@@ -425,6 +470,7 @@ int main(void)
 #define WITH_RIG(test) cmocka_unit_test_setup_teardown(test, rig_setup, rig_teardown)
 	const struct CMUnitTest tests[] = {
 		WITH_RIG(what_comes_back_is_what_was_there),
+		WITH_RIG(a_bundle_under_commits_is_of_one_moment),
 		WITH_RIG(every_truncation_and_every_flipped_bit_is_refused),
 		cmocka_unit_test(a_right_checksum_does_not_make_a_name_good),
 		cmocka_unit_test(nor_an_order_a_size_or_a_history),
