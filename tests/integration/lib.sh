@@ -388,6 +388,13 @@ app()
 	show apps --json | fields app "$2" | awk -v app="$1" '$1 == app { n = $2 } END { print n + 0 }'
 }
 
+# The tick of the last packet is over: what workers have counted, control has, too.
+all_are_told()
+{
+	ledger_adds_up && [ "$(show apps --json | fields packets | awk '{ n += $1 } END { print n + 0 }')" = \
+		"$(show workers --json | fields packets | awk '{ n += $1 } END { print n + 0 }')" ]
+}
+
 # redis_says FIELD: of `show redis`.
 redis_says()
 {

@@ -43,6 +43,8 @@ start
 check "a new store is made, with its key" test -s "$dir/store/identity.key" -a -s "$dir/store/wirecue.mdb"
 equal "for its owner only" "$(stat -c %a "$dir/store/identity.key" "$dir/store/wirecue.mdb" | sort -u)" 600
 send va "$pcaps/evening.pcap" --limit=4000
+wait_for has_received
+wait_for all_are_told
 wait_for all_is_delivered
 n_first=$(n_events)
 bytes=$(seen_bytes)
@@ -54,6 +56,8 @@ start
 check "the time it was away is a gap" says gap "wirecue was stopped"
 check "that is shown" matches "$(show gaps)" "was stopped"
 send va "$pcaps/evening.pcap" --limit=4000
+wait_for has_received
+wait_for all_are_told
 wait_for all_is_delivered
 check "the same traffic again goes on from there" test "$(n_events)" -gt "$n_first"
 check "numbers have no gap" numbers_have_no_gap

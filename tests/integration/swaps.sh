@@ -69,12 +69,6 @@ sum() # FIELD: of all workers
 	show workers --json | fields "$1" | awk '{ n += $1 } END { print n }'
 }
 
-# The tick of the last packet is over.
-all_are_told()
-{
-	[ "$(show apps --json | fields packets | awk '{ n += $1 } END { print n }')" = "$(sum packets)" ]
-}
-
 walks_are_over()
 {
 	[ "$(sum to_resolve)" = 0 ]
