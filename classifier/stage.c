@@ -100,6 +100,12 @@ static void end_search(struct stage *s, struct cls_state *state)
 
 /* --- the verdict ------------------------------------------------------------------------------ */
 
+/* Echoes, and errors of other flows: nobody uses an app by them. */
+static bool is_icmp(const struct dp_five_tuple *t)
+{
+	return t->l4_proto == IPPROTO_ICMP || t->l4_proto == IPPROTO_ICMPV6;
+}
+
 /* What the server's address was looked up as when the flow had its last packet with payload. A flow is judged at the latest when
  * it is forgotten, long after that: what was looked up until then tells nothing of it. */
 static const char *hint_of(
@@ -108,6 +114,8 @@ static const char *hint_of(
 	const struct dp_five_tuple *t = item->tuple;
 	const char *host;
 
+	if (is_icmp(t))
+		return NULL;
 	if (item->l3 != NULL) {
 		host = cls_hints_get(s->hints, item->endpoint,
 			item->server_is_src ? &t->src : &t->dst, item->time_ns);

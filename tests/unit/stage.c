@@ -212,6 +212,43 @@ static void a_flow_to_an_address_that_was_looked_up_has_its_app(void **)
 	assert_int_equal(stage.ops->forgotten(stage.self), 0);
 }
 
+/* App of an echo request to SERVER. */
+static struct dp_verdict pinged(void)
+{
+	static const uint8_t request[24] = {8, 0, 0xf7, 0xfd, 0, 1, 0, 1}; // RFC 792
+	struct flow f = flow_to(SERVER, 0);
+	struct frame frame;
+	struct dp_stage_item item;
+
+	f.tuple.l4_proto = IPPROTO_ICMP;
+	f.tuple.sport = 0;
+	frame_put(frame_new(&frame), request, sizeof(request));
+	frame_ipv4(&frame, IPPROTO_ICMP, CLIENT, SERVER);
+	f.n_packets = 1;
+	item = item_of(&f);
+	item.l3 = frame_bytes(&frame);
+	item.l3_len = frame_len(&frame);
+	stage.ops->look(stage.self, &item);
+	f.verdict = item.verdict;
+	end(&f);
+	return f.verdict;
+}
+
+static void a_ping_of_what_was_looked_up_is_no_use_of_the_app(void **)
+{
+	struct flow f = flow_to(RESOLVER, 53);
+	struct dp_verdict ping;
+
+	look_up(&f);
+	end(&f);
+	assert_int_equal(without_a_name().app, FILMS);
+	ping = pinged();
+	assert_int_equal(ping.app, DP_APP_UNKNOWN);
+	assert_string_equal(ping.host, "");
+	assert_string_equal(ping.alias, ""); // nor by another catalogue
+	expect_proto(&ping, "ICMP");
+}
+
 /* Of flows that end before anybody knows what they are. */
 static void an_answer_that_never_becomes_whole_takes_no_room_for_good(void **)
 {
@@ -259,6 +296,7 @@ int main(void)
 		TEST(of_a_name_in_two_tables_the_library_says_what_it_would_have_said),
 		TEST(a_name_overrules_what_the_library_took_its_pieces_for),
 		TEST(a_flow_to_an_address_that_was_looked_up_has_its_app),
+		TEST(a_ping_of_what_was_looked_up_is_no_use_of_the_app),
 		TEST(an_answer_that_never_becomes_whole_takes_no_room_for_good),
 		TEST(an_answer_without_room_to_wait_is_counted),
 	};
