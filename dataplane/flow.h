@@ -13,6 +13,7 @@
  * where it belongs by now, so that ageing costs a look per flow and life span. A full table gives up the
  * flow that has been idle longest. */
 
+#include "dataplane/flow_life.h"
 #include "dataplane/hash.h"
 #include "dataplane/packet.h"
 #include "dataplane/stage.h"
@@ -20,15 +21,6 @@
 #include <stddef.h>
 
 enum { DP_FLOW_NONE = 0 }; // index; the pool starts at 1
-
-/* How long a flow may stay silent before it ends. */
-enum dp_flow_life {
-	DP_FLOW_TCP, // 300 s
-	DP_FLOW_TCP_CLOSED, // 10 s: late retransmissions still belong to it
-	DP_FLOW_UDP, // 180 s
-	DP_FLOW_OTHER, // 60 s
-	DP_FLOW_LIFE_COUNT,
-};
 
 enum dp_flow_flag {
 	DP_FLOW_FINAL = 1 << 0, // the classifier wants nothing more
@@ -190,6 +182,9 @@ uint64_t dp_flow_expiry_ns(const struct dp_flow *flow);
  * it. */
 uint32_t dp_flow_expired(struct dp_flow_table *t, uint64_t now_ns, unsigned int *max);
 
+/* A flow that dp_flow_expired() or dp_flow_oldest() named has had packets since: its last_ns is written. */
+void dp_flow_put_back(struct dp_flow_table *t, uint32_t flow);
+
 /* The flow to give up when the table is full: the one idle longest, to the second, and of those hardly one
  * that saw packets since it was looked at; as far as a bounded number of steps can tell. DP_FLOW_NONE when
  * the table is empty. */
@@ -301,12 +296,10 @@ static inline uint32_t dp_flow_find(const struct dp_flow_table *t, const struct 
 	return dp_flow_search(t, seek);
 }
 
-/* dp_flow_expiry_ns() <= now_ns, without its division for a flow that saw a packet lately. */
+/* dp_flow_expiry_ns() <= now_ns. */
 static inline bool dp_flow_is_over(const struct dp_flow *flow, uint64_t now_ns)
 {
-	if (now_ns - flow->last_ns <= dp_flow_life_ns[flow->life])
-		return false;
-	return dp_flow_expiry_ns(flow) <= now_ns;
+	return dp_flow_has_ended(flow->last_ns, dp_flow_life_ns[flow->life], now_ns);
 }
 
 static inline uint64_t dp_flow_bytes(const struct dp_flow *f, unsigned int dir)
@@ -317,6 +310,19 @@ static inline uint64_t dp_flow_bytes(const struct dp_flow *f, unsigned int dir)
 static inline uint64_t dp_flow_packets(const struct dp_flow *f, unsigned int dir)
 {
 	return (uint64_t)f->packets_high[dir] << 32 | f->packets_low[dir];
+}
+
+/* Counts of any size. */
+static inline void dp_flow_add_counts(
+	struct dp_flow *f, unsigned int dir, uint64_t n_packets, uint64_t bytes)
+{
+	const uint64_t all_bytes = dp_flow_bytes(f, dir) + bytes;
+	const uint64_t all_packets = dp_flow_packets(f, dir) + n_packets;
+
+	f->bytes_low[dir] = (uint32_t)all_bytes;
+	f->bytes_high[dir] = (uint16_t)(all_bytes >> 32);
+	f->packets_low[dir] = (uint32_t)all_packets;
+	f->packets_high[dir] = (uint8_t)(all_packets >> 32);
 }
 
 static inline void dp_flow_count(

@@ -11,31 +11,24 @@ enum {
 	OLDEST_SAMPLES = 16, // looked at when that was not enough
 };
 
-static const uint64_t NS_PER_S = 1000000000;
-
-/* Start values; RFC 5382 and RFC 4787 ask NATs for longer ones, but a flow that comes back is
- * merged again by its 5-tuple. */
-const uint64_t dp_flow_life_ns[DP_FLOW_LIFE_COUNT] = {
-	[DP_FLOW_TCP] = 300 * NS_PER_S,
-	[DP_FLOW_TCP_CLOSED] = 10 * NS_PER_S,
-	[DP_FLOW_UDP] = 180 * NS_PER_S,
-	[DP_FLOW_OTHER] = 60 * NS_PER_S,
-};
+#define LIFE(id, seconds) [DP_FLOW_##id] = (seconds)*DP_NS_PER_S,
+const uint64_t dp_flow_life_ns[DP_FLOW_LIFE_COUNT] = {DP_FLOW_LIVES(LIFE)};
+#undef LIFE
 
 static uint64_t life_s(unsigned int life)
 {
-	return dp_flow_life_ns[life] / NS_PER_S;
+	return dp_flow_life_ns[life] / DP_NS_PER_S;
 }
 
 /* The first second in which the flow is over. */
 static uint64_t end_s(const struct dp_flow *f)
 {
-	return f->last_ns / NS_PER_S + 1 + life_s(f->life);
+	return f->last_ns / DP_NS_PER_S + 1 + life_s(f->life);
 }
 
 uint64_t dp_flow_expiry_ns(const struct dp_flow *f)
 {
-	return (f->last_ns / NS_PER_S + 1) * NS_PER_S + dp_flow_life_ns[f->life];
+	return dp_flow_end_ns(f->last_ns, dp_flow_life_ns[f->life]);
 }
 
 static uint32_t put_at(const struct dp_flow *f)
@@ -73,7 +66,7 @@ void dp_flow_wheels_fini(struct dp_flow_table *t)
 
 void dp_flow_wheels_start(struct dp_flow_table *t, uint64_t now_ns)
 {
-	t->wheels.second = now_ns / NS_PER_S;
+	t->wheels.second = now_ns / DP_NS_PER_S;
 }
 
 void dp_flow_wheels_link(struct dp_flow_table *t, uint32_t flow)
@@ -111,6 +104,11 @@ static void relink(struct dp_flow_table *t, uint32_t flow)
 {
 	dp_flow_wheels_unlink(t, flow);
 	dp_flow_wheels_link(t, flow);
+}
+
+void dp_flow_put_back(struct dp_flow_table *t, uint32_t flow)
+{
+	relink(t, flow);
 }
 
 void dp_flow_set_life(struct dp_flow_table *t, uint32_t flow, enum dp_flow_life life)
@@ -176,7 +174,7 @@ static uint32_t first_of(const struct dp_flow_table *t, unsigned int life, uint6
 uint32_t dp_flow_expired(struct dp_flow_table *t, uint64_t now_ns, unsigned int *max)
 {
 	struct dp_flow_wheels *w = &t->wheels;
-	const uint64_t now_s = now_ns / NS_PER_S;
+	const uint64_t now_s = now_ns / DP_NS_PER_S;
 
 	if (now_s < w->second)
 		return DP_FLOW_NONE;
@@ -215,7 +213,7 @@ static uint32_t oldest_of(
 			return oldest;
 		// All of this wheel had their last packet in this second or later.
 		if (oldest != DP_FLOW_NONE &&
-			t->flows[oldest].last_ns / NS_PER_S + 1 + life_s(life) < second)
+			t->flows[oldest].last_ns / DP_NS_PER_S + 1 + life_s(life) < second)
 			return oldest;
 
 		const uint32_t flow = first_of(t, life, second);

@@ -5,7 +5,8 @@
  *
  * On a CPU of its own it waits a moment and looks again. On a shared one it lets the others go first,
  * and soon sleeps: threads that only yield to each other take half of a small machine in system calls,
- * and with Linux 6.18 they have kept all other threads of their CPU from running for minutes. */
+ * and with Linux 6.18 they have kept all other threads of their CPU from running for minutes. Where an offload keeps
+ * most packets there is little to do, and it waits well: such threads sleep longer. */
 
 #include <rte_pause.h>
 #include <sched.h>
@@ -15,19 +16,22 @@
 
 enum {
 	DP_IDLE_YIELDS = 64, // before the first sleep: the answer is often on its way; start value
-	DP_IDLE_SLEEP_NS =
-		50000, // with the kernel's slack twice that: a queue of 4096 takes 40 Mpps so long
+	// How long threads sleep. With the kernel's slack twice that: a queue of 4096 takes 40 Mpps so long.
+	DP_IDLE_SHORT_NS = 50000,
+	DP_IDLE_LONG_NS =
+		1000000, // a thousand flows that begin bring some MB up in that; start value
 };
 
 struct dp_idle {
 	uint32_t n; // waits since there was something to do
 };
 
-static inline void dp_idle_wait(struct dp_idle *idle, bool yields)
+/* sleep_ns: 0 on a CPU of its own. */
+static inline void dp_idle_wait(struct dp_idle *idle, uint32_t sleep_ns)
 {
-	static const struct timespec moment = {.tv_nsec = DP_IDLE_SLEEP_NS};
+	const struct timespec moment = {.tv_nsec = (long)sleep_ns};
 
-	if (!yields) {
+	if (sleep_ns == 0) {
 		rte_pause();
 	} else if (idle->n < DP_IDLE_YIELDS) {
 		idle->n++;

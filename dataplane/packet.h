@@ -46,16 +46,25 @@ struct dp_pkt {
 	uint32_t l3_len; // captured bytes of the IP packet, link padding cut off
 	uint32_t encaps; // set of enum dp_encap around it
 	uint16_t tcp_window; // as in the header, not scaled
+	uint8_t handed; // set by the source: enum dp_handed (dataplane/offload.h), 0 where nothing is kept
 };
 static_assert(offsetof(struct dp_pkt, hash) == 64 && sizeof(struct dp_pkt) == 112, "two lines");
 
 /* Describe the packet that a walk found: one packet of one frame.
  *
- * ret_pkt    written but for time_ns and hash; offsets count from the walk's frame
+ * ret_pkt    written but for time_ns, hash and handed; offsets count from the walk's frame
  *
  * Where the L4 header is missing the ports are 0. */
 void dp_packet_of(const struct dp_walk *w, const struct dp_endpoint_nets *nets, uint32_t wire_bytes,
 	struct dp_pkt *ret_pkt);
+
+/* The frame that *pkt describes is made of n packets, at least one, each with the headers and a part of the
+ * payload. */
+static inline void dp_packet_split(struct dp_pkt *pkt, uint32_t n)
+{
+	pkt->ip_bytes += (n - 1) * (pkt->ip_bytes - pkt->payload_bytes);
+	pkt->n_packets = n;
+}
 
 /* dp_walk() and dp_packet_of() in one step, for the frames that most frames are (see dataplane/walk.h):
  * an Ethernet frame with TCP or UDP in IPv4 or IPv6, or with that in GTP-U, the headers whole, no

@@ -3,6 +3,7 @@
 
 #include "dataplane/eal.h"
 #include "dataplane/hash.h"
+#include "dataplane/idle.h"
 #include "dataplane/pool.h"
 
 #include <errno.h>
@@ -22,7 +23,8 @@ enum {
 	SAID_MIN = 1024,
 	// Live, entries of endpoint x app for half as many as flows, and half as many endpoints: a
 	// subscriber has more flows than apps. Where they do not suffice the oldest flow goes. A
-	// replay takes what its captures need: there is an entry for all that a flow may count on.
+	// replay takes what its captures need: there is an entry for all that a flow may count on, and
+	// with an offload for those that rest (dataplane/usage.h).
 	FLOWS_PER_ENTRY = 2, // start value
 	ENTRIES_PER_FLOW = 2, // its undecided bytes and its app's
 	ENTRIES_PER_ENDPOINT = 2,
@@ -34,7 +36,8 @@ static int add_worker(struct dp_path *path, const struct dp_path_config *c, stru
 	const uint16_t i = path->n_workers;
 	const bool waits = c->captures != NULL;
 	const uint64_t n_flows = c->n_flows / c->n_workers > 0 ? c->n_flows / c->n_workers : 1;
-	const uint64_t n_entries = waits ? n_flows * ENTRIES_PER_FLOW
+	const uint64_t n_resting = c->offload != NULL ? ENTRIES_MIN : 0;
+	const uint64_t n_entries = waits ? n_flows * ENTRIES_PER_FLOW + n_resting
 					 : n_flows / FLOWS_PER_ENTRY + ENTRIES_MIN;
 	const struct dp_worker_config cfg = {
 		.id = (uint8_t)i,
@@ -45,11 +48,11 @@ static int add_worker(struct dp_path *path, const struct dp_path_config *c, stru
 		.n_endpoints = (uint32_t)(n_entries / ENTRIES_PER_ENDPOINT + 1),
 		.waits = waits,
 		.notes = c->notes,
-		.yields = path->yields,
 		.duplicates = c->duplicates,
 		.duplicate_window_ns = c->duplicate_window_ns,
 		.samples = c->samples,
 		.n_records = RECORDS_LEN,
+		.offload = c->offload,
 	};
 	const int r = dp_worker_new(&cfg, c->stages[i], &path->workers[i], reterr);
 
@@ -106,7 +109,8 @@ static int add_receiver(struct dp_path *path, const struct dp_path_config *c,
 			.frames = path->pool,
 			.wide = path->wide,
 			.waits = c->captures != NULL,
-			.yields = path->yields},
+			.ticks_ahead = c->offload != NULL ? 0 : DP_TICKS_AHEAD,
+			.sleep_ns = path->sleep_ns},
 		.offset_ns = path->offset_ns,
 		.drained = &path->drained};
 	path->receivers[path->n_receivers++] = r;
@@ -140,6 +144,21 @@ static int add_receivers(struct dp_path *path, const struct dp_path_config *c, s
 	return r;
 }
 
+/* What comes up of a port through the offload. captures: given, or NULL. */
+static int open_offloaded(struct dp_path *path, const struct dp_path_config *c, uint16_t port,
+	struct dp_source *captures, struct dp_source **ret_source, struct dp_err *reterr)
+{
+	const struct dp_offload_source source = {.offload = c->offload,
+		.port = port,
+		.pool = path->pool,
+		.wide = path->wide,
+		.captures = captures,
+		.tick_ns = c->tick_ns,
+		.offset_ns = captures != NULL ? 0 : path->offset_ns};
+
+	return dp_source_offload_open(&source, ret_source, reterr);
+}
+
 static int open_captures(
 	struct dp_path *path, const struct dp_path_config *c, struct dp_err *reterr)
 {
@@ -147,37 +166,52 @@ static int open_captures(
 	int r = dp_source_file_open(
 		c->captures, c->n_captures, path->pool, c->is_exact, &source, reterr);
 
+	if (r == 0 && c->offload != NULL)
+		r = open_offloaded(path, c, 0, source, &source, reterr);
 	if (r < 0)
 		return r;
 	r = add_receivers(path, c, 0, &source, 1, &path->threads[0]);
 	return r < 0 ? dp_fail(reterr, -r, "cannot set up the receiver of the captures: %m") : 0;
 }
 
-/* Returns 0, also when the port stays down; else an error that is not the port's. */
-static int open_port(struct dp_path *path, const struct dp_path_config *c, size_t i,
-	struct dp_thread *thread, struct dp_err *reterr)
+/* *ret_n sources of a port. */
+static int open_sources(struct dp_path *path, const struct dp_path_config *c, size_t i,
+	struct dp_source **ret_sources, uint16_t *ret_n, struct dp_err *reterr)
 {
 	const struct dp_port_config port = {.device = c->ports[i].device,
 		.mtu = c->ports[i].mtu,
 		.spread = dp_path_spread(c, i),
 		.n_workers = c->n_workers};
+
+	*ret_n = 1;
+	if (c->ports[i].refused != NULL)
+		return dp_fail(reterr, ENODEV, "%s", c->ports[i].refused);
+	if (c->ports[i].is_offloaded)
+		return open_offloaded(path, c, (uint16_t)i, NULL, ret_sources, reterr);
+	return dp_source_port_open(&port, path->pool, ret_sources, ret_n, reterr);
+}
+
+/* Returns 0, also when the port stays down; else an error that is not the port's. */
+static int open_port(struct dp_path *path, const struct dp_path_config *c, size_t i,
+	struct dp_thread *thread, struct dp_err *reterr)
+{
+	const char *device = c->ports[i].device;
 	struct dp_source *sources[DP_WORKERS_MAX];
 	struct dp_err err = {0};
 	uint16_t n = 0;
 	int r;
 
-	(void)snprintf(path->ports[i].name, sizeof(path->ports[i].name), "%s", port.device);
+	(void)snprintf(path->ports[i].name, sizeof(path->ports[i].name), "%s", device);
 	path->ports[i].first = path->n_receivers;
 	path->n_ports++;
-	r = dp_source_port_open(&port, path->pool, sources, &n, &err);
+	r = open_sources(path, c, i, sources, &n, &err);
 	if (r < 0) {
 		(void)snprintf(path->ports[i].down, sizeof(path->ports[i].down), "%s", err.text);
 		return 0;
 	}
 	r = add_receivers(path, c, i, sources, n, thread);
 	path->ports[i].n = path->n_receivers - path->ports[i].first;
-	return r < 0 ? dp_fail(reterr, -r, "cannot set up the receiver of '%s': %m", port.device)
-		     : 0;
+	return r < 0 ? dp_fail(reterr, -r, "cannot set up the receiver of '%s': %m", device) : 0;
 }
 
 static int open_ports(struct dp_path *path, const struct dp_path_config *c, struct dp_err *reterr)
@@ -200,9 +234,21 @@ static void lay_out_threads(struct dp_path *path, const struct dp_path_config *c
 	path->n_threads = (uint16_t)dp_path_lcores(c);
 	for (uint16_t i = 0; i < path->n_threads; i++)
 		path->threads[i] = (struct dp_thread){
-			.end = &path->end, .stop = &path->stop_workers, .yields = path->yields};
+			.end = &path->end, .stop = &path->stop_workers, .sleep_ns = path->sleep_ns};
 	for (uint16_t i = 0; i < c->n_workers; i++)
 		path->threads[path->n_threads - c->n_workers + i].worker = path->workers[i];
+}
+
+/* Of idle threads. A replay often waits for control, and has all day. */
+static uint32_t sleep_ns(const struct dp_path_config *c)
+{
+	bool is_all_offloaded = c->captures == NULL;
+
+	for (size_t i = 0; i < c->n_ports; i++)
+		is_all_offloaded &= c->ports[i].is_offloaded;
+	if (is_all_offloaded)
+		return DP_IDLE_LONG_NS;
+	return c->captures != NULL || dp_eal_shares_cpus() ? DP_IDLE_SHORT_NS : 0;
 }
 
 static int build(struct dp_path *path, const struct dp_path_config *c, struct dp_err *reterr)
@@ -215,9 +261,9 @@ static int build(struct dp_path *path, const struct dp_path_config *c, struct dp
 			c->n_ports, DP_WORKERS_MAX, DP_RECEIVERS_MAX);
 	dp_hash_key_init();
 	path->nets = c->nets;
+	path->offload = c->offload;
 	path->offset_ns = dp_event_offset_ns(c->not_before_ns);
-	// A replay often waits for control, and has all day.
-	path->yields = c->captures != NULL || dp_eal_shares_cpus();
+	path->sleep_ns = sleep_ns(c);
 	path->pool = dp_pool_new(
 		"frames", dp_path_n_mbufs(c), DP_POOL_CACHE, dp_path_frame_room(c));
 	path->wide = dp_pool_new("wide", dp_path_n_wide(c), DP_WIDE_CACHE, DP_WIDE_ROOM);
@@ -268,7 +314,7 @@ int dp_path_start(struct dp_path *path, struct dp_err *reterr)
 
 	path->is_started = true;
 	for (uint16_t i = 0; i < path->n_receivers; i++) {
-		if (!path->receivers[i]->source->has_time)
+		if (!path->receivers[i]->cfg.waits)
 			dp_receiver_begin(path->receivers[i], now_ns);
 	}
 	for (uint16_t i = 0; i < path->n_threads; i++) {
@@ -356,6 +402,8 @@ uint64_t dp_path_now_ns(const struct dp_path *path)
 
 void dp_path_finish(struct dp_path *path, uint64_t tick)
 {
+	if (path->offload != NULL)
+		path->offload->ops->stop(path->offload->self);
 	// Release: pairs with the receivers, which read their clock before.
 	atomic_store_explicit(&path->end.at_tick, tick, memory_order_release);
 }

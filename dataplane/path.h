@@ -11,6 +11,7 @@
 #include "dataplane/encap.h"
 #include "dataplane/err.h"
 #include "dataplane/ignore.h"
+#include "dataplane/offload.h"
 #include "dataplane/outcome.h"
 #include "dataplane/record.h"
 #include "dataplane/sampler.h"
@@ -26,7 +27,10 @@ struct dp_path_port {
 	uint16_t mtu; // 0: the largest whose frames fit one mbuf
 	const struct dp_ignore *ignore; // borrowed until the path is closed; NULL: nothing
 	enum dp_spread spread;
+	bool is_offloaded; // what comes up of it by the configuration's offload, instead of a DPDK device
 	bool has_thread; // receives on a thread of its own, even for one worker
+	// Why it stays down without being tried, borrowed for dp_path_open(); NULL: it is tried.
+	const char *refused;
 };
 
 struct dp_path_config {
@@ -45,6 +49,8 @@ struct dp_path_config {
 	uint64_t duplicate_window_ns;
 	struct dp_sampler_config samples; // of each worker
 	uint64_t not_before_ns; // live event time begins here, or at the clock when that is later
+	const struct dp_offload
+		*offload; // borrowed until the path is closed; captures go through it; NULL: none
 	struct dp_stage *stages; // n_workers, given
 	uint32_t n_frames_kept; // mbufs that drivers keep for good, as net_pcap's infinite_rx does
 	uint16_t frame_room; // bytes of a frame that one mbuf holds; 0: DPDK's 2048
@@ -75,7 +81,9 @@ struct dp_port_stats {
 	struct dp_time_stats time; // of its own thread; 0 where a worker's receives
 	bool is_link_down; // of one that was opened, as its driver tells
 	uint64_t received, lost;
-	uint64_t frames, wire_bytes; // handed to us
+	uint64_t frames, wire_bytes; // handed to us, or kept by the offload
+	bool is_offloaded;
+	struct dp_offload_stats offload; // its part in these numbers
 	uint64_t outcomes[DP_OUTCOME_COUNT]; // decided on the port: not those of workers
 	uint64_t handed_on; // frames for workers; frames = handed_on + held + sum of outcomes
 	uint64_t packets, up_packets, ip_bytes; // innermost, handed on or lost by a full queue
@@ -100,6 +108,10 @@ struct dp_path_stats {
 	uint64_t postponed, notes_dropped, names_refused, quality_refused, verdicts_cut,
 		hints_forgotten;
 	uint64_t lost; // before us, as sources report it
+	// Of ip_bytes, kept by an offload on flows without a verdict, and those of them that got one. The rest stands on
+	// such flows still, or went with those that were given up.
+	uint64_t undecided_bytes, taken_bytes;
+	uint64_t n_handed_lost; // the offload's way up was full
 	uint64_t position, size; // progress over capture files, bytes
 	uint64_t worker_busy_ns; // over all workers: time in rounds that found something to do
 };

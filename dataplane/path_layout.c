@@ -12,7 +12,7 @@ enum {
 
 enum dp_spread dp_path_spread(const struct dp_path_config *c, size_t port)
 {
-	if (c->captures != NULL || c->ports[port].has_thread)
+	if (c->captures != NULL || c->ports[port].has_thread || c->ports[port].is_offloaded)
 		return DP_SPREAD_RECEIVER;
 	return c->ports[port].spread;
 }
@@ -104,7 +104,8 @@ uint16_t dp_path_frame_room(const struct dp_path_config *c)
 	uint16_t room = c->frame_room;
 
 	if (room == 0)
-		room = c->captures != NULL ? DP_SOURCE_FILE_ROOM : RTE_MBUF_DEFAULT_DATAROOM;
+		room = c->captures != NULL && c->offload == NULL ? DP_SOURCE_FILE_ROOM
+								 : RTE_MBUF_DEFAULT_DATAROOM;
 	return room + RTE_PKTMBUF_HEADROOM;
 }
 

@@ -49,6 +49,7 @@ uint16_t dp_path_frame_room(const struct dp_path_config *config); // headroom in
 
 struct dp_path {
 	struct dp_endpoint_nets nets; // receivers borrow it
+	const struct dp_offload *offload; // borrowed, or NULL
 	uint64_t offset_ns; // of live event time
 	struct rte_mempool *pool, *wide;
 	struct dp_receiver *receivers[DP_RECEIVERS_MAX * DP_WORKERS_MAX]; // owned
@@ -68,6 +69,7 @@ struct dp_path {
 	uint64_t drained_tick; // the last of them; control's thread only
 	struct dp_receiver_end end;
 	atomic_bool stop_workers;
-	bool yields; // threads share CPUs, or time does not matter
+	uint32_t
+		sleep_ns; // threads that are idle, where they share CPUs or time does not matter; else 0
 	bool is_started;
 };

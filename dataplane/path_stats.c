@@ -47,6 +47,30 @@ static void sum_datagrams(struct dp_datagram_stats *sum, const struct dp_datagra
 	sum->held += s->held;
 }
 
+/* What an offload has kept of the source. */
+static void sum_kept(struct dp_path_stats *sum, const struct dp_source *source)
+{
+	struct dp_offload_stats kept;
+
+	if (source->ops->kept == NULL)
+		return;
+	source->ops->kept(source, &kept);
+	sum->frames += kept.frames;
+	sum->wire_bytes += kept.wire_bytes;
+	sum->ip_bytes += kept.ip_bytes;
+	sum->accounted_bytes += kept.ip_bytes - (kept.undecided_bytes - kept.taken_bytes);
+	sum->undecided_bytes += kept.undecided_bytes;
+	sum->taken_bytes += kept.taken_bytes;
+	sum->n_handed_lost += kept.lost;
+	for (int i = 0; i < DP_OUTCOME_COUNT; i++)
+		sum->outcomes[i] += kept.outcomes[i];
+	for (int e = 0; e < DP_ENCAP_COUNT; e++) {
+		sum->encaps.opened[e] += kept.encaps.opened[e];
+		for (int i = 0; i < DP_REFUSAL_COUNT; i++)
+			sum->encaps.refused[e][i] += kept.encaps.refused[e][i];
+	}
+}
+
 static void sum_receiver(struct dp_path_stats *sum, const struct dp_receiver *r)
 {
 	const struct dp_datagram_stats datagrams = datagrams_of(r);
@@ -62,6 +86,7 @@ static void sum_receiver(struct dp_path_stats *sum, const struct dp_receiver *r)
 	sum_outcomes(sum->outcomes, r->counters.outcomes);
 	sum_encaps(&sum->encaps, &r->counters.encaps);
 	sum_datagrams(&sum->datagrams, &datagrams);
+	sum_kept(sum, r->source);
 }
 
 static uint64_t tsc_ns(uint64_t tsc)
@@ -139,6 +164,23 @@ void dp_path_worker_stats(
 	sum_outcomes(ret_stats->outcomes, c->outcomes);
 }
 
+static void add_kept(struct dp_port_stats *port, const struct dp_source *source)
+{
+	const struct dp_offload_stats *kept = &port->offload;
+
+	if (source->ops->kept == NULL)
+		return;
+	port->is_offloaded = true;
+	source->ops->kept(source, &port->offload);
+	port->frames += kept->frames;
+	port->wire_bytes += kept->wire_bytes;
+	port->packets += kept->packets;
+	port->up_packets += kept->up_packets;
+	port->ip_bytes += kept->ip_bytes;
+	for (int i = 0; i < DP_OUTCOME_COUNT; i++)
+		port->outcomes[i] += kept->outcomes[i];
+}
+
 static void add_receiver(struct dp_port_stats *port, const struct dp_receiver *r)
 {
 	const struct dp_datagram_stats datagrams = datagrams_of(r);
@@ -158,6 +200,7 @@ static void add_receiver(struct dp_port_stats *port, const struct dp_receiver *r
 	port->ip_bytes += dp_counter_get(&r->counters.ip_bytes);
 	sum_datagrams(&port->datagrams, &datagrams);
 	sum_outcomes(port->outcomes, r->counters.outcomes);
+	add_kept(port, r->source);
 }
 
 size_t dp_path_ports(const struct dp_path *path, struct dp_port_stats *ret_ports, size_t max)

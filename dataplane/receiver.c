@@ -2,6 +2,7 @@
 #include "dataplane/receiver.h"
 
 #include "dataplane/idle.h"
+#include "dataplane/offload.h"
 
 #include <rte_mbuf.h>
 #include <rte_prefetch.h>
@@ -46,7 +47,7 @@ static void wait(struct dp_receiver *r, struct dp_idle *idle)
 	if (r->wait.fn != NULL)
 		r->wait.fn(r->wait.ctx, idle);
 	else
-		dp_idle_wait(idle, r->cfg.yields);
+		dp_idle_wait(idle, r->cfg.sleep_ns);
 }
 
 /* --- to the workers -------------------------------------------------------------------------- */
@@ -132,7 +133,7 @@ static void mark(struct dp_receiver *r, uint64_t tick, const struct dp_receiver_
 	r->last_mark = tick;
 	dp_idle_over(&idle);
 	while (r->cfg.waits && !is_aborted(end) &&
-		atomic_load_explicit(r->drained, memory_order_acquire) + DP_TICKS_AHEAD <
+		atomic_load_explicit(r->drained, memory_order_acquire) + r->cfg.ticks_ahead <
 			r->n_marks)
 		wait(r, &idle);
 }
@@ -152,11 +153,20 @@ static void count_opened(struct dp_receiver *r, uint32_t encaps, uint32_t n_pack
 		dp_count(&r->counters.encaps.opened[__builtin_ctz(encaps)], n_packets);
 }
 
+static void split(const struct rte_mbuf *m, struct dp_pkt *p)
+{
+	const struct dp_offload_head *head = m->buf_addr;
+
+	dp_packet_split(p, head->n_packets);
+}
+
 /* m's packet to the worker of its endpoint. */
 static inline void put(struct dp_receiver *r, struct rte_mbuf *m, struct dp_pkt *p,
 	const struct dp_receiver_end *end)
 {
 	p->hash = dp_endpoint_hash(&p->endpoint);
+	if ((p->handed & DP_HANDED_MERGED) != 0)
+		split(m, p);
 
 	const uint16_t i = (uint16_t)((uint64_t)p->hash * r->n_workers >> 32);
 	struct dp_receiver_out *out = &r->out[i];
@@ -266,7 +276,7 @@ static struct rte_mbuf *carry(struct dp_receiver *r, struct rte_mbuf *m,
 /* Fragments that waited long enough. */
 static void expire(struct dp_receiver *r, uint64_t now_ns, const struct dp_receiver_end *end)
 {
-	struct dp_pkt p;
+	struct dp_pkt p = {0};
 
 	while (dp_datagrams_next(r->datagrams, now_ns, &p)) {
 		struct rte_mbuf *m = get_mbuf(r, r->cfg.frames, end);
@@ -396,34 +406,33 @@ static inline void take_frame(
 	}
 }
 
-/* Event time of a burst. Read before the word to end: where there is none yet, the tick that control
- * names later is later than this; where there is one, a thread that was late stays within it. */
-static uint64_t stamp(const struct dp_receiver *r, const struct dp_receiver_end *end)
+/* The last instant that counts, for event time that was read before: where there is no word to end yet, the tick
+ * that control names later is later than that; where there is one, a thread that was late stays within it. */
+static uint64_t last_instant(const struct dp_receiver *r, const struct dp_receiver_end *end)
 {
-	const uint64_t now_ns = dp_event_now_ns(r->offset_ns);
 	const uint64_t at_tick = atomic_load_explicit(&end->at_tick, memory_order_acquire);
-	const uint64_t last_ns = (at_tick + 1) * r->cfg.tick_ns - 1;
 
-	return at_tick != 0 && now_ns > last_ns ? last_ns : now_ns;
+	return at_tick != 0 ? (at_tick + 1) * r->cfg.tick_ns - 1 : UINT64_MAX;
 }
 
 static void take_burst(struct dp_receiver *r, struct rte_mbuf **mbufs, uint16_t n,
 	const struct dp_receiver_end *end)
 {
-	const uint64_t stamp_ns = r->source->has_time ? 0 : stamp(r, end);
+	const bool has_time = r->source->has_time;
+	const uint64_t now_ns = has_time ? 0 : dp_event_now_ns(r->offset_ns);
+	const uint64_t last_ns = last_instant(r, end), stamp_ns = RTE_MIN(now_ns, last_ns);
 	uint64_t wire_bytes = 0;
 
 	dp_count(&r->counters.frames, n);
-	if (!r->source->has_time)
+	if (!has_time)
 		enter_tick(r, stamp_ns, end);
 	for (uint16_t i = 0; i < n; i++) {
 		struct dp_pkt *p = rte_mbuf_to_priv(mbufs[i]);
 
 		if (i + FRAMES_AHEAD < n)
 			rte_prefetch0(rte_pktmbuf_mtod(mbufs[i + FRAMES_AHEAD], const void *));
-		if (!r->source->has_time)
-			p->time_ns = stamp_ns;
-		else
+		p->time_ns = has_time ? RTE_MIN(p->time_ns, last_ns) : stamp_ns;
+		if (has_time)
 			enter_tick(r, p->time_ns, end);
 		wire_bytes += p->wire_bytes;
 		take_frame(r, mbufs[i], end);
@@ -431,6 +440,8 @@ static void take_burst(struct dp_receiver *r, struct rte_mbuf **mbufs, uint16_t 
 	dp_count(&r->counters.wire_bytes, wire_bytes);
 	flush_all(r, end);
 	count_round(r);
+	if (r->source->time_ns > r->now_ns)
+		enter_tick(r, RTE_MIN(r->source->time_ns, last_ns), end);
 }
 
 /* Nothing comes any more. */
@@ -439,7 +450,7 @@ static void finish(struct dp_receiver *r, enum dp_poll poll, uint64_t at_tick,
 {
 	expire(r, r->now_ns, end);
 	expire(r, UINT64_MAX, end);
-	if (poll != DP_POLL_MORE)
+	if (poll == DP_POLL_END || poll == DP_POLL_BROKEN)
 		at_tick = r->tick + END_ADVANCE_NS / r->cfg.tick_ns;
 	mark(r, at_tick, end);
 	// Release: the sentence is written.
@@ -450,8 +461,14 @@ static void finish(struct dp_receiver *r, enum dp_poll poll, uint64_t at_tick,
 /* Live, what this thread's worker has no room for is better left to the device. */
 static bool may_poll(const struct dp_receiver *r)
 {
-	return r->cfg.waits || r->wait.fn == NULL || r->source->has_time ||
-		rte_ring_free_count(r->queues[0]) > DP_BURST;
+	return r->cfg.waits || r->wait.fn == NULL || rte_ring_free_count(r->queues[0]) > DP_BURST;
+}
+
+/* Live, what the source has when the word to end comes is taken yet. */
+static bool goes_on(const struct dp_receiver *r, enum dp_poll poll, uint64_t at_tick)
+{
+	return (poll == DP_POLL_MORE && at_tick == 0) ||
+		(poll == DP_POLL_AGAIN && (at_tick == 0 || !r->cfg.waits));
 }
 
 enum dp_step dp_receiver_step(struct dp_receiver *r, const struct dp_receiver_end *end)
@@ -465,12 +482,13 @@ enum dp_step dp_receiver_step(struct dp_receiver *r, const struct dp_receiver_en
 	if (!is_aborted(end) && !may_poll(r))
 		return DP_STEP_IDLE;
 	if (!is_aborted(end)) {
+		// Acquire, and before the source is asked: what came until then is found there.
+		at_tick = atomic_load_explicit(&end->at_tick, memory_order_acquire);
 		poll = r->source->ops->poll(r->source, mbufs, DP_BURST, &n);
 		take_burst(r, mbufs, n, end);
-		at_tick = atomic_load_explicit(&end->at_tick, memory_order_relaxed);
 	}
-	if (poll == DP_POLL_MORE && at_tick == 0 && !is_aborted(end))
-		return n > 0 ? DP_STEP_BUSY : DP_STEP_IDLE;
+	if (goes_on(r, poll, at_tick) && !is_aborted(end))
+		return n > 0 || poll == DP_POLL_AGAIN ? DP_STEP_BUSY : DP_STEP_IDLE;
 	// Behind a mark the worker may hold this input until the others have marked: what the end
 	// hands on had no room then, and who waits for it may keep them from it.
 	if (r->n_marks != n_marks && !is_aborted(end))

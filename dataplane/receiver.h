@@ -45,8 +45,9 @@ struct dp_receiver_config {
 	const struct dp_ignore *ignore; // borrowed; NULL: nothing is ignored
 	struct rte_mempool *frames; // borrowed: for credits without a frame of their own
 	struct rte_mempool *wide; // borrowed: room for DP_WIDE_BYTES
-	bool waits; // replay: nothing is dropped, and the reader stays DP_TICKS_AHEAD ahead at most
-	bool yields; // shares its CPU
+	bool waits; // replay: nothing is dropped, and the reader stays ticks_ahead ahead at most
+	uint32_t ticks_ahead;
+	uint32_t sleep_ns; // when idle (dataplane/idle.h)
 };
 
 struct dp_idle;

@@ -6,6 +6,7 @@
  * Opened and closed by control; polled by one receiver's thread. */
 
 #include "dataplane/err.h"
+#include "dataplane/offload.h"
 #include "dataplane/packet.h"
 #include "dataplane/spread.h"
 
@@ -24,6 +25,7 @@ struct dp_source_stats {
 
 enum dp_poll {
 	DP_POLL_MORE, // *ret_n frames, possibly none
+	DP_POLL_AGAIN, // likewise, and there was something to do: ask again at once
 	DP_POLL_END, // nothing will come any more
 	DP_POLL_BROKEN, // the capture breaks off; the sentence is in dp_source.err
 };
@@ -33,16 +35,21 @@ struct dp_source {
 	void *self;
 	enum dp_link link;
 	bool has_time; // frames carry their own event time; else the receiver stamps bursts
+	// Event time that a source with time has come to, where its frames do not tell: nothing older comes. 0: they
+	// do. Written by poll.
+	uint64_t time_ns;
 	struct dp_err err; // written by the receiver before it reports DP_POLL_BROKEN
 };
 
 struct dp_source_ops {
 	/* At most max frames into mbufs, given. In each mbuf's private area (struct dp_pkt) time_ns,
-	 * when the source has time, and wire_bytes are set. Receiver thread. */
+	 * when the source has time, wire_bytes and handed are set. Receiver thread. */
 	enum dp_poll (*poll)(
 		struct dp_source *s, struct rte_mbuf **mbufs, uint16_t max, uint16_t *ret_n);
 	/* Any thread. */
 	void (*stats)(const struct dp_source *s, struct dp_source_stats *ret_stats);
+	/* What never came up here (dataplane/offload.h). Any thread. NULL: nothing. */
+	void (*kept)(const struct dp_source *s, struct dp_offload_stats *ret_stats);
 	/* Control, after the receiver stopped. */
 	void (*close)(struct dp_source *s);
 };
@@ -91,5 +98,21 @@ struct dp_port_config {
  * driver cannot take, too few queues, queues that nobody would read, or a step of its set-up refused. */
 [[nodiscard]] int dp_source_port_open(const struct dp_port_config *config, struct rte_mempool *pool,
 	struct dp_source **ret_sources, uint16_t *ret_n, struct dp_err *reterr);
+
+struct dp_offload_source {
+	const struct dp_offload *offload; // borrowed until the source is closed
+	uint16_t port;
+	struct rte_mempool *pool, *wide; // borrowed: frames that fit in one of pool's, and others
+	struct dp_source *captures; // given: replayed through the offload; NULL: live
+	uint64_t tick_ns; // of a replay: it stands still before the first frame of each tick
+	uint64_t offset_ns; // of live event time
+};
+
+/* Frames that an offload hands up. A replay's are those of captures, each run through it; where a tick ends it
+ * returns nothing and says the time, and when it is polled again the next tick's frames may come.
+ *
+ * Returns 0, or -errno with a sentence; config->captures is taken in either case. */
+[[nodiscard]] int dp_source_offload_open(const struct dp_offload_source *config,
+	struct dp_source **ret_source, struct dp_err *reterr);
 
 void dp_source_close(struct dp_source *s); // NULL is fine

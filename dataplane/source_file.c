@@ -198,6 +198,7 @@ static struct rte_mbuf *make_frame(
 		s->last_ns = record->time_ns;
 	p->time_ns = s->last_ns;
 	p->wire_bytes = record->wire_len;
+	p->handed = 0;
 	return m;
 }
 

@@ -49,6 +49,7 @@ static enum dp_poll port_poll(
 
 		mbufs[i] = with_tag(mbufs[i]);
 		p->wire_bytes = mbufs[i]->pkt_len;
+		p->handed = 0;
 	}
 	return DP_POLL_MORE;
 }

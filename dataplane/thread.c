@@ -14,8 +14,8 @@ static void work_meanwhile(void *ctx, struct dp_idle *idle)
 		dp_idle_over(idle);
 		return;
 	}
-	dp_idle_wait(idle, t->yields);
-	dp_stretch_begin(&t->stretch, t->yields);
+	dp_idle_wait(idle, t->sleep_ns);
+	dp_stretch_begin(&t->stretch, t->sleep_ns != 0);
 }
 
 /* One look at every source. *n_left: those that go on. */
@@ -65,7 +65,7 @@ void dp_thread_run(struct dp_thread *t)
 			dp_idle_over(&idle);
 			continue;
 		}
-		dp_idle_wait(&idle, t->yields);
-		dp_stretch_begin(&t->stretch, t->yields);
+		dp_idle_wait(&idle, t->sleep_ns);
+		dp_stretch_begin(&t->stretch, t->sleep_ns != 0);
 	}
 }

@@ -16,7 +16,7 @@ struct dp_thread {
 	struct dp_worker *worker; // borrowed; NULL: there is none
 	const struct dp_receiver_end *end; // borrowed: of the receivers
 	const atomic_bool *stop; // borrowed: of the worker
-	bool yields; // shares its CPU
+	uint32_t sleep_ns; // when idle (dataplane/idle.h); 0: its CPU is its own
 	struct dp_stretch stretch; // the thread's own
 };
 

@@ -82,6 +82,7 @@ uint32_t dp_usage_get(struct dp_usage_table *t, const struct dp_usage_key *key)
 	for (uint32_t id = *bucket; id != DP_USAGE_NONE; id = t->rest[id].next) {
 		if (memcmp(&t->rest[id].key, key, sizeof(*key)) == 0) {
 			t->rest[id].n_refs++;
+			t->rest[id].has_rested = false;
 			return id;
 		}
 	}
@@ -98,30 +99,6 @@ uint32_t dp_usage_get(struct dp_usage_table *t, const struct dp_usage_key *key)
 	return id;
 }
 
-static void release(struct dp_usage_table *t, uint32_t id)
-{
-	struct dp_usage_rest *e = &t->rest[id];
-	uint32_t *link = bucket_of(t, &e->key);
-
-	if (e->n_refs > 0 || t->hot[id].dirty != 0)
-		return;
-	while (*link != id)
-		link = &t->rest[*link].next;
-	*link = e->next;
-	e->next = t->free_list;
-	t->free_list = id;
-	t->n_used--;
-	dp_quality_put(&t->quality, e->quality);
-}
-
-void dp_usage_put(struct dp_usage_table *t, uint32_t id)
-{
-	if (id == DP_USAGE_NONE)
-		return;
-	t->rest[id].n_refs--;
-	release(t, id);
-}
-
 static uint8_t list_of(const struct dp_usage_hot *h)
 {
 	return (h->dirty & DP_USAGE_LIST) - 1;
@@ -135,6 +112,45 @@ static void mark_dirty(struct dp_usage_table *t, uint32_t id, uint8_t list)
 	h->dirty = list + 1;
 	if (h->packets[0] + h->packets[1] == 0)
 		h->dirty |= DP_USAGE_NO_PACKET;
+}
+
+static void release(struct dp_usage_table *t, uint32_t id)
+{
+	struct dp_usage_rest *e = &t->rest[id];
+	uint32_t *link = bucket_of(t, &e->key);
+
+	if (e->n_refs > 0 || t->hot[id].dirty != 0)
+		return;
+	if (t->rests && !e->has_rested) {
+		mark_dirty(t, id, t->dirty.open);
+		return;
+	}
+	while (*link != id)
+		link = &t->rest[*link].next;
+	*link = e->next;
+	e->next = t->free_list;
+	t->free_list = id;
+	t->n_used--;
+	dp_quality_put(&t->quality, e->quality);
+}
+
+/* Whether it stays dirty, so to say, until another tick is closed. */
+static bool has_to_rest(struct dp_usage_table *t, uint32_t id)
+{
+	struct dp_usage_rest *e = &t->rest[id];
+
+	if (!t->rests || e->n_refs > 0 || e->has_rested)
+		return false;
+	e->has_rested = true; // until somebody wants it again
+	return true;
+}
+
+void dp_usage_put(struct dp_usage_table *t, uint32_t id)
+{
+	if (id == DP_USAGE_NONE)
+		return;
+	t->rest[id].n_refs--;
+	release(t, id);
 }
 
 /* The endpoint's quality, DP_QUALITY_NONE when there is no room for it. */
@@ -278,6 +294,27 @@ void dp_usage_begin_segments(struct dp_usage_table *t, uint32_t id, uint64_t tim
 		t->rest[id].segment_first_ns = time_ns;
 }
 
+void dp_usage_absorb(
+	struct dp_usage_table *t, uint32_t id, uint64_t tick, const struct dp_usage *counts)
+{
+	struct dp_usage_hot *h = &t->hot[id];
+	uint32_t n_slots;
+
+	dp_usage_begin(t, id, tick, counts->first_ns);
+	for (unsigned int dir = 0; dir < 2; dir++) {
+		h->bytes[dir] += counts->bytes[dir];
+		h->packets[dir] += counts->packets[dir];
+	}
+	// The next packet may be of the same slot, though of another tick.
+	if (counts->active_ms > 0 && counts->last_ns > h->last_ns[0] &&
+		counts->last_ns > h->last_ns[1])
+		h->last_slot = (uint32_t)(counts->last_ns / DP_USAGE_SLOT_NS);
+	if (counts->last_ns > h->last_ns[0])
+		h->last_ns[0] = counts->last_ns;
+	n_slots = h->n_slots + counts->active_ms / SLOT_MS;
+	h->n_slots = n_slots > UINT16_MAX ? UINT16_MAX : (uint16_t)n_slots;
+}
+
 void dp_usage_add_flow(struct dp_usage_table *t, uint32_t id, uint64_t tick, uint64_t time_ns)
 {
 	struct dp_usage_hot *h = &t->hot[id];
@@ -337,7 +374,7 @@ bool dp_usage_flush(struct dp_usage_table *t, unsigned int max)
 	for (; max > 0 && dp_dirty_closing(&t->dirty) != DP_USAGE_NONE; max--) {
 		const uint32_t id = dp_dirty_closing(&t->dirty);
 
-		if (post(t, id))
+		if (post(t, id) && !has_to_rest(t, id))
 			release(t, id);
 		else
 			mark_dirty(t, id, t->dirty.open);

@@ -55,6 +55,7 @@ struct dp_usage_rest {
 	uint32_t n_refs;
 	uint32_t quality; // of the endpoint; DP_QUALITY_NONE until there was something to say
 	uint32_t n_new_flows;
+	bool has_rested; // a tick's close, see dp_usage_table.rests
 	uint64_t first_ns; // of what is counted, UINT64_MAX: nothing
 	uint64_t segment_first_ns; // valid while there are segments
 	struct {
@@ -78,6 +79,9 @@ struct dp_usage_table {
 	struct dp_quality_table quality;
 	struct dp_ring *ring;
 	uint8_t worker;
+	// Somebody else counts on entries, too, and is behind by up to a tick: one without references is free
+	// only after another close.
+	bool rests;
 	uint64_t n_postponed; // posts the full ring refused, those of quality not counted
 };
 
@@ -134,6 +138,11 @@ static inline void dp_usage_add(struct dp_usage_table *t, uint32_t id, uint64_t 
 	h->last_slot = t->slot;
 	h->n_slots = (uint16_t)(n_slots - (n_slots >> 16));
 }
+
+/* Count what somebody else has counted: bytes, packets, first_ns, last_ns and active_ms, which comes on top.
+ * tick: the open one or the one being closed. */
+void dp_usage_absorb(
+	struct dp_usage_table *t, uint32_t id, uint64_t tick, const struct dp_usage *counts);
 
 /* Count a flow whose app has become known. tick: the open one or the one being closed. */
 void dp_usage_add_flow(struct dp_usage_table *t, uint32_t id, uint64_t tick, uint64_t time_ns);

@@ -30,6 +30,17 @@ static void make_resident(struct dp_worker *w)
 		dp_sampler_make_resident(w->sampler);
 }
 
+/* What there is to know besides, with an offload. */
+static int know_offload(struct dp_worker *w)
+{
+	if (w->cfg.offload == NULL)
+		return 0;
+	w->usage.rests = true;
+	w->active = calloc((size_t)w->cfg.n_entries + 1, sizeof(*w->active));
+	w->told = calloc((size_t)w->cfg.n_flows + 1, sizeof(*w->told));
+	return w->active != NULL && w->told != NULL ? 0 : -ENOMEM;
+}
+
 int dp_worker_new(const struct dp_worker_config *cfg, struct dp_stage stage,
 	struct dp_worker **ret_worker, struct dp_err *reterr)
 {
@@ -52,7 +63,8 @@ int dp_worker_new(const struct dp_worker_config *cfg, struct dp_stage stage,
 			dp_sampler_new(&cfg->samples, cfg->n_flows, &w->sampler) < 0) ||
 		w->ring == NULL || dp_flow_table_init(&w->flows, cfg->n_flows) < 0 ||
 		dp_said_init(&w->said, cfg->n_said) < 0 ||
-		dp_usage_init(&w->usage, cfg->n_entries, cfg->n_endpoints, w->ring, cfg->id) < 0) {
+		dp_usage_init(&w->usage, cfg->n_entries, cfg->n_endpoints, w->ring, cfg->id) < 0 ||
+		know_offload(w) < 0) {
 		dp_worker_free(w);
 		return dp_fail(reterr, ENOMEM,
 			"cannot set up worker %u for %u flows: %m; lower workers.flows", cfg->id,
@@ -100,6 +112,8 @@ void dp_worker_free(struct dp_worker *w)
 	dp_said_fini(&w->said);
 	dp_duplicates_free(w->duplicates);
 	dp_sampler_free(w->sampler);
+	free(w->active);
+	free(w->told);
 	dp_ring_free(w->ring);
 	free(w);
 }

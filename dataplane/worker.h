@@ -10,6 +10,7 @@
 #include "dataplane/duplicates.h"
 #include "dataplane/err.h"
 #include "dataplane/flow.h"
+#include "dataplane/offload.h"
 #include "dataplane/outcome.h"
 #include "dataplane/said.h"
 #include "dataplane/sampler.h"
@@ -52,11 +53,11 @@ struct dp_worker_config {
 	uint32_t n_entries, n_endpoints; // of dataplane/usage.h
 	bool waits; // replay: a full record ring holds the worker instead of postponing
 	enum dp_notes notes;
-	bool yields; // shares its CPU: give it away when idle
 	enum dp_duplicates_mode duplicates;
 	uint64_t duplicate_window_ns;
 	struct dp_sampler_config samples;
 	uint32_t n_records; // of the record ring, a power of two
+	const struct dp_offload *offload; // borrowed; NULL: all packets come up
 };
 
 struct dp_worker_counters {

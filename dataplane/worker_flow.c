@@ -6,22 +6,11 @@
 
 enum {
 	OWED_LOOKS = 64, // flows looked at for one whose end is owed
+	OLDEST_LOOKS = 8, // flows that an offload is asked for before one is given up
 	ROOM_TRIES = 2, // flows given up for an entry, of a packet that may be part of a flood
 };
 
 /* --- beginning ------------------------------------------------------------------------------- */
-
-static enum dp_flow_life life_of(uint8_t l4_proto)
-{
-	switch (l4_proto) {
-	case IPPROTO_TCP:
-		return DP_FLOW_TCP;
-	case IPPROTO_UDP:
-		return DP_FLOW_UDP;
-	default:
-		return DP_FLOW_OTHER;
-	}
-}
 
 /* The table is full. An expiry that the tick being closed owes is no eviction: it would have been
  * over already, had its slice come. Else the flow idle longest goes. */
@@ -29,7 +18,7 @@ static void make_room(struct dp_worker *w)
 {
 	unsigned int max = OWED_LOOKS;
 	const uint32_t owed = w->is_closing
-		? dp_flow_expired(&w->flows, dp_worker_closing_end_ns(w), &max)
+		? dp_worker_flow_over(w, dp_worker_closing_end_ns(w), &max)
 		: DP_FLOW_NONE;
 
 	if (owed != DP_FLOW_NONE) {
@@ -77,7 +66,7 @@ uint32_t dp_worker_flow_begin(
 	const uint32_t usage = undecided_entry(w, p);
 	const bool is_answer = dp_is_syn_ack(p); // it began with somebody else's packet
 	const bool src_is_high = seek->is_swapped != is_answer;
-	const enum dp_flow_life life = life_of(p->tuple.l4_proto);
+	const enum dp_flow_life life = dp_flow_life_of(p->tuple.l4_proto);
 	uint32_t i;
 
 	if (usage == DP_USAGE_NONE)
@@ -194,6 +183,8 @@ bool dp_worker_flow_recount(
 	f->usage = id;
 	dp_count(&w->counters.resolved_again, 1);
 	dp_worker_note_verdict(w, i, w->tick);
+	if (w->cfg.offload != NULL)
+		dp_worker_offload_decide(w, i);
 	return true;
 }
 
@@ -390,19 +381,69 @@ static void end(struct dp_worker *w, uint32_t i, uint64_t tick, bool is_over)
 
 void dp_worker_flow_end(struct dp_worker *w, uint32_t i, uint64_t tick)
 {
+	if (w->cfg.offload != NULL)
+		dp_worker_offload_forget(w, i, tick);
 	end(w, i, tick, true);
+}
+
+uint32_t dp_worker_flow_over(struct dp_worker *w, uint64_t now_ns, unsigned int *max)
+{
+	for (;;) {
+		const uint32_t i = dp_flow_expired(&w->flows, now_ns, max);
+		struct dp_offload_counts counts;
+
+		if (i == DP_FLOW_NONE || w->cfg.offload == NULL)
+			return i;
+		dp_worker_offload_look(w, i, &counts);
+		if (dp_flow_expiry_ns(dp_worker_flow(w, i)) <= now_ns)
+			return i;
+		dp_flow_put_back(&w->flows, i);
+	}
+}
+
+/* The flow idle longest. Those whose packets an offload keeps look idle from here. */
+static uint32_t oldest(struct dp_worker *w)
+{
+	uint32_t i = dp_flow_oldest(&w->flows);
+
+	for (int n = 0; n < OLDEST_LOOKS && w->cfg.offload != NULL; n++) {
+		const uint64_t last_ns = dp_worker_flow(w, i)->last_ns;
+		struct dp_offload_counts counts;
+
+		dp_worker_offload_look(w, i, &counts);
+		if (dp_worker_flow(w, i)->last_ns == last_ns)
+			break;
+		dp_flow_put_back(&w->flows, i);
+		i = dp_flow_oldest(&w->flows);
+	}
+	return i;
 }
 
 void dp_worker_flow_give_up(struct dp_worker *w)
 {
-	end(w, dp_flow_oldest(&w->flows), w->tick, false);
+	const uint32_t i = oldest(w);
+
+	if (w->cfg.offload != NULL)
+		dp_worker_offload_forget(w, i, w->tick);
+	end(w, i, w->tick, false);
 	dp_count(&w->counters.flows_evicted, 1);
+}
+
+/* The tick that a flow's end belongs to that a packet finds over. */
+static uint64_t stale_tick(const struct dp_worker *w, uint32_t i)
+{
+	const bool is_owed = w->is_closing &&
+		dp_flow_expiry_ns(&w->flows.flows[i]) <= dp_worker_closing_end_ns(w);
+
+	return is_owed ? w->closing_tick : w->tick;
 }
 
 void dp_worker_flow_end_stale(struct dp_worker *w, uint32_t i)
 {
-	const bool is_owed = w->is_closing &&
-		dp_flow_expiry_ns(dp_worker_flow(w, i)) <= dp_worker_closing_end_ns(w);
+	dp_worker_flow_end(w, i, stale_tick(w, i));
+}
 
-	dp_worker_flow_end(w, i, is_owed ? w->closing_tick : w->tick);
+void dp_worker_flow_end_handed(struct dp_worker *w, uint32_t i)
+{
+	end(w, i, stale_tick(w, i), true);
 }

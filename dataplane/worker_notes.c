@@ -7,6 +7,28 @@ enum {
 	NOTE_WEIGHT = 2, // of a flow that there is to tell of
 };
 
+/* Whether an offload may have kept packets of the flow that the worker does not have yet: it has them when the flow
+ * ends. With a first verdict it waits for their counts, which come with the answer. */
+static bool has_kept(const struct dp_worker *w, uint32_t i, enum dp_note_why why)
+{
+	return why == DP_NOTE_LIVING || (why == DP_NOTE_VERDICT && w->told[i].entry != 0);
+}
+
+/* What it has kept so far. */
+static void add_kept(struct dp_worker *w, uint32_t i, struct dp_note *note)
+{
+	const unsigned int up = (dp_worker_flow(w, i)->flags & DP_FLOW_ENDPOINT_IS_SRC) != 0 ? 0
+											     : 1;
+	struct dp_offload_counts kept;
+
+	dp_worker_offload_look(w, i, &kept);
+	for (unsigned int way = 0; way < 2; way++) {
+		note->packets[up ^ way] += kept.packets[way];
+		note->bytes[up ^ way] += kept.bytes[way];
+	}
+	note->last_ns = dp_worker_flow(w, i)->last_ns;
+}
+
 /* Without room it is dropped, which is counted. */
 static void post_or_drop(struct dp_worker *w, uint32_t i, uint64_t tick, enum dp_note_why why)
 {
@@ -47,6 +69,8 @@ static void post_or_drop(struct dp_worker *w, uint32_t i, uint64_t tick, enum dp
 	r.note.dport = tuple.dport;
 	memcpy(r.note.host, said->host, DP_HOST_MAX);
 	memcpy(r.note.alias, said->alias, DP_ALIAS_MAX);
+	if (w->cfg.offload != NULL && has_kept(w, i, why))
+		add_kept(w, i, &r.note);
 	if (!dp_ring_post(w->ring, &r))
 		dp_count(&w->counters.notes_dropped, 1);
 }

@@ -10,17 +10,19 @@ static bool has_ports(uint8_t l4_proto)
 	return l4_proto == IPPROTO_TCP || l4_proto == IPPROTO_UDP || l4_proto == IPPROTO_SCTP;
 }
 
-/* A flow the packet cannot belong to any more: it is over, or a new handshake reuses its ports. */
-static bool is_stale(const struct dp_worker *w, uint32_t i, const struct dp_pkt *p)
+/* A new handshake reuses the flow's ports. */
+static bool is_reused(const struct dp_worker *w, uint32_t i, const struct dp_pkt *p)
 {
 	const struct dp_flow *f = &w->flows.flows[i];
 
-	if (dp_flow_is_over(f, p->time_ns))
-		return true;
-	return dp_is_syn(p) &&
-		(f->life == DP_FLOW_TCP_CLOSED ||
-			((f->flags & DP_FLOW_SYN_START) != 0 &&
-				w->flows.rest[i].syn_seq != p->tcp_seq));
+	return dp_is_new_handshake(p, f->life == DP_FLOW_TCP_CLOSED,
+		(f->flags & DP_FLOW_SYN_START) != 0, w->flows.rest[i].syn_seq);
+}
+
+/* A flow the packet cannot belong to any more: it is over, or its ports are reused. */
+static bool is_stale(const struct dp_worker *w, uint32_t i, const struct dp_pkt *p)
+{
+	return dp_flow_is_over(&w->flows.flows[i], p->time_ns) || is_reused(w, i, p);
 }
 
 static uint32_t flow_of(
@@ -41,7 +43,7 @@ static void follow(struct dp_worker *w, uint32_t i, const struct dp_pkt *p, bool
 	const unsigned int both = DP_FLOW_FIN_SRC | DP_FLOW_FIN_DST;
 	struct dp_flow *f = dp_worker_flow(w, i);
 
-	if ((p->tcp_flags & (DP_TCP_SYN | DP_TCP_RST | DP_TCP_ACK)) == DP_TCP_ACK)
+	if (dp_is_talk(p))
 		f->flags |= DP_FLOW_TALKED;
 	if ((p->tcp_flags & (DP_TCP_FIN | DP_TCP_RST)) == 0)
 		return;
@@ -98,22 +100,16 @@ static bool wants_classifier(const struct dp_flow *f, const struct dp_pkt *p)
 	return p->payload_bytes > 0 || !has_ports(p->tuple.l4_proto);
 }
 
-static void account(struct dp_worker *w, struct rte_mbuf *m, const struct dp_flow_seek *seek)
+/* The packet, m's, is of flow i: the classifier sees it if it wants to, then it is counted. n_segments: as track()
+ * says. */
+static inline void count(
+	struct dp_worker *w, uint32_t i, struct rte_mbuf *m, bool is_reverse, uint32_t n_segments)
 {
 	const struct dp_pkt *p = dp_worker_pkt(m);
-	const uint32_t i = flow_of(w, p, seek);
-
-	if (i == DP_FLOW_NONE) {
-		dp_count(&w->counters.outcomes[DP_OUTCOME_NO_ROOM], p->n_frames);
-		return;
-	}
-
 	struct dp_flow *f = dp_worker_flow(w, i);
-	const bool is_reverse = seek->is_swapped != ((f->flags & DP_FLOW_SRC_IS_HIGH) != 0);
 	// By the flow, as a verdict moves it: an endpoint that talks to itself is the sender of both
 	// directions.
 	const bool is_down = ((f->flags & DP_FLOW_ENDPOINT_IS_SRC) != 0) == is_reverse;
-	const uint32_t n_segments = track_any(w, i, p, is_reverse);
 
 	if (wants_classifier(f, p))
 		dp_worker_flow_look(w, i, m, is_reverse);
@@ -124,6 +120,125 @@ static void account(struct dp_worker *w, struct rte_mbuf *m, const struct dp_flo
 	w->round.ip_bytes += p->ip_bytes;
 	w->round.n_frames += p->n_frames;
 	w->round.n_packets += p->n_packets;
+}
+
+static void account(struct dp_worker *w, struct rte_mbuf *m, const struct dp_flow_seek *seek)
+{
+	const struct dp_pkt *p = dp_worker_pkt(m);
+	const uint32_t i = flow_of(w, p, seek);
+
+	if (i == DP_FLOW_NONE) {
+		dp_count(&w->counters.outcomes[DP_OUTCOME_NO_ROOM], p->n_frames);
+		return;
+	}
+
+	const bool is_reverse = seek->is_swapped !=
+		((dp_worker_flow(w, i)->flags & DP_FLOW_SRC_IS_HIGH) != 0);
+
+	count(w, i, m, is_reverse, track_any(w, i, p, is_reverse));
+}
+
+/* A flow of which the offload has said nothing. */
+static uint32_t begin(struct dp_worker *w, const struct dp_pkt *p, const struct dp_flow_seek *seek)
+{
+	const uint32_t i = dp_worker_flow_begin(w, p, seek);
+
+	w->told[i] = (struct dp_worker_told){0};
+	return i;
+}
+
+/* Whether the packet, which came up as one of `number` (0: plain), is of another flow than i, the last of its tuple.
+ * Here not all packets of i may have come by, but there they have: as long as it is the same flow there it is not
+ * over. */
+static bool is_of_another(struct dp_worker *w, uint32_t i, const struct dp_pkt *p, uint32_t number)
+{
+	struct dp_offload_counts counts;
+
+	if (number != 0 && number == w->told[i].flow)
+		return is_reused(w, i, p);
+	if (number == 0 && is_stale(w, i, p))
+		dp_worker_offload_look(w, i, &counts);
+	return is_stale(w, i, p);
+}
+
+/* The packet's flow is another one than i, which is over. */
+static uint32_t begin_anew(struct dp_worker *w, uint32_t i, const struct dp_pkt *p, uint32_t number,
+	const struct dp_flow_seek *seek)
+{
+	if (number == 0 || number == w->told[i].flow)
+		dp_worker_flow_end_stale(w, i);
+	else
+		dp_worker_flow_end_handed(w, i);
+	return begin(w, p, seek);
+}
+
+/* The flow of a packet, with an offload. */
+static uint32_t flow_of_handed(
+	struct dp_worker *w, struct rte_mbuf *m, const struct dp_flow_seek *seek)
+{
+	const struct dp_pkt *p = dp_worker_pkt(m);
+	const struct dp_offload_head *head = m->buf_addr;
+	const uint32_t number = p->handed != DP_HANDED_PLAIN ? head->flow : 0;
+	uint32_t i = dp_flow_find(&w->flows, seek);
+
+	bool has_ended = (p->handed & DP_HANDED_ENDED) != 0;
+
+	if (i == DP_FLOW_NONE) {
+		i = begin(w, p, seek);
+	} else {
+		if (has_ended && w->told[i].flow != 0) {
+			dp_worker_offload_add(w, i, &head->ended, w->tick);
+			has_ended = false;
+		}
+		if (is_of_another(w, i, p, number))
+			i = begin_anew(w, i, p, number, seek);
+	}
+	if (i == DP_FLOW_NONE)
+		return i;
+	// That one has gone here: what nobody was told of it is this one's, as its endpoint is.
+	if (has_ended)
+		dp_worker_offload_inherit(w, i, &head->ended);
+	if (number != 0 && number != w->told[i].flow)
+		w->told[i] = (struct dp_worker_told){.flow = number};
+	return i;
+}
+
+/* What TCP says in a packet of a flow whose packets do not all come up: how far the connection has come.
+ * Returns as track(). */
+static uint32_t track_some(struct dp_worker *w, uint32_t i, const struct dp_pkt *p, bool is_reverse)
+{
+	const bool is_segment = p->tcp_flags != 0 && (p->flags & DP_PKT_FRAGMENT) == 0;
+
+	if (dp_worker_flow(w, i)->l4_proto != IPPROTO_TCP || !is_segment)
+		return 0;
+	follow(w, i, p, is_reverse);
+	return p->payload_bytes > 0;
+}
+
+/* As account(), with an offload. Apart from it, so that without one nobody pays. */
+static void account_handed(struct dp_worker *w, struct rte_mbuf *m, const struct dp_flow_seek *seek)
+{
+	const struct dp_pkt *p = dp_worker_pkt(m);
+	const uint32_t i = flow_of_handed(w, m, seek);
+	const unsigned int decided = DP_FLOW_FINAL | DP_FLOW_WATCHED;
+
+	if (i == DP_FLOW_NONE) {
+		dp_count(&w->counters.outcomes[DP_OUTCOME_NO_ROOM], p->n_frames);
+		return;
+	}
+
+	const uint16_t flags = dp_worker_flow(w, i)->flags;
+	const bool is_reverse = seek->is_swapped != ((flags & DP_FLOW_SRC_IS_HIGH) != 0);
+	// Of one that is not known there all of them come up.
+	const bool is_part = (flags & decided) != 0 && w->told[i].flow != 0;
+	const uint32_t n_segments = is_part ? track_some(w, i, p, is_reverse)
+					    : track_any(w, i, p, is_reverse);
+
+	count(w, i, m, is_reverse, n_segments);
+	dp_worker_offload_mark(w, dp_worker_flow(w, i)->usage, p->time_ns);
+	dp_worker_offload_decide(w, i);
+	if ((p->handed & DP_HANDED_FOLLOWS) != 0 && w->told[i].entry == 0)
+		dp_worker_offload_disown(w, i);
 }
 
 /* Whether the packet, of an endpoint whose packets are looked at, is a copy that is to go. It has come as
@@ -158,10 +273,7 @@ static void set_time(struct dp_worker *w, struct dp_pkt *p)
 	w->now_ns = p->time_ns;
 	if (p->time_ns < w->tick_end_ns)
 		return;
-	// The first of its tick: marks came before it.
-	w->tick = p->time_ns / w->cfg.tick_ns;
-	w->tick_end_ns = (w->tick + 1) * w->cfg.tick_ns;
-	dp_usage_open_tick(&w->usage, w->tick);
+	dp_worker_enter_tick(w, p->time_ns); // the first of its tick: marks came before it
 }
 
 /* Fetch what a run will touch. Nothing is changed: what is found is looked at again when the packet's
@@ -202,6 +314,7 @@ static void free_run(struct rte_mbuf **mbufs, unsigned int n)
 void dp_worker_take(struct dp_worker *w, struct rte_mbuf **mbufs, unsigned int n)
 {
 	const uint32_t mask = w->copies_mask, sample = w->copies_sample;
+	const bool has_offload = w->cfg.offload != NULL;
 	struct dp_flow_seek seeks[DP_BURST];
 
 	prepare(w, mbufs, n, seeks);
@@ -209,7 +322,11 @@ void dp_worker_take(struct dp_worker *w, struct rte_mbuf **mbufs, unsigned int n
 		struct dp_pkt *p = dp_worker_pkt(mbufs[i]);
 
 		set_time(w, p);
-		if ((p->hash & mask) != sample || !is_copy(w, mbufs[i]))
+		if ((p->hash & mask) == sample && is_copy(w, mbufs[i]))
+			continue;
+		if (__builtin_expect(has_offload, 0))
+			account_handed(w, mbufs[i], &seeks[i]);
+		else
 			account(w, mbufs[i], &seeks[i]);
 	}
 	free_run(mbufs, n);

@@ -7,6 +7,7 @@
  *   worker_packet.c  a packet finds its flow, the classifier is asked, the packet is counted
  *   worker_flow.c    a flow's beginning, verdict and end
  *   worker_notes.c   what control is told of single flows
+ *   worker_offload.c what stands in front of the source keeps of flows, and what it has to be told
  *   worker_sample.c  of some flows that stay unknown: their first packets, for people to look at
  *   worker_tick.c    the close of a tick, in slices
  *   worker_walk.c    decided flows are judged anew, in slices */
@@ -23,6 +24,19 @@ struct input {
 	bool is_held; // at a mark that others have not reached
 };
 
+/* When in a tick an entry had traffic, with an offload: it and the worker see parts of it. */
+struct dp_worker_active {
+	uint64_t tick;
+	uint64_t bits[2]; // as dp_offload_usage.active
+};
+
+/* What an offload has been told of a flow here. */
+struct dp_worker_told {
+	uint32_t flow; // dp_offload_head.flow; 0: nothing of it came up so
+	uint32_t entry; // where it counts by our word; 0: we gave none
+	bool is_watched;
+};
+
 struct dp_worker {
 	struct dp_worker_config cfg;
 	dp_counter
@@ -32,6 +46,8 @@ struct dp_worker {
 	struct dp_said_table said;
 	struct dp_duplicates *duplicates; // owned; NULL while nothing is looked for
 	struct dp_sampler *sampler; // owned; NULL without samples
+	struct dp_worker_active *active; // owned, by usage entry; NULL without an offload
+	struct dp_worker_told *told; // likewise, by flow
 	// Copies are looked for among packets with (hash & mask) == sample: of all endpoints, of one
 	// in DP_DUPLICATES_SAMPLE, of none.
 	uint32_t copies_mask, copies_sample;
@@ -45,6 +61,7 @@ struct dp_worker {
 	uint64_t closing_tick; // valid while is_closing
 	uint64_t closing_mark;
 	bool is_closing;
+	bool drains; // of the tick being closed: the offload has more
 	uint64_t ended_tick; // everything up to it is posted, once n_ticks > 0
 	uint64_t n_ticks; // closed
 	bool owes_end; // the ring had no room for the record that says so
@@ -83,11 +100,6 @@ static inline struct dp_flow_rest *dp_worker_rest(struct dp_worker *w, uint32_t 
 static inline uint64_t dp_worker_closing_end_ns(const struct dp_worker *w)
 {
 	return (w->closing_mark + 1) * w->cfg.tick_ns;
-}
-
-static inline bool dp_is_syn(const struct dp_pkt *p)
-{
-	return (p->tcp_flags & (DP_TCP_SYN | DP_TCP_ACK)) == DP_TCP_SYN;
 }
 
 static inline bool dp_is_syn_ack(const struct dp_pkt *p)
@@ -132,6 +144,49 @@ void dp_worker_sample_look(
 
 /* With a sampler: the flow has had its last word and goes. */
 void dp_worker_sample_end(struct dp_worker *w, uint32_t flow);
+
+/* As dp_worker_flow_end_stale() where the packet came up because the offload has begun another flow of the tuple. */
+void dp_worker_flow_end_handed(struct dp_worker *w, uint32_t flow);
+
+/* A flow that is over at now_ns, or DP_FLOW_NONE: as dp_flow_expired(), by what an offload knows, too. */
+uint32_t dp_worker_flow_over(struct dp_worker *w, uint64_t now_ns, unsigned int *max);
+
+/* What the offload has kept of the flow so far; last_ns and how far TCP has come are the flow's from now on. */
+void dp_worker_offload_look(
+	struct dp_worker *w, uint32_t flow, struct dp_offload_counts *ret_counts);
+
+/* The offload's counts of the flow are the worker's now. tick: the open one or the one being closed. */
+void dp_worker_offload_add(
+	struct dp_worker *w, uint32_t flow, const struct dp_offload_counts *counts, uint64_t tick);
+
+/* Likewise, of a flow of the same tuple that is over and gone: what counted nowhere counts on this one. */
+void dp_worker_offload_inherit(
+	struct dp_worker *w, uint32_t flow, const struct dp_offload_counts *counts);
+
+/* Tell the offload what it does not know yet: on which entry the flow counts, when its verdict is final, and whether it
+ * is watched. */
+void dp_worker_offload_decide(struct dp_worker *w, uint32_t flow);
+
+/* A packet of the flow came up as one that counts there, and not by our word: who begins there anew, asks. */
+void dp_worker_offload_disown(struct dp_worker *w, uint32_t flow);
+
+/* The flow is over: the offload forgets it. */
+void dp_worker_offload_forget(struct dp_worker *w, uint32_t flow, uint64_t tick);
+
+/* A packet that came up is counted on the entry. */
+void dp_worker_offload_mark(struct dp_worker *w, uint32_t id, uint64_t time_ns);
+
+/* Count what was kept for entries until end_ns: the first of it, while its tick is open, then slice by slice. */
+void dp_worker_offload_begin_close(struct dp_worker *w, uint64_t end_ns);
+void dp_worker_offload_drain_slice(struct dp_worker *w);
+
+/* time_ns lies behind the open tick: its tick is open from here on. */
+static inline void dp_worker_enter_tick(struct dp_worker *w, uint64_t time_ns)
+{
+	w->tick = time_ns / w->cfg.tick_ns;
+	w->tick_end_ns = (w->tick + 1) * w->cfg.tick_ns;
+	dp_usage_open_tick(&w->usage, w->tick);
+}
 
 /* Close the open tick once every input stands at a mark. */
 void dp_worker_tick_begin_close(struct dp_worker *w);

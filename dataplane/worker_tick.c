@@ -21,6 +21,8 @@ void dp_worker_tick_begin_close(struct dp_worker *w)
 		if (w->inputs[i].mark == mark)
 			w->inputs[i].is_held = false;
 	}
+	if (w->cfg.offload != NULL)
+		dp_worker_offload_begin_close(w, (mark + 1) * w->cfg.tick_ns);
 	w->is_closing = true;
 	w->closing_tick = w->tick;
 	w->closing_mark = mark;
@@ -47,7 +49,7 @@ static unsigned int expire(struct dp_worker *w, unsigned int n)
 	const uint64_t end_ns = dp_worker_closing_end_ns(w);
 
 	while (n > 0) {
-		const uint32_t i = dp_flow_expired(&w->flows, end_ns, &n);
+		const uint32_t i = dp_worker_flow_over(w, end_ns, &n);
 
 		if (i == DP_FLOW_NONE)
 			return n;
@@ -59,8 +61,13 @@ static unsigned int expire(struct dp_worker *w, unsigned int n)
 
 void dp_worker_tick_close_slice(struct dp_worker *w)
 {
-	const unsigned int n = expire(w, SLICE);
+	unsigned int n;
 
+	if (w->drains) {
+		dp_worker_offload_drain_slice(w);
+		return;
+	}
+	n = expire(w, SLICE);
 	if (n == 0 || !dp_usage_flush(&w->usage, n))
 		return;
 	w->is_closing = false;

@@ -112,7 +112,7 @@ static int start(void **)
 	// A path closes its ports for good: each test has its own.
 	static const char *const devices[] = {"net_ring0", "net_ring1", "net_ring2", "net_ring3",
 		"net_ring4", "net_ring5", "net_ring6", "net_ring7", "net_ring8", "net_ring9",
-		with_captures, NULL};
+		"net_ring10", with_captures, NULL};
 	struct dp_err err = {0};
 
 	if (make_captures() < 0)
@@ -363,6 +363,26 @@ static void queues_that_are_split_have_a_worker_each(void **)
 	dp_path_close(path);
 }
 
+static void a_port_that_is_refused_stays_down_and_the_others_work(void **)
+{
+	static const struct dp_path_port ports[] = {
+		{.device = "eth1", .refused = "cannot have eth1: the reason"},
+		{.device = "net_ring10"}};
+	struct dp_path *path = open_config(live(ports, 2, 1));
+	struct dp_port_stats stats[2];
+
+	inject_packets("ETH_RXTX0_net_ring10", 3);
+	wait_for_frames(path, 3);
+	assert_int_equal(finish(path, 1), 3);
+	assert_int_equal(dp_path_ports(path, stats, 2), 2);
+	assert_string_equal(stats[0].name, "eth1");
+	assert_string_equal(stats[0].down, "cannot have eth1: the reason");
+	assert_int_equal(stats[0].n_queues, 0);
+	assert_string_equal(stats[1].down, "");
+	assert_int_equal(stats[1].frames, 3);
+	dp_path_close(path);
+}
+
 /* --- replay ----------------------------------------------------------------------------------- */
 
 /* Control takes a record at a time, and only then lets the reader go on. Returns packets. */
@@ -425,6 +445,7 @@ int main(void)
 		cmocka_unit_test(a_port_with_a_thread_of_its_own_leaves_the_rest_to_the_worker),
 		cmocka_unit_test(a_receiver_that_fills_its_own_worker_s_queue_loses_nothing),
 		cmocka_unit_test(queues_that_are_split_have_a_worker_each),
+		cmocka_unit_test(a_port_that_is_refused_stays_down_and_the_others_work),
 		cmocka_unit_test(a_capture_ends_however_slow_control_is),
 		cmocka_unit_test(a_reader_that_waits_for_control_can_be_stopped),
 	};
