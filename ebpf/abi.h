@@ -5,11 +5,12 @@
  *
  * A packet is described as everywhere else, by struct dp_pkt (dataplane/packet.h). */
 
+#include "dataplane/offload.h"
 #include "dataplane/packet.h"
 
 /* What stands in front of each frame of a replay, as XDP metadata; the kernel takes at most 32 bytes. */
 struct ebpf_replayed {
-	uint64_t time_ns; // of the capture
+	uint64_t time_ns; // event time, the capture's
 	uint32_t wire_len; // at least what was captured
 	uint32_t link; // enum dp_link
 };
@@ -38,8 +39,7 @@ struct ebpf_net_key {
 	struct dp_addr addr;
 };
 
-/* Both directions of an innermost 5-tuple, in an order of their own: which address is first says
- * nothing. */
+/* Both directions of an innermost 5-tuple (ebpf/flow_key.h). */
 struct ebpf_flow_key {
 	struct dp_addr addr[2];
 	uint16_t port[2]; // host order
@@ -52,70 +52,128 @@ enum { EBPF_UP, EBPF_DOWN }; // sent by the endpoint, to it
 
 enum ebpf_flow_flag {
 	EBPF_FLOW_ENDPOINT = 1 << 0, // the endpoint is addr[1], else addr[0]
-	EBPF_FLOW_AMBIGUOUS = 1 << 1, // it was chosen by the tie rule
-	EBPF_FLOW_FINAL = 1 << 2, // no more samples are wanted
-	EBPF_FLOW_WATCHED = 1 << 3, // all payload packets are wanted
+	EBPF_FLOW_SYN_START = 1 << 1, // it began with a SYN, of syn_seq
+	EBPF_FLOW_SIGNALLING = 1 << 2, // all packets are handed up
+	EBPF_FLOW_WATCHED = 1 << 3, // all payload is
+	EBPF_FLOW_TCP_SHIFT = 8, // above: set of enum dp_offload_tcp
 };
 
 enum { EBPF_SLOT_UNDECIDED = 0 };
 
-/* A flow. Packets of one that is decided only read it. */
+/* Of a waiting word: a verdict came, what is added from here on means nothing. */
+#define EBPF_CLOSED (1ULL << 63)
+
+/* A flow. [EBPF_UP], [EBPF_DOWN]; bytes are those of IP packets.
+ *
+ * Without a verdict packets that are kept wait here. Each CPU adds in one instruction and is told what stood
+ * there before; the verdict writes the slot, then takes each word and leaves EBPF_CLOSED. Who added to a closed
+ * word knows that the verdict has not seen it, and sees the slot: so each packet counts once, and nobody waits.
+ *
+ * Who changes what the flow is (a verdict, its end, a new beginning) holds it meanwhile: id is 0. Nobody waits
+ * for that either: a verdict is given again, and a packet that would begin the flow anew leaves that to the
+ * next one. */
 struct ebpf_flow {
-	uint32_t slot; // where it counts
+	uint64_t last_ns; // event time of the last packet, handed up or kept
+	uint32_t
+		slot; // where it counts: worker * n_entries + entry; EBPF_SLOT_UNDECIDED: nowhere yet
+	uint32_t id; // which of the flows that its tuple had
 	uint32_t flags; // enum ebpf_flow_flag
-	uint32_t n_lost; // samples for which the ring had no room: the flow asks again
+	uint32_t syn_seq; // with EBPF_FLOW_SYN_START
+	uint16_t n_payload,
+		n_empty; // packets without a verdict, modulo 2^16; without those that were lost
 	uint32_t pad;
-	uint64_t packets[2]; // EBPF_UP, EBPF_DOWN: while it counts nowhere else
-	uint64_t bytes[2]; // of IP packets
+	uint64_t kept_bytes[2],
+		kept_packets[2]; // since the verdict; one CPU a direction, or about so
+	uint64_t waiting_bytes[2], waiting_packets[2];
 };
+static_assert(sizeof(struct ebpf_flow) == 96);
 
-/* What one CPU counted for a slot. Written there only, and only growing. */
-struct ebpf_slot {
-	uint64_t packets[2]; // EBPF_UP, EBPF_DOWN
-	uint64_t bytes[2]; // of IP packets
-};
+/* After so many packets without a verdict the classifier is asked anew: where those before got lost behind
+ * us, it has not seen them. A power of two. Start value. */
+enum { EBPF_ASK_AGAIN = 1024 };
 
-/* A verdict on a flow: from here on it counts in that slot, with what it had counted so far. */
+/* To the verdict's programs, and back. */
 struct ebpf_verdict {
 	struct ebpf_flow_key key;
-	uint32_t slot; // or EBPF_SLOT_UNDECIDED: it goes on as before
-	uint32_t flags; // EBPF_FLOW_FINAL, EBPF_FLOW_WATCHED, or 0
+	uint32_t flow; // the id of the flow that is meant; 0: any
+	uint32_t slot;
+	uint32_t is_watched;
+	uint32_t pad;
+	struct dp_offload_counts counts; // out
 };
+static_assert(sizeof(struct ebpf_verdict) == 104);
 
-/* A frame for user space, whole. One of a fragment belongs to no flow yet: key, flags and n_packets are 0. */
+/* A frame on its way up. */
 struct ebpf_sample {
-	struct ebpf_flow_key key;
-	uint32_t flags; // the flow's
-	uint32_t n_packets; // of the flow, this one included
-	uint64_t time_ns; // as CLOCK_MONOTONIC, in a replay the capture's
+	uint64_t time_ns; // event time
 	uint32_t wire_len;
 	uint32_t cap_len; // bytes of the frame that follow, at most EBPF_SAMPLE_MAX
-	uint32_t link; // enum dp_link
-	uint32_t pad;
+	uint32_t flow; // as struct dp_offload_frame's
+	uint8_t link; // enum dp_link
+	uint8_t handed; // enum dp_handed
+	uint16_t n_packets; // that the frame is made of: more than 1 where the host sends it (GSO)
+	struct dp_offload_counts ended; // with DP_HANDED_ENDED
 };
 static_assert(sizeof(struct ebpf_sample) == 72);
 
 /* A record of the ring has one of these sizes, sample included. */
 enum {
+	EBPF_SAMPLE_TINY = 192,
 	EBPF_SAMPLE_SMALL = 512,
-	EBPF_SAMPLE_MEDIUM = 2048,
+	EBPF_SAMPLE_MEDIUM = 1664, // an Ethernet frame of 1518 bytes and some tags
 	EBPF_SAMPLE_LARGE = DP_WALK_BYTES,
 	EBPF_SAMPLE_MAX = EBPF_SAMPLE_LARGE - (int)sizeof(struct ebpf_sample),
 };
 
-/* One CPU's. Written there only, and only growing. */
+/* --- what decided flows count on -------------------------------------------------------------- */
+
+enum { EBPF_ACTIVE_NS = 100000000 }; // as DP_USAGE_SLOT_NS
+
+/* What one CPU counted for a slot in ticks of one parity: number
+ * (cpu * n_slots + slot) * 2 + tick % 2 of the map. All but is_listed is written by that CPU only. The counts
+ * only grow: user space remembers what it has seen, and nothing is ever lost to a reset.
+ *
+ * The CPU adds and then looks at is_listed; user space clears it and then looks at the counts. The last of the
+ * CPU's additions is one that orders memory in full (BPF_FETCH), user space has a fence in between: one of the
+ * two sees the other, on any machine. So what was counted is either read now or listed again. */
+struct ebpf_slot {
+	uint64_t packets[2], bytes[2]; // EBPF_UP, EBPF_DOWN; of IP packets
+	uint64_t last_ns;
+	uint64_t active[2]; // as struct dp_offload_usage's; since it was listed
+	uint64_t is_listed;
+};
+static_assert(sizeof(struct ebpf_slot) == 64, "a packet touches one line");
+
+/* The slots of one worker that one CPU counts on, in ticks of one parity: a ring of n_entries places,
+ * enough since no slot is in there twice. Number (cpu * n_workers + worker) * 2 + tick % 2 of the map; its
+ * places are n_entries entries of the other, from n_entries times that on. */
+struct ebpf_list {
+	uint64_t n; // listed so far. Written when the entry is, with a full barrier in between
+	uint64_t pad[7]; // the next one's is another CPU's
+};
+static_assert(sizeof(struct ebpf_list) == 64);
+
+struct ebpf_listed {
+	uint32_t entry; // of the worker
+	uint32_t pad;
+	uint64_t first_ns;
+};
+static_assert(sizeof(struct ebpf_listed) == 16);
+
+/* One CPU's, of one port. Written there only, and only growing. */
 struct ebpf_ledger {
-	uint64_t frames[EBPF_OUTCOMES]; // by enum dp_outcome: each frame that was received in one
-	uint64_t wire_bytes; // of them all
-	uint64_t walked_again; // frames of which EBPF_PREFIX bytes were not enough
-	uint64_t samples[2]; // handed up; lost, for the ring had no room
-	uint64_t fragments,
-		fragment_bytes; // IP packets that are: in no flow, user space puts them together
+	uint64_t received; // frames
+	uint64_t handed; // of them up
+	uint64_t frames[EBPF_OUTCOMES]; // the others, kept, by enum dp_outcome
+	uint64_t wire_bytes; // of frames kept
+	uint64_t packets, up_packets, ip_bytes; // of those that are DP_OUTCOME_ACCOUNTED
+	uint64_t lost; // frames for which the way up had no room
 	uint64_t flows; // begun
-	uint64_t undecided_bytes; // counted on flows without a slot
+	uint64_t undecided_bytes; // went to a flow's waiting words
 	uint64_t
-		moved_bytes; // of these, to a slot. The rest stands on flows, or went with evicted ones
-	uint64_t opened[DP_ENCAP_COUNT]; // as struct dp_encap_counters
+		taken_bytes; // from there to user space. The rest stands there, or went with evicted flows
+	uint64_t walked_again; // frames of which EBPF_PREFIX bytes were not enough
+	uint64_t opened[DP_ENCAP_COUNT]; // as struct dp_encap_counters; of frames kept
 	uint64_t refused[DP_ENCAP_COUNT][EBPF_REFUSALS];
 };
 

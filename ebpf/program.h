@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
-/* The program in the kernel: loaded, run on frames of a replay; samples taken, verdicts given, counters read.
+/* One port's program in the kernel: loaded, run on frames of a replay; what it hands up taken, its flows
+ * decided, its ledger read. What it does with frames stands in dataplane/offload.h, which ebpf/offload.h makes
+ * of one of these for each port; slots are read there, too (ebpf/slots.h).
  *
- * It keeps flows, and hands up whole the packets of an undecided flow that the classifier wants to see
- * (dataplane/budget.h) and all fragments. A verdict names the slot where the flow counts from then on; what it
- * had counted goes along. So a flow that is decided costs user space nothing: it reads slots.
- *
- * Takes CAP_BPF and CAP_NET_ADMIN and nothing else. Control's thread; several programs may be loaded
- * side by side. */
+ * Takes CAP_BPF and CAP_NET_ADMIN and nothing else. Control's thread where nothing else is said. */
 
 #include "dataplane/capture.h"
 #include "dataplane/err.h"
+#include "dataplane/ignore.h"
 #include "ebpf/abi.h"
 
 enum {
@@ -24,15 +22,16 @@ struct ebpf_program; // owns what it has in the kernel
 struct ebpf_program_config {
 	bool is_tap; // frames are copies and end here; else they go on to the host
 	bool is_replay; // frames come from ebpf_program_replay(), not from an interface
+	const struct dp_ignore *ignore; // borrowed for the call; NULL: nothing is ignored
+	uint32_t ring_bytes; // for frames on their way up; rounded up to a power of two of pages
+	// Flows, slots and networks are this one's, which was opened with the same of all that follows.
+	// Borrowed for the call. NULL: it has its own.
+	const struct ebpf_program *sharer;
 	const struct dp_endpoint_nets *nets; // borrowed for the call
+	uint64_t tick_ns;
+	uint16_t n_workers; // at least 1
+	uint32_t n_entries; // of each worker; a power of two
 	uint32_t n_flows; // when there are more, some that were idle long are forgotten
-	uint32_t n_slots; // the highest; each takes 32 bytes a CPU
-	uint32_t ring_bytes; // for samples that wait; rounded up to a power of two of pages
-};
-
-struct ebpf_sample_taker {
-	/* frame: sample->cap_len bytes; both borrowed for the call. */
-	void (*take)(void *ctx, const struct ebpf_sample *sample, const uint8_t *frame);
 };
 
 /* Load. Returns 0, or -errno with a sentence: which capability is missing, what the kernel is too old
@@ -42,8 +41,17 @@ struct ebpf_sample_taker {
 
 void ebpf_program_close(struct ebpf_program *program);
 
+/* The XDP program, to be attached. Borrowed. */
+int ebpf_program_fd(const struct ebpf_program *program);
+
+/* The tc program for what the host sends, likewise. 0: none, on a TAP and in a replay. */
+int ebpf_program_egress_fd(const struct ebpf_program *program);
+
+/* Of event time from CLOCK_MONOTONIC (dataplane/receiver.h), in a replay 0. Before it is attached. */
+void ebpf_program_set_offset(struct ebpf_program *program, uint64_t offset_ns);
+
 /* Run the program on a frame of a capture, by the kernel's test-run facility: no interface is touched.
- * The program was opened for a replay.
+ * The program was opened for a replay. One thread.
  *
  * ret_action  XDP_PASS or XDP_DROP (linux/bpf.h)
  *
@@ -52,26 +60,39 @@ void ebpf_program_close(struct ebpf_program *program);
 [[nodiscard]] int ebpf_program_replay(struct ebpf_program *program,
 	const struct dp_capture_record *frame, uint32_t *ret_action, struct dp_err *reterr);
 
-/* What the walk found in the frame that `cpu` received last. */
+/* Take the next frame that was handed up, in order. One thread.
+ *
+ * got    called with it, sample->cap_len bytes of frame; both borrowed for the call
+ *
+ * Returns 1, 0: none waits, or -errno. */
+int ebpf_program_take(struct ebpf_program *program,
+	void (*got)(void *ctx, const struct ebpf_sample *sample, const uint8_t *frame), void *ctx);
+
+enum ebpf_ask { EBPF_ASK_DECIDE, EBPF_ASK_LOOK, EBPF_ASK_END, EBPF_ASK_COUNT };
+
+/* As dp_offload_ops' decide, look and end. The program has its own flows. Any thread.
+ *
+ * verdict    its counts are written, with 0 when it fails
+ *
+ * Returns 0, -ENOENT: there is no such flow, or another -errno. */
+int ebpf_program_ask(struct ebpf_program *program, enum ebpf_ask ask, struct ebpf_verdict *verdict);
+
+/* Maps, to be mapped. Borrowed. */
+struct ebpf_slot_maps {
+	int slots_fd, lists_fd, listed_fd;
+	unsigned int n_cpus; // possible ones: each has its own slots
+};
+void ebpf_program_slot_maps(const struct ebpf_program *program, struct ebpf_slot_maps *ret_maps);
+
+/* All CPUs' ledgers, summed up. Any thread. */
+[[nodiscard]] int ebpf_program_ledger(
+	const struct ebpf_program *program, struct ebpf_ledger *ret_ledger, struct dp_err *reterr);
+
+/* What the walk found in the frame that `cpu` received last. For tests. */
 [[nodiscard]] int ebpf_program_found(struct ebpf_program *program, unsigned int cpu,
 	struct ebpf_found *ret_found, struct dp_err *reterr);
 
-/* All CPUs' ledgers, summed up. */
-[[nodiscard]] int ebpf_program_ledger(
-	struct ebpf_program *program, struct ebpf_ledger *ret_ledger, struct dp_err *reterr);
-
-/* Take the samples that wait, in order. Returns how many, or -errno with a sentence. */
-[[nodiscard]] int ebpf_program_samples(struct ebpf_program *program,
-	const struct ebpf_sample_taker *taker, void *ctx, struct dp_err *reterr);
-
-/* Give a verdict. Returns 0, -ENOENT when the flow was forgotten, or another -errno; with a sentence. */
-[[nodiscard]] int ebpf_program_decide(
-	struct ebpf_program *program, const struct ebpf_verdict *verdict, struct dp_err *reterr);
-
-/* What counts in a slot, 1 to n_slots, of all CPUs. */
-[[nodiscard]] int ebpf_program_slot(struct ebpf_program *program, uint32_t slot,
-	struct ebpf_slot *ret_slot, struct dp_err *reterr);
-
-/* A flow by the key of its samples. Returns 0, -ENOENT when there is none; with a sentence. */
+/* A flow as it stands there, by its key. Returns 0, -ENOENT when there is none; with a sentence. For
+ * tests. */
 [[nodiscard]] int ebpf_program_flow(struct ebpf_program *program, const struct ebpf_flow_key *key,
 	struct ebpf_flow *ret_flow, struct dp_err *reterr);

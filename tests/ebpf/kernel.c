@@ -25,7 +25,9 @@ void kernel_open(void)
 		.is_replay = true,
 		.nets = &nets,
 		.n_flows = 1024,
-		.n_slots = 1,
+		.tick_ns = 1000000000,
+		.n_workers = 1,
+		.n_entries = 16,
 		.ring_bytes = 4096};
 	struct dp_err err = {0};
 	cpu_set_t one;

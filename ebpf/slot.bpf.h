@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+/* What decided flows count on: part of frame.bpf.h. */
+
+/* Set before the program is loaded. */
+const volatile __u64 ebpf_tick_ns = 1000000000;
+const volatile __u32 ebpf_n_workers = 1, ebpf_entries_shift = 0; // n_entries is a power of two
+
+/* The sizes of these are set before they are loaded; all ports share them. Not per CPU but of all CPUs in a
+ * row, since only these can be mapped by user space. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct ebpf_slot);
+} ebpf_slots SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct ebpf_list);
+} ebpf_lists SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct ebpf_listed);
+} ebpf_listed SEC(".maps");
+
+/* Another tenth of a second, or another tick: where it is counted. Its result is the verifier's, who wants
+ * one. */
+GLOBAL int ebpf_turn(void)
+{
+	struct work *w = this_work();
+	__u64 tick, begin, active, from, to;
+	__u32 cpu;
+
+	if (w == NULL)
+		return 0;
+	tick = w->frame.time_ns / ebpf_tick_ns;
+	begin = tick * ebpf_tick_ns;
+	active = w->frame.time_ns / EBPF_ACTIVE_NS;
+	from = active * EBPF_ACTIVE_NS;
+	to = from + EBPF_ACTIVE_NS;
+	if (from < begin)
+		from = begin;
+	if (to > begin + ebpf_tick_ns)
+		to = begin + ebpf_tick_ns;
+	active -= begin / EBPF_ACTIVE_NS; // which of the tick's
+	cpu = bpf_get_smp_processor_id();
+	w->now.from_ns = from;
+	w->now.n_ns = to - from;
+	w->now.word = active >= 64;
+	w->now.bit = active < 128 ? 1ULL << (active % 64) : 0;
+	w->now.slots = (cpu * ebpf_n_workers << ebpf_entries_shift) * 2 + tick % 2;
+	w->now.lists = cpu * ebpf_n_workers * 2 + tick % 2;
+	return 0;
+}
+
+/* The slot's first packet since user space has read it. All that is counted stands there; what is older than
+ * this packet of what does not only grow goes. */
+static __attribute__((noinline)) int list_slot(struct work *w, struct ebpf_slot *s)
+{
+	const __u32 shift = ebpf_entries_shift;
+	struct ebpf_listed *listed;
+	struct ebpf_list *list;
+
+	w->index = w->now.lists + (w->slot >> shift) * 2;
+	list = bpf_map_lookup_elem(&ebpf_lists, &w->index);
+	if (list == NULL)
+		return 0;
+	w->index = (w->index << shift) + ((__u32)list->n & ((1U << shift) - 1));
+	listed = bpf_map_lookup_elem(&ebpf_listed, &w->index);
+	if (listed == NULL)
+		return 0;
+	s->active[0] = w->now.word == 0 ? w->now.bit : 0;
+	s->active[1] = w->now.word == 0 ? 0 : w->now.bit;
+	s->is_listed = 1;
+	listed->entry = w->slot & ((1U << shift) - 1);
+	listed->first_ns = w->frame.time_ns;
+	(void)__sync_lock_test_and_set(&list->n, list->n + 1);
+	return 0;
+}
+
+/* Count on the slot w->slot. way: see as_index(). False: there is no such slot. */
+static bool count_on_slot(struct work *w, __u32 way, __u64 n_packets, __u64 bytes)
+{
+	struct ebpf_slot *s;
+
+	if (w->frame.time_ns - w->now.from_ns >= w->now.n_ns)
+		(void)ebpf_turn();
+	w->index = w->now.slots + w->slot * 2;
+	s = bpf_map_lookup_elem(&ebpf_slots, &w->index);
+	if (s == NULL)
+		return false;
+	s->bytes[way] += bytes;
+	s->last_ns = w->frame.time_ns;
+	s->active[dp_below(w->now.word, 2)] |= w->now.bit;
+	// Orders memory, see struct ebpf_slot: where nobody takes its value the compiler chooses one that does not.
+	asm volatile("" : : "r"(__sync_fetch_and_add(&s->packets[way], n_packets)));
+	if (*(volatile __u64 *)&s->is_listed == 0)
+		(void)list_slot(w, s);
+	return true;
+}

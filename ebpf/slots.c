@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "ebpf/slots.h"
+
+#include "dataplane/usage.h"
+
+#include <errno.h>
+#include <stdalign.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+static_assert((int)EBPF_ACTIVE_NS == (int)DP_USAGE_SLOT_NS, "one measure of activity");
+
+/* What was read of a slot so far. */
+struct seen {
+	uint64_t packets[2], bytes[2];
+};
+
+/* How far a worker has read a list. */
+struct cursor {
+	uint64_t n; // of struct ebpf_list's
+};
+
+struct mapping {
+	void *begin;
+	size_t bytes;
+};
+
+struct ebpf_slots {
+	struct mapping slots, lists, listed; // arrays of struct ebpf_slot, ebpf_list, ebpf_listed
+	struct seen *seen; // of each slot. Untouched pages cost nothing
+	struct cursor **cursors; // [worker][cpu * 2 + parity], each worker's its own allocation
+	unsigned int n_cpus;
+	uint32_t n_workers, n_entries;
+};
+
+/* --- open and close -------------------------------------------------------------------------- */
+
+static int map(struct mapping *m, int fd, uint64_t n, size_t value_bytes, struct dp_err *reterr)
+{
+	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	const size_t bytes = (n * value_bytes + page - 1) / page * page;
+	void *begin = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	if (begin == MAP_FAILED)
+		return dp_fail(reterr, errno, "cannot map the XDP program's counters: %m");
+	*m = (struct mapping){.begin = begin, .bytes = bytes};
+	return 0;
+}
+
+static int map_all(struct ebpf_slots *s, const struct ebpf_slot_maps *maps, struct dp_err *reterr)
+{
+	const uint64_t n_lists = (uint64_t)s->n_cpus * s->n_workers * 2;
+	const uint64_t n_slots = n_lists * s->n_entries;
+	int r = map(&s->slots, maps->slots_fd, n_slots, sizeof(struct ebpf_slot), reterr);
+
+	if (r == 0)
+		r = map(&s->lists, maps->lists_fd, n_lists, sizeof(struct ebpf_list), reterr);
+	if (r == 0)
+		r = map(&s->listed, maps->listed_fd, n_slots, sizeof(struct ebpf_listed), reterr);
+	return r;
+}
+
+/* A worker writes its cursors: on lines of their own. */
+static bool make_cursors(struct ebpf_slots *s)
+{
+	const size_t bytes = (s->n_cpus * 2 * sizeof(struct cursor) + 63) / 64 * 64;
+
+	s->cursors = calloc(s->n_workers, sizeof(*s->cursors));
+	for (uint32_t i = 0; s->cursors != NULL && i < s->n_workers; i++) {
+		s->cursors[i] = aligned_alloc(64, bytes);
+		if (s->cursors[i] == NULL)
+			return false;
+		memset(s->cursors[i], 0, bytes);
+	}
+	return s->cursors != NULL;
+}
+
+int ebpf_slots_open(const struct ebpf_program *program, uint16_t n_workers, uint32_t n_entries,
+	struct ebpf_slots **ret_slots, struct dp_err *reterr)
+{
+	struct ebpf_slots *s = calloc(1, sizeof(*s));
+	struct ebpf_slot_maps maps;
+	int r;
+
+	if (s == NULL)
+		return dp_fail(reterr, ENOMEM, "cannot map the XDP program's counters: %m");
+	ebpf_program_slot_maps(program, &maps);
+	s->n_cpus = maps.n_cpus;
+	s->n_workers = n_workers;
+	s->n_entries = n_entries;
+	s->seen = calloc((size_t)s->n_cpus * n_workers * 2 * n_entries, sizeof(*s->seen));
+	r = s->seen != NULL && make_cursors(s)
+		? map_all(s, &maps, reterr)
+		: dp_fail(reterr, ENOMEM, "cannot read the XDP program's counters: %m");
+	if (r < 0) {
+		ebpf_slots_close(s); // copes with what is there so far
+		return r;
+	}
+	*ret_slots = s;
+	return 0;
+}
+
+static void unmap(struct mapping *m)
+{
+	if (m->begin != NULL)
+		(void)munmap(m->begin, m->bytes);
+}
+
+void ebpf_slots_close(struct ebpf_slots *s)
+{
+	if (s == NULL)
+		return;
+	unmap(&s->slots);
+	unmap(&s->lists);
+	unmap(&s->listed);
+	for (uint32_t i = 0; s->cursors != NULL && i < s->n_workers; i++)
+		free(s->cursors[i]);
+	free(s->cursors);
+	free(s->seen);
+	free(s);
+}
+
+/* --- reading --------------------------------------------------------------------------------- */
+
+/* Another thread's, the kernel's: read once, whole. */
+static uint64_t get(const uint64_t *word)
+{
+	return __atomic_load_n(word, __ATOMIC_RELAXED);
+}
+
+/* What came to a count since it was read last. */
+static uint64_t take(const uint64_t *count, uint64_t *seen)
+{
+	const uint64_t now = get(count), more = now - *seen;
+
+	*seen = now;
+	return more;
+}
+
+/* A slot that was listed: from here on it may be listed again. */
+static void read_slot(struct ebpf_slot *slot, struct seen *seen, struct dp_offload_usage *u)
+{
+	// What does not only grow is the kernel's again as soon as it lists the slot anew.
+	u->last_ns = get(&slot->last_ns);
+	u->active[0] = get(&slot->active[0]);
+	u->active[1] = get(&slot->active[1]);
+	__atomic_store_n(&slot->is_listed, 0, __ATOMIC_RELAXED);
+	atomic_thread_fence(memory_order_seq_cst); // see struct ebpf_slot
+	for (int way = 0; way < 2; way++) {
+		u->packets[way] = take(&slot->packets[way], &seen->packets[way]);
+		u->bytes[way] = take(&slot->bytes[way], &seen->bytes[way]);
+	}
+}
+
+/* One list, up to what began at end_ns. Returns how many were written. */
+static uint32_t drain_list(struct ebpf_slots *s, uint32_t list, struct cursor *c, uint64_t end_ns,
+	struct dp_offload_usage *ret_usages, uint32_t max)
+{
+	const struct ebpf_list *l = (const struct ebpf_list *)s->lists.begin + list;
+	const struct ebpf_listed *places = (const struct ebpf_listed *)s->listed.begin +
+		(size_t)list * s->n_entries;
+	const uint32_t parity = list % 2, first_slot = list / 2 * s->n_entries;
+	const uint64_t n_listed = __atomic_load_n(&l->n, __ATOMIC_ACQUIRE);
+	uint32_t n = 0;
+
+	for (; c->n != n_listed && n < max; c->n++) {
+		const struct ebpf_listed *e = &places[c->n & (s->n_entries - 1)];
+		const size_t slot = (size_t)(first_slot + e->entry) * 2 + parity;
+		struct dp_offload_usage *u = &ret_usages[n];
+
+		if (e->first_ns >= end_ns)
+			break;
+		*u = (struct dp_offload_usage){.id = e->entry, .first_ns = e->first_ns};
+		read_slot((struct ebpf_slot *)s->slots.begin + slot, &s->seen[slot], u);
+		// Where we are late ticks were counted together.
+		if (u->last_ns >= end_ns)
+			u->last_ns = end_ns - 1;
+		n += (u->packets[0] | u->packets[1] | u->bytes[0] | u->bytes[1]) != 0;
+	}
+	return n;
+}
+
+uint32_t ebpf_slots_drain(struct ebpf_slots *s, uint16_t worker, uint64_t end_ns,
+	struct dp_offload_usage *ret_usages, uint32_t max)
+{
+	struct cursor *cursors = s->cursors[worker];
+	uint32_t n = 0;
+
+	for (unsigned int cpu = 0; cpu < s->n_cpus; cpu++) {
+		for (uint32_t parity = 0; parity < 2 && n < max; parity++) {
+			const uint32_t list = (cpu * s->n_workers + worker) * 2 + parity;
+
+			n += drain_list(s, list, &cursors[cpu * 2 + parity], end_ns, ret_usages + n,
+				max - n);
+		}
+	}
+	return n;
+}

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+/* What becomes of a packet: handed up, or kept and counted. Part of frame.bpf.h. */
+
+#include "dataplane/budget.h"
+
+enum { TCP_EVENTS = DP_TCP_SYN | DP_TCP_FIN | DP_TCP_RST };
+
+enum { HANDED_UP = DP_OUTCOME_COUNT }; // instead of an outcome
+
+/* EBPF_UP or EBPF_DOWN, to index by. */
+static __u32 way_of(struct work *w, const struct ebpf_flow *f)
+{
+	return as_index(w, (f->flags & EBPF_FLOW_ENDPOINT) != w->src);
+}
+
+/* --- kept ------------------------------------------------------------------------------------ */
+
+/* Of a flow that has a verdict: on its slot, and on itself since when. */
+static bool count_decided(struct work *w, struct ebpf_flow *f, __u32 way)
+{
+	const __u32 bytes = w->found.pkt.ip_bytes;
+
+	f->kept_bytes[way] += bytes;
+	f->kept_packets[way] += frame_packets(w);
+	return count_on_slot(w, way, frame_packets(w), bytes);
+}
+
+/* Add to a waiting word. Returns 0 when it stands there; where a verdict came first, what is to be counted. */
+static __u64 wait(uint64_t *word, __u64 n)
+{
+	return (__sync_fetch_and_add(word, n) & EBPF_CLOSED) == 0 ? 0 : n;
+}
+
+/* Of a flow without a verdict. False: it has been forgotten meanwhile. (Words of 64 bits: without CAP_PERFMON
+ * less than that must not be put on the stack where a pointer was.) */
+static __attribute__((noinline)) bool count_undecided(
+	struct work *w, struct ebpf_ledger *l, struct ebpf_flow *f)
+{
+	const __u32 way = dp_below(w->way, 2);
+	__u64 bytes = w->found.pkt.ip_bytes, packets = frame_packets(w), left;
+
+	// The second time: a verdict came, and then it began anew.
+	DP_UNROLLED
+	for (int i = 0; i < 2; i++) {
+		left = wait(&f->waiting_bytes[way], bytes);
+		l->undecided_bytes += bytes - left;
+		bytes = left;
+		packets = wait(&f->waiting_packets[way], packets);
+		if ((bytes | packets) == 0)
+			return true;
+		w->slot = *(volatile __u32 *)&f->slot;
+		if (w->slot != EBPF_SLOT_UNDECIDED)
+			return count_on_slot(w, way, packets, bytes);
+	}
+	return false;
+}
+
+/* A packet of the flow, w->way. Returns the frame's enum dp_outcome. */
+static __attribute__((always_inline)) int keep(
+	struct work *w, struct ebpf_ledger *l, struct ebpf_flow *f)
+{
+	const __u32 way = dp_below(w->way, 2);
+
+	w->slot = *(volatile __u32 *)&f->slot;
+	if (w->slot != EBPF_SLOT_UNDECIDED ? count_decided(w, f, way) : count_undecided(w, l, f))
+		return DP_OUTCOME_ACCOUNTED;
+	return DP_OUTCOME_NO_ROOM;
+}
+
+/* --- handed up ------------------------------------------------------------------------------- */
+
+static __u32 budget_of(__u8 l4_proto)
+{
+	switch (l4_proto) {
+	case IPPROTO_TCP:
+		return DP_BUDGET_TCP;
+	case IPPROTO_UDP:
+		return DP_BUDGET_UDP;
+	default:
+		return DP_BUDGET_OTHER;
+	}
+}
+
+/* As the worker's wants_classifier(). */
+static bool has_payload(const struct dp_pkt *p)
+{
+	return p->payload_bytes > 0 || !dp_has_ports(p->tuple.l4_proto);
+}
+
+static __u16 *asked(struct ebpf_flow *f, const struct dp_pkt *p)
+{
+	return has_payload(p) ? &f->n_payload : &f->n_empty;
+}
+
+/* One packet more than the budget: with it the classifier is asked for its last word. */
+static bool is_within_budget(struct ebpf_flow *f, const struct dp_pkt *p)
+{
+	return (*asked(f, p) & (EBPF_ASK_AGAIN - 1)) <= budget_of(p->tuple.l4_proto);
+}
+
+static bool is_wanted(struct ebpf_flow *f, const struct dp_pkt *p)
+{
+	if ((p->tcp_flags & TCP_EVENTS) != 0 || (f->flags & EBPF_FLOW_SIGNALLING) != 0)
+		return true;
+	if (f->slot == EBPF_SLOT_UNDECIDED)
+		return is_within_budget(f, p);
+	return (f->flags & EBPF_FLOW_WATCHED) != 0 && has_payload(p);
+}
+
+/* False: the flow is to be left as it is, and the packet kept. */
+static bool hand_up_packet(
+	void *ctx, struct work *w, struct ebpf_ledger *l, struct ebpf_flow *f, bool is_new)
+{
+	w->up.flow = *(volatile __u32 *)&f->id; // of a new one it is that, then
+	w->up.handed = f->slot == EBPF_SLOT_UNDECIDED ? DP_HANDED_ASKS : DP_HANDED_FOLLOWS;
+	if (is_new)
+		w->up.handed = DP_HANDED_ASKS | DP_HANDED_ENDED;
+	if (hand_up(ctx, w, is_new ? f : NULL))
+		return true;
+	l->lost++;
+	return false;
+}
+
+/* A packet that may matter for more than its bytes. Returns as take_packet(). */
+static __attribute__((noinline)) int take_closely(
+	void *ctx, struct work *w, struct ebpf_ledger *l, struct ebpf_flow *f)
+{
+	const struct dp_pkt *p = &w->found.pkt;
+	const bool is_new = is_stale(w, f), is_to_go = is_new || is_wanted(f, p);
+	const bool has_gone = is_to_go && hand_up_packet(ctx, w, l, f, is_new);
+
+	w->way = way_of(w, f);
+	if (is_new && !has_gone) // the next packet ends it
+		return keep(w, l, f);
+	touch(f, w->frame.time_ns);
+	follow(f, p, w->way);
+	if (f->slot == EBPF_SLOT_UNDECIDED && is_to_go == has_gone)
+		++*asked(f, p);
+	return has_gone ? HANDED_UP : keep(w, l, f);
+}
+
+/* --- which ----------------------------------------------------------------------------------- */
+
+/* Whether it has a verdict and the packet says nothing but that it goes on. Most packets do that. */
+static bool is_plain(const struct work *w, const struct ebpf_flow *f)
+{
+	const __u32 flags = f->flags, tcp_flags = w->found.pkt.tcp_flags;
+
+	return f->slot != EBPF_SLOT_UNDECIDED &&
+		w->frame.time_ns - f->last_ns <= DP_FLOW_LIFE_MIN_NS &&
+		(flags & (EBPF_FLOW_SIGNALLING | EBPF_FLOW_WATCHED)) == 0 &&
+		(tcp_flags & TCP_EVENTS) == 0 &&
+		((tcp_flags & DP_TCP_ACK) == 0 ||
+			(flags & DP_OFFLOAD_TALKED << EBPF_FLOW_TCP_SHIFT) != 0);
+}
+
+/* Part of a datagram, which user space puts together: of no flow that anybody knew here. */
+static int take_fragment(void *ctx, struct work *w, struct ebpf_ledger *l)
+{
+	w->up.flow = 0;
+	w->up.handed = DP_HANDED_PLAIN;
+	if (hand_up(ctx, w, NULL))
+		return HANDED_UP;
+	l->lost++;
+	return DP_OUTCOME_QUEUE_FULL;
+}
+
+/* The packet that was found in the frame. Returns HANDED_UP, or the frame's enum dp_outcome. */
+static int take_packet(void *ctx, struct work *w, struct ebpf_ledger *l)
+{
+	struct ebpf_flow *f;
+
+	if ((w->found.pkt.flags & DP_PKT_FRAGMENT) != 0)
+		return take_fragment(ctx, w, l);
+	w->src = set_key(w);
+	f = bpf_map_lookup_elem(&ebpf_flows, &w->key);
+	if (f == NULL)
+		f = flow_begin(w, l);
+	if (f == NULL)
+		return DP_OUTCOME_NO_ROOM;
+	if (!is_plain(w, f))
+		return take_closely(ctx, w, l, f);
+	touch(f, w->frame.time_ns);
+	w->way = way_of(w, f);
+	return keep(w, l, f);
+}

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+/* What user space says and asks of flows: part of ingress.bpf.c. Programs and not updates of the map, since user
+ * space would replace a flow with all that has been counted on it meanwhile. They return 0; -ENOENT: there is no
+ * such flow; -EAGAIN: another CPU changes it. */
+
+/* Look for the flow that is meant, and hold it. NULL: *ret says why. */
+static struct ebpf_flow *hold(const struct ebpf_verdict *v, __u32 *ret_id, int *ret)
+{
+	struct ebpf_flow_key key = v->key;
+	struct ebpf_flow *f = bpf_map_lookup_elem(&ebpf_flows, &key);
+
+	*ret = -ENOENT;
+	if (f == NULL)
+		return NULL;
+	*ret_id = *(volatile __u32 *)&f->id;
+	if (*ret_id == 0) {
+		*ret = -EAGAIN;
+		return NULL;
+	}
+	if (v->flow != 0 && v->flow != *ret_id)
+		return NULL;
+	if (flow_hold(f, *ret_id))
+		return f;
+	*ret = -EAGAIN;
+	return NULL;
+}
+
+static void answer(struct ebpf_verdict *v, const struct dp_offload_counts *c)
+{
+	v->counts.bytes[0] = c->bytes[0];
+	v->counts.bytes[1] = c->bytes[1];
+	v->counts.packets[0] = c->packets[0];
+	v->counts.packets[1] = c->packets[1];
+	v->counts.last_ns = c->last_ns;
+	v->counts.tcp = c->tcp;
+}
+
+/* It has been told of what waited. */
+static void count_taken(const struct dp_offload_counts *c)
+{
+	struct ebpf_ledger *l = this_ledger();
+
+	if (l != NULL)
+		__sync_fetch_and_add(&l->taken_bytes, c->bytes[0] + c->bytes[1]);
+}
+
+/* As dp_offload_ops.decide. */
+SEC("syscall")
+int ebpf_decide(struct ebpf_verdict *v)
+{
+	struct dp_offload_counts c = {0};
+	struct ebpf_flow *f;
+	bool is_first;
+	__u32 id;
+	int r;
+
+	f = hold(v, &id, &r);
+	if (f == NULL)
+		return r;
+	is_first = f->slot == EBPF_SLOT_UNDECIDED;
+	if (is_first && v->flow == 0) {
+		flow_leave(f, id);
+		return -ENOENT;
+	}
+	if (v->is_watched != 0)
+		__sync_fetch_and_or(&f->flags, EBPF_FLOW_WATCHED);
+	else
+		__sync_fetch_and_and(&f->flags, ~EBPF_FLOW_WATCHED);
+	(void)__sync_lock_test_and_set(&f->slot, v->slot); // before its words are closed
+	if (is_first) {
+		take_waiting(f, &c, EBPF_CLOSED);
+		count_taken(&c);
+	}
+	c.last_ns = f->last_ns;
+	c.tcp = tcp_of(f);
+	flow_leave(f, id);
+	answer(v, &c);
+	return 0;
+}
+
+/* As dp_offload_ops.look. */
+SEC("syscall")
+int ebpf_look(struct ebpf_verdict *v)
+{
+	struct ebpf_flow_key key = v->key;
+	struct ebpf_flow *f = bpf_map_lookup_elem(&ebpf_flows, &key);
+	struct dp_offload_counts c;
+
+	if (f == NULL || (v->flow != 0 && v->flow != *(volatile __u32 *)&f->id))
+		return -ENOENT;
+	look_kept(f, &c);
+	if (f->slot == EBPF_SLOT_UNDECIDED) {
+		c.bytes[0] = f->waiting_bytes[0];
+		c.bytes[1] = f->waiting_bytes[1];
+		c.packets[0] = f->waiting_packets[0];
+		c.packets[1] = f->waiting_packets[1];
+		c.tcp = tcp_of(f);
+	}
+	answer(v, &c);
+	return 0;
+}
+
+/* As dp_offload_ops.end. */
+SEC("syscall")
+int ebpf_end(struct ebpf_verdict *v)
+{
+	struct ebpf_flow_key key = v->key;
+	struct dp_offload_counts c;
+	struct ebpf_flow *f;
+	__u32 id;
+	int r;
+
+	f = hold(v, &id, &r);
+	if (f == NULL)
+		return r;
+	take_waiting(f, &c, EBPF_CLOSED);
+	if (f->slot == EBPF_SLOT_UNDECIDED)
+		count_taken(&c);
+	else
+		look_kept(f, &c);
+	(void)bpf_map_delete_elem(&ebpf_flows, &key);
+	answer(v, &c);
+	return 0;
+}
