@@ -66,7 +66,8 @@ static const char help_text[] =
 	"  -c, --config FILE     wirecue.yaml; without it: default networks, the shipped\n"
 	"                        catalogue, no rules\n"
 	"      --apps FILE       the catalogue, instead of the one that the configuration names\n"
-	"      --source dpdk     the capture path; xdp is not part of this build\n"
+	"      --source NAME     the capture path: dpdk (the default), or xdp, by the program in\n"
+	"                        the kernel; the output is the same\n"
 	"      --workers N       worker threads, 1 to 64; the output does not depend on it\n"
 	"      --json            the report as one JSON object\n"
 	"      --flows FILE      write one JSON object a flow\n"
@@ -125,14 +126,12 @@ static int set_workers(struct options *o, const char *text)
 	return -1;
 }
 
-static int set_source(const char *text)
+static int set_source(struct options *o, const char *text)
 {
-	if (strcmp(text, "dpdk") == 0)
+	o->overrides.is_xdp = strcmp(text, "xdp") == 0;
+	if (o->overrides.is_xdp || strcmp(text, "dpdk") == 0)
 		return -1;
-	if (strcmp(text, "xdp") == 0)
-		return ctl_complain(CTL_EXIT_USAGE,
-			"--source xdp: this build has no XDP source, expected dpdk");
-	return ctl_complain(CTL_EXIT_USAGE, "--source '%s', expected dpdk", text);
+	return ctl_complain(CTL_EXIT_USAGE, "--source '%s', expected dpdk or xdp", text);
 }
 
 /* Returns -1 to go on, else an exit status. */
@@ -146,7 +145,7 @@ static int set_option(struct options *o, int c, char *const argv[])
 		o->overrides.apps = optarg;
 		return -1;
 	case OPT_SOURCE:
-		return set_source(optarg);
+		return set_source(o, optarg);
 	case OPT_WORKERS:
 		return set_workers(o, optarg);
 	case OPT_JSON:
@@ -280,6 +279,7 @@ static int open_all(struct replay *r, struct ctl_config *config, struct dp_err *
 			.config = config,
 			.captures = r->opt.captures,
 			.n_captures = r->opt.n_captures,
+			.is_xdp = r->opt.overrides.is_xdp,
 			.is_exact = r->opt.is_exact,
 			.trigger_file = r->trigger_file,
 			.is_published = !r->opt.no_redis,

@@ -4,7 +4,7 @@
 #include "control/daemon.h"
 #include "control/keeper.h"
 #include "control/log.h"
-#include "control/pipeline.h"
+#include "control/offload.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -86,15 +86,53 @@ static void print_list(const char *what, char *const *list)
 		(void)printf("%s%s", i == 0 ? what : " ", list[i]);
 }
 
-static void print_port(const struct ctl_port *port)
+static void print_way(const struct ctl_port *port, const struct ctl_way *way)
 {
-	(void)printf("port      %s: %s, DPDK (this build has no other source)", port->name,
-		port->device);
-	if (port->mtu > 0)
+	static const char *const modes[] = {
+		[CTL_XDP_AUTO] = "native where the driver can, else generic",
+		[CTL_XDP_NATIVE] = "native",
+		[CTL_XDP_GENERIC] = "generic",
+	};
+
+	(void)printf("port      %s: %s, %s (%s)", port->name, port->device,
+		way->is_xdp ? "XDP" : "DPDK", way->why);
+	if (!way->is_xdp)
+		return;
+	if (way->refused[0] != '\0')
+		(void)printf(", stays down: %s", way->refused);
+	else
+		(void)printf(" on %s, %s, frames %s", way->interface, modes[port->xdp_mode],
+			port->role == CTL_ROLE_HOST ? "go on to the host" : "end here");
+}
+
+static void print_port(const struct ctl_config *config, const struct ctl_port *port)
+{
+	struct ctl_way way;
+
+	ctl_way_of(config, port, "/sys", &way);
+	print_way(port, &way);
+	if (port->mtu > 0 && !way.is_xdp)
 		(void)printf(", mtu %llu", (unsigned long long)port->mtu);
 	print_list(", ignores VLANs ", port->ignored_vlans);
 	print_list(", ignores networks ", port->ignored_networks);
 	(void)putchar('\n');
+}
+
+static void print_offload(const struct ctl_config *config)
+{
+	struct ctl_offload_sizes sizes;
+	struct ctl_way way;
+	bool is_wanted = false;
+
+	for (size_t i = 0; i < config->n_ports; i++) {
+		ctl_way_of(config, &config->ports[i], "/sys", &way);
+		is_wanted |= way.is_xdp && way.refused[0] == '\0';
+	}
+	if (!is_wanted)
+		return;
+	ctl_offload_sizes(config, ctl_plan_workers(config, true), &sizes);
+	(void)printf("xdp       %u flows, %u entries a worker, ring of %u bytes\n", sizes.n_flows,
+		sizes.n_entries, sizes.ring_bytes);
 }
 
 static void print_threads(const char *threads)
@@ -112,10 +150,11 @@ static void print_dry(const struct ctl_config *config)
 	};
 	char *eal, *threads;
 
-	ctl_pipeline_describe(config, &eal, &threads);
+	ctl_plan_describe(config, &eal, &threads);
 	(void)printf("node      %s\n", config->node);
 	for (size_t i = 0; i < config->n_ports; i++)
-		print_port(&config->ports[i]);
+		print_port(config, &config->ports[i]);
+	print_offload(config);
 	(void)printf("copies    %s", duplicates[config->duplicates]);
 	if (config->duplicates != DP_DUPLICATES_OFF)
 		(void)printf(", within %g ms", (double)config->duplicate_window_ns / 1e6);

@@ -14,7 +14,7 @@ static const char usage[] =
 	"Asks the running daemon. Without WHAT: what can be shown.\n"
 	"\n"
 	"Of flows only those that fit all of:\n"
-	"      --endpoint A   of a subscriber's address, or endpoint:NAME of an answer\n"
+	"      --endpoint A   of an address, a network, or endpoint:NAME of an answer\n"
 	"      --app NAME     of that app, or unknown, or undecided\n"
 	"      --host NAME    to that name and those below it, or to a server's address\n"
 	"      --evidence E   known by sni, quic, http, cert, dns, payload, address, port, none\n"
@@ -71,6 +71,13 @@ static void show_page(void *ctx, GPtrArray *records)
 		(void)printf("# %s\n", summary); // asked for errors at the end
 }
 
+/* An empty answer is none to scripts, and a sentence to who reads. */
+static void say_none(const char *sentence)
+{
+	if (sentence != NULL)
+		(void)fprintf(stderr, "wirecue: %s\n", sentence);
+}
+
 int ctl_question_pages(FILE *stream, const struct ctl_asking *asking,
 	const struct ctl_question *question, void (*page)(void *ctx, GPtrArray *records), void *ctx)
 {
@@ -89,6 +96,8 @@ int ctl_question_pages(FILE *stream, const struct ctl_asking *asking,
 		code = ctl_question_complain(last, asking->path);
 		if (code < 0)
 			page(ctx, records);
+		if (code < 0 && !asking->is_json)
+			say_none(json_string_value(json_object_get(last, "none")));
 		if (code < 0 && (next == NULL || g_strcmp0(next, after) == 0)) {
 			code = 0; // complete; a page that leads to itself never would be
 		} else if (code < 0) {

@@ -128,7 +128,8 @@ static void read_control(struct ctl_config_reader *r, const struct ctl_yaml_node
 static void read_top(struct ctl_config_reader *r, const struct ctl_yaml_node *root)
 {
 	static const char *const sections[] = {"ports", "workers", "flows", "endpoints", "binding",
-		"told", "rules", "redis", "store", "samples", "rot", "control", "privacy", NULL};
+		"told", "rules", "redis", "store", "samples", "rot", "xdp", "control", "privacy",
+		NULL};
 	const struct ctl_yaml_part parts[] = {
 		{ctl_config_options, r->config}, {ctl_config_raw_options, &r->raw}};
 
@@ -138,6 +139,7 @@ static void read_top(struct ctl_config_reader *r, const struct ctl_yaml_node *ro
 		&(struct ctl_yaml_part){ctl_workers_options, r->config}, 1, NULL);
 	ctl_yaml_options(r->doc, ctl_yaml_get(root, "flows"),
 		&(struct ctl_yaml_part){ctl_flows_options, r->config}, 1, NULL);
+	ctl_config_check_duplicates(r, ctl_yaml_get(root, "workers"));
 	ctl_config_read_endpoints(r, ctl_yaml_get(root, "endpoints"));
 	ctl_config_read_binding(r, ctl_yaml_get(root, "binding"));
 	ctl_config_read_told(r, ctl_yaml_get(root, "told"));
@@ -146,6 +148,7 @@ static void read_top(struct ctl_config_reader *r, const struct ctl_yaml_node *ro
 	ctl_config_read_store(r, ctl_yaml_get(root, "store"));
 	ctl_config_read_rot(r, ctl_yaml_get(root, "rot"));
 	ctl_config_read_samples(r, ctl_yaml_get(root, "samples"));
+	ctl_config_read_xdp(r, ctl_yaml_get(root, "xdp"));
 	read_control(r, ctl_yaml_get(root, "control"));
 	if (root->kind == CTL_YAML_MAP)
 		ctl_config_read_privacy(r, ctl_yaml_get(root, "privacy"));
@@ -161,6 +164,7 @@ static void read_nothing(struct ctl_config_reader *r)
 	ctl_config_read_store(r, NULL);
 	ctl_config_read_rot(r, NULL);
 	ctl_config_read_samples(r, NULL);
+	ctl_config_read_xdp(r, NULL);
 	read_control(r, NULL);
 	ctl_options_init(ctl_privacy_options, privacy);
 	memcpy(privacy->key, CTL_TEST_KEY, strlen(CTL_TEST_KEY));
@@ -250,6 +254,7 @@ static int read_config(
 	int rc;
 
 	r->config->path = g_strdup(path);
+	r->is_xdp = overrides != NULL && overrides->is_xdp;
 	if (path != NULL) {
 		rc = ctl_yaml_load(path, false, r->mistakes, &doc);
 		if (rc < 0)

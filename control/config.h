@@ -34,9 +34,25 @@ enum ctl_subject_kind {
 /* Of endpoints.networks. Two more are those of samples (control/sample_addrs.h). */
 enum { CTL_NETS_MAX = DP_NETS_MAX - 2 };
 
+/* Who takes the frames of a port. */
+enum ctl_driver {
+	CTL_DRIVER_AUTO, // what device and machine have (control/way.h)
+	CTL_DRIVER_DPDK,
+	CTL_DRIVER_XDP, // the program in the kernel
+};
+
+enum ctl_role {
+	CTL_ROLE_TAP, // frames are copies, and end here
+	CTL_ROLE_HOST, // they are the host's own, to it and from it, and go on
+};
+
+enum ctl_xdp_mode { CTL_XDP_AUTO, CTL_XDP_NATIVE, CTL_XDP_GENERIC };
+
 struct ctl_port {
-	char *name, *device, *driver; // driver: "auto", "dpdk" or "xdp"
-	int role; // always 0, "tap"
+	char *name, *device;
+	int driver; // enum ctl_driver
+	int role; // enum ctl_role
+	int xdp_mode; // enum ctl_xdp_mode
 	char **cpus; // CPU numbers as text, NULL-terminated; NULL: no thread of its own is asked for
 	uint64_t mtu; // bytes; 0: what fits one mbuf
 	int spread; // enum dp_spread
@@ -98,6 +114,13 @@ struct ctl_store_options {
 	uint64_t keep_untold_ns; // how long a profile outlives its person in the told facts
 };
 
+/* Sizes of what the program in the kernel keeps, over all its ports. */
+struct ctl_xdp_options {
+	uint64_t n_flows; // 0: workers.flows
+	uint64_t n_entries; // 0: a sixteenth of that
+	uint64_t ring_bytes;
+};
+
 /* Captures of flows that stay unknown, of `run`. */
 struct ctl_samples_options {
 	char *path; // folder; NULL: nothing is kept
@@ -139,6 +162,7 @@ struct ctl_config {
 	struct ctl_facts *facts; // owned; empty when no file is named
 	struct ctl_redis_config redis;
 	struct ctl_store_options store;
+	struct ctl_xdp_options xdp;
 	struct ctl_samples_options samples;
 	struct ctl_privacy privacy;
 	struct ctl_rot_options rot;
@@ -159,6 +183,7 @@ struct ctl_config_overrides {
 	const char *store; // --store: a folder
 	const char *apps; // --apps: the catalogue, whatever the file names
 	uint64_t n_workers; // --workers; 0 = not given
+	bool is_xdp; // --source xdp
 	/* Called before the catalogue is read, with the folder of the store: gives the names it knows
 	 * their numbers (ctl_dict_apps, ctl_dict_tags). NULL: every name gets a new one. */
 	void (*number_names)(const char *store_path);

@@ -53,6 +53,7 @@ static const struct section sections[] = {
 	{"redis", ctl_redis_options, NULL, offsetof(struct ctl_config, redis)},
 	{"store", ctl_store_options, fixed_store, offsetof(struct ctl_config, store)},
 	{"samples", ctl_samples_options, fixed_samples, offsetof(struct ctl_config, samples)},
+	{"xdp", ctl_xdp_options, NULL, offsetof(struct ctl_config, xdp)},
 	{"control", ctl_control_options, NULL, 0},
 };
 

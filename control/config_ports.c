@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "control/checks.h"
 #include "control/config_read.h"
+#include "control/device.h"
 #include "control/yaml_options.h"
 #include "dataplane/err.h"
 
@@ -16,46 +17,14 @@ static const char *check_cpu(const char *text)
 	return "expected the number of a CPU such as 2";
 }
 
-static bool is_pci(const char *text)
-{
-	static const char shape[] = "xx:xx.d";
-
-	if (strlen(text) > 5 && text[4] == ':') // domain
-		text += 5;
-	for (size_t i = 0; shape[i] != '\0'; i++) {
-		if (shape[i] == 'x'		  ? !g_ascii_isxdigit(text[i])
-				: shape[i] == 'd' ? !g_ascii_isdigit(text[i])
-						  : text[i] != shape[i])
-			return false;
-	}
-	text += sizeof(shape) - 1;
-	return *text == '\0' || *text == ',';
-}
-
-/* DPDK 22.11 guide, "Device Arguments": PCI address, BUS:NAME, or the name of a virtual device. */
 static const char *check_device(const char *text)
 {
-	static const char *const prefixes[] = {"net_", "eth_",
-		"pci:", "vdev:", "auxiliary:", "vmbus:", "fslmc:", "dpaa:", "ifpga:"};
-
 	if (strlen(text) > 255 || text[strcspn(text, " \t\n\r")] != '\0')
 		return "expected a device without spaces, at most 255 characters";
-	if (is_pci(text))
+	if (ctl_device_of(text) != CTL_DEVICE_NONE)
 		return NULL;
-	for (size_t i = 0; i < G_N_ELEMENTS(prefixes); i++)
-		if (g_str_has_prefix(text, prefixes[i]) && strlen(text) > strlen(prefixes[i]))
-			return NULL;
-	return "expected a PCI address such as 0000:3b:00.0 or a virtual device such as "
-	       "\"net_af_packet,iface=eth1\"";
-}
-
-static const char *check_driver(const char *text)
-{
-	if (strcmp(text, "auto") == 0 || strcmp(text, "dpdk") == 0)
-		return NULL;
-	if (strcmp(text, "xdp") == 0)
-		return "expected auto or dpdk (this build has no XDP source)";
-	return "expected auto, dpdk or xdp";
+	return "expected a kernel interface such as eth1, a PCI address such as 0000:3b:00.0 or a "
+	       "virtual device such as \"net_af_packet,iface=eth1\"";
 }
 
 /* "100" or "200-299"; ids have 12 bits (IEEE 802.1Q 9.6). */
@@ -91,7 +60,25 @@ static const char *check_vlans(const char *text)
 		: "expected a VLAN id from 0 to 4095 or a range such as 200-299";
 }
 
-static const char *const role_names[] = {"tap", NULL};
+static const char *const driver_names[] = {
+	[CTL_DRIVER_AUTO] = "auto",
+	[CTL_DRIVER_DPDK] = "dpdk",
+	[CTL_DRIVER_XDP] = "xdp",
+	NULL,
+};
+
+static const char *const role_names[] = {
+	[CTL_ROLE_TAP] = "tap",
+	[CTL_ROLE_HOST] = "host",
+	NULL,
+};
+
+static const char *const xdp_mode_names[] = {
+	[CTL_XDP_AUTO] = "auto",
+	[CTL_XDP_NATIVE] = "native",
+	[CTL_XDP_GENERIC] = "generic",
+	NULL,
+};
 
 static const char *const spread_names[] = {
 	[DP_SPREAD_AUTO] = "auto",
@@ -112,19 +99,30 @@ const struct ctl_option ctl_port_options[] = {
 		.off = offsetof(struct ctl_port, device),
 		.required = true,
 		.check = check_device,
-		.help = "PCI address or virtual device of DPDK, with its arguments."},
+		.help = "Interface of the kernel such as `eth1`; PCI address; or virtual device of DPDK "
+			"with its arguments."},
 	{.name = "role",
 		.type = CTL_OPTION_ENUM,
 		.off = offsetof(struct ctl_port, role),
 		.def = "tap",
 		.values = role_names,
-		.help = "A copy of the traffic comes in; nothing is ever sent."},
+		.help = "`tap`: copies of traffic come in and end here; `host`: the traffic is the "
+			"host's own and goes on, and what the host sends counts, too (XDP only). "
+			"Nothing is ever sent by wirecue."},
 	{.name = "driver",
-		.type = CTL_OPTION_STRING,
+		.type = CTL_OPTION_ENUM,
 		.off = offsetof(struct ctl_port, driver),
 		.def = "auto",
-		.check = check_driver,
-		.help = "`auto` or `dpdk`."},
+		.values = driver_names,
+		.help = "`xdp`: a program in the kernel; `dpdk`; `auto`: XDP for interfaces of the "
+			"kernel, DPDK for virtual devices and for PCI devices that it can have."},
+	{.name = "xdp_mode",
+		.type = CTL_OPTION_ENUM,
+		.off = offsetof(struct ctl_port, xdp_mode),
+		.def = "auto",
+		.values = xdp_mode_names,
+		.help = "XDP: where the program runs. `native`: in the driver; `generic`: behind it, "
+			"for any interface, slower; `auto`: native where the driver can."},
 	{.name = "cpus",
 		.type = CTL_OPTION_STRINGS,
 		.off = offsetof(struct ctl_port, cpus),
@@ -316,8 +314,10 @@ void ctl_config_read_ports(struct ctl_config_reader *r, const struct ctl_yaml_no
 		ctl_yaml_options(
 			r->doc, map, &(struct ctl_yaml_part){ctl_port_options, port}, 1, others);
 		ctl_config_check_unique(r->doc, ctl_yaml_get(map, "cpus"), "CPU of a port");
-		if (map->kind == CTL_YAML_MAP)
+		if (map->kind == CTL_YAML_MAP) {
 			check_spread(r, port, map);
+			ctl_config_check_way(r, port, map);
+		}
 		read_ignore(r, port, ctl_yaml_get(map, "ignore"));
 	}
 	ctl_config_check_key_unique(r->doc, ports, "name", "port name");

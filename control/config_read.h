@@ -23,6 +23,7 @@ struct ctl_config_reader {
 	struct ctl_mistakes *mistakes;
 	const struct ctl_detector *const *detectors; // NULL-terminated
 	GPtrArray *told_paths; // char *, each file once
+	bool is_xdp; // captures will run through XDP
 };
 
 /* Tables, for the reader and for the reference. */
@@ -32,6 +33,7 @@ extern const struct ctl_option ctl_port_options[];
 extern const struct ctl_option ctl_port_ignore_options[]; // over struct ctl_port, too
 extern const struct ctl_option ctl_workers_options[];
 extern const struct ctl_option ctl_flows_options[];
+extern const struct ctl_option ctl_xdp_options[];
 extern const struct ctl_option ctl_endpoints_options[];
 extern const struct ctl_option ctl_told_files_options[];
 extern const struct ctl_option ctl_rule_options[];
@@ -47,6 +49,7 @@ extern const struct ctl_option ctl_privacy_raw_options[];
 
 /* Sections; node NULL: absent, the defaults stay. */
 void ctl_config_read_ports(struct ctl_config_reader *r, const struct ctl_yaml_node *ports);
+void ctl_config_read_xdp(struct ctl_config_reader *r, const struct ctl_yaml_node *xdp);
 void ctl_config_read_endpoints(struct ctl_config_reader *r, const struct ctl_yaml_node *endpoints);
 void ctl_config_read_binding(struct ctl_config_reader *r, const struct ctl_yaml_node *binding);
 void ctl_config_read_told(struct ctl_config_reader *r, const struct ctl_yaml_node *told);
@@ -56,6 +59,12 @@ void ctl_config_read_store(struct ctl_config_reader *r, const struct ctl_yaml_no
 void ctl_config_read_rot(struct ctl_config_reader *r, const struct ctl_yaml_node *rot);
 void ctl_config_read_samples(struct ctl_config_reader *r, const struct ctl_yaml_node *samples);
 void ctl_config_read_privacy(struct ctl_config_reader *r, const struct ctl_yaml_node *privacy);
+
+/* What driver, device and role of a port say of its other keys (map: its mapping), and of workers'. */
+void ctl_config_check_way(const struct ctl_config_reader *r, const struct ctl_port *port,
+	const struct ctl_yaml_node *map);
+void ctl_config_check_duplicates(
+	const struct ctl_config_reader *r, const struct ctl_yaml_node *workers);
 
 /* What a rule says of apps, once the catalogue is known. */
 void ctl_config_check_rules(struct ctl_config_reader *r, const struct ctl_yaml_node *rules);

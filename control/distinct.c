@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "control/distinct.h"
 
+#include "control/mix.h"
+
 #include <glib.h>
 #include <math.h>
 
@@ -10,20 +12,10 @@ enum {
 };
 static_assert(1 << INDEX_BITS == CTL_DISTINCT_REGISTERS);
 
-/* The finaliser of MurmurHash3, public domain. Not dp_hash_mix(): results depend on this one, so it has no
- * key; who could choose addresses that collide would only hide how many he has. */
-static uint64_t mix(uint64_t x)
-{
-	x ^= x >> 33;
-	x *= 0xff51afd7ed558ccd;
-	x ^= x >> 33;
-	x *= 0xc4ceb9fe1a85ec53;
-	return x ^ (x >> 33);
-}
-
+/* Who could choose addresses that collide would only hide how many he has. */
 static uint64_t hash_of(const struct dp_addr *addr)
 {
-	return mix(mix(dp_addr_half(addr, 0)) ^ dp_addr_half(addr, 1));
+	return ctl_mix(ctl_mix(dp_addr_half(addr, 0)) ^ dp_addr_half(addr, 1));
 }
 
 /* The first bits say which register; it keeps the longest run of zeros that was seen in what follows. */

@@ -13,18 +13,44 @@
 
 #define PSEUDONYM "endpoint:"
 
+static bool is_outside(const struct dp_endpoint_nets *nets, const struct dp_prefix *p)
+{
+	for (uint16_t i = 0; i < nets->n_nets; i++) {
+		if (dp_prefix_contains(&nets->net[i], &p->addr) ||
+			dp_prefix_contains(p, &nets->net[i].addr))
+			return false;
+	}
+	return true;
+}
+
+/* ADDRESS, [ADDRESS] or ADDRESS/LENGTH. */
+static bool read_network(
+	const char *text, const struct dp_endpoint_nets *nets, struct ctl_flow_filter *f)
+{
+	const size_t len = strlen(text);
+	const bool is_bracketed = len > 2 && text[0] == '[' && text[len - 1] == ']';
+	g_autofree char *bare = is_bracketed ? g_strndup(text + 1, len - 2) : g_strdup(text);
+	struct dp_prefix p;
+
+	if (dp_prefix_parse(bare, &p) < 0)
+		return false;
+	// One of IPv6 is an endpoint from ipv6_prefix_len bits on.
+	f->has_endpoint = p.len >= (dp_addr_is_v4(&p.addr) ? 128 : nets->ipv6_prefix_len);
+	f->has_network = !f->has_endpoint;
+	f->is_outside = is_outside(nets, &p);
+	f->endpoint = dp_endpoint_of(nets, &p.addr, &p.addr).addr;
+	f->network = p;
+	return true;
+}
+
 /* An address, or what stands for one in an answer: letters and digits of base32. */
 static int read_endpoint(const char *text, const struct dp_endpoint_nets *nets,
 	struct ctl_flow_filter *f, struct dp_err *reterr)
 {
 	const char *name = g_str_has_prefix(text, PSEUDONYM) ? text + strlen(PSEUDONYM) : NULL;
-	struct dp_addr addr;
 
-	if (dp_addr_parse(name != NULL ? name : text, &addr) == 0) { // plain ones have both
-		f->endpoint = dp_endpoint_of(nets, &addr, &addr).addr;
-		f->has_endpoint = true;
+	if (read_network(name != NULL ? name : text, nets, f)) // plain ones have both
 		return 0;
-	}
 	if (name != NULL && *name != '\0' && strlen(text) < sizeof(f->pseudonym) &&
 		name[strspn(name, "abcdefghijklmnopqrstuvwxyz234567")] == '\0') {
 		(void)strcpy(f->pseudonym, text);
@@ -32,8 +58,8 @@ static int read_endpoint(const char *text, const struct dp_endpoint_nets *nets,
 		return 0;
 	}
 	return dp_fail(reterr, EINVAL,
-		"--endpoint: expected an address of a subscriber, or endpoint:NAME as it stands in an "
-		"answer");
+		"--endpoint: expected an address of a subscriber, a network such as 10.20.0.0/16, or "
+		"endpoint:NAME as it stands in an answer");
 }
 
 static int read_app(const char *text, const struct cls_catalogue *catalogue,
@@ -144,6 +170,7 @@ bool ctl_flow_filter_fits(
 	if ((f->has_app && note->app != f->app) ||
 		(f->has_evidence && note->evidence != f->evidence) ||
 		(f->has_endpoint && dp_addr_cmp(&note->endpoint, &f->endpoint) != 0) ||
+		(f->has_network && !dp_prefix_contains(&f->network, &note->endpoint)) ||
 		(f->has_server && !is_server(note, &f->server)) ||
 		(f->host[0] != '\0' && !is_under(note->note.host, f->host) &&
 			!is_under(note->note.alias, f->host)))

@@ -13,8 +13,10 @@
 
 /* All zero lets every flow through. */
 struct ctl_flow_filter {
-	bool has_endpoint, has_pseudonym, has_app, has_evidence, has_server;
-	struct dp_addr endpoint; // as records have it
+	bool has_endpoint, has_network, has_pseudonym, has_app, has_evidence, has_server;
+	bool is_outside; // the endpoint or network lies beside endpoints.networks
+	struct dp_addr endpoint; // as records have it: one subscriber is named
+	struct dp_prefix network; // several are
 	char pseudonym[CTL_SUBJECT_MAX]; // "endpoint:…", instead of an address
 	uint32_t app;
 	uint8_t evidence; // enum dp_evidence

@@ -8,7 +8,7 @@
 #include "control/flowlog.h"
 #include "control/keeper.h"
 #include "control/log.h"
-#include "control/plan.h"
+#include "control/offload.h"
 #include "control/qualities.h"
 #include "control/quality.h"
 #include "control/recent.h"
@@ -17,6 +17,7 @@
 #include "control/totals.h"
 #include "control/utc.h"
 #include "control/watch_sources.h"
+#include "ebpf/offload.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -37,6 +38,8 @@ struct ctl_pipeline {
 	struct dp_stage
 		stages[CTL_WORKERS_MAX]; // belong to the path; kept to switch their catalogue
 	struct dp_ignore captures_ignore; // the path borrows it
+	struct ctl_plan plan;
+	struct dp_offload *offload; // NULL: nothing stands in front of the path
 	struct dp_path *path;
 	struct ctl_collect *collect;
 	struct ctl_engine *engine;
@@ -178,26 +181,28 @@ static int open_path(
 	struct ctl_pipeline *p, const struct ctl_pipeline_config *c, struct dp_err *reterr)
 {
 	struct dp_stage given[CTL_WORKERS_MAX];
-	struct ctl_plan plan;
+	struct dp_path_config *path = &p->plan.path;
 	int r;
 
-	ctl_plan_make(&plan, p->config, c->captures, c->n_captures, p->n_workers);
-	plan.path.is_exact = c->is_exact;
-	plan.path.captures_ignore = &p->captures_ignore;
-	plan.path.not_before_ns = p->keeper != NULL ? ctl_keeper_watermark(p->keeper) : 0;
+	ctl_plan_make(&p->plan, p->config, c->captures, c->n_captures, p->n_workers);
+	path->is_exact = c->is_exact;
+	path->captures_ignore = &p->captures_ignore;
+	path->not_before_ns = p->keeper != NULL ? ctl_keeper_watermark(p->keeper) : 0;
 	r = p->is_live ? 0 : ctl_config_ignored(p->config, &p->captures_ignore, reterr);
 	if (r == 0) {
-		r = dp_eal_start(&plan.eal, reterr);
+		r = dp_eal_start(&p->plan.eal, reterr);
 		p->is_eal_started = true;
 	}
+	if (r == 0 && (p->is_live || c->is_xdp))
+		r = ctl_offload_open(&p->plan, p->config, &p->offload, reterr);
 	if (r == 0)
 		r = open_stages(p, reterr);
 	if (r == 0) {
 		memcpy(given, p->stages, sizeof(given));
-		plan.path.stages = given;
-		r = dp_path_open(&plan.path, &p->path, reterr);
+		path->stages = given;
+		r = dp_path_open(path, &p->path, reterr);
+		path->stages = NULL;
 	}
-	ctl_plan_fini(&plan);
 	return r;
 }
 
@@ -241,16 +246,6 @@ static int open_rot(struct ctl_pipeline *p, struct dp_err *reterr)
 	return p->keeper != NULL ? ctl_keeper_restore_rot(p->keeper, p->rot, reterr) : 0;
 }
 
-void ctl_pipeline_describe(const struct ctl_config *config, char **ret_eal, char **ret_threads)
-{
-	struct ctl_plan plan;
-
-	ctl_plan_make(&plan, config, NULL, 0, ctl_plan_workers(config, true));
-	*ret_eal = dp_eal_describe(&plan.eal);
-	*ret_threads = ctl_plan_threads(&plan, config);
-	ctl_plan_fini(&plan);
-}
-
 int ctl_pipeline_open(const struct ctl_pipeline_config *c, struct ctl_pipeline **ret_pipeline,
 	struct dp_err *reterr)
 {
@@ -290,6 +285,8 @@ void ctl_pipeline_close(struct ctl_pipeline *p)
 		return;
 	ctl_sampler_free(p->sampler); // takes what the path has
 	dp_path_close(p->path);
+	ebpf_offload_close(p->offload);
+	ctl_plan_fini(&p->plan);
 	ctl_collect_free(p->collect);
 	ctl_engine_free(p->engine);
 	ctl_outbox_free(p->outbox);

@@ -21,6 +21,7 @@ struct ctl_pipeline_config {
 	struct ctl_config *config; // given; a reload replaces it
 	const char *const *captures; // NULL: live, from config->ports
 	size_t n_captures;
+	bool is_xdp; // captures run through the program in the kernel
 	bool is_exact; // each frame in a heap block of its own size
 	struct ctl_trigger_file *trigger_file; // borrowed; NULL: none
 	bool is_published; // triggers wait in the outbox for a publisher
@@ -86,7 +87,3 @@ json_t *ctl_pipeline_quality_json(const struct ctl_pipeline *p);
 
 /* Of each subscriber; NULL when live. Borrowed. */
 const struct ctl_qualities *ctl_pipeline_qualities(const struct ctl_pipeline *p);
-
-/* For `run --dry`: what the EAL would be started with (NULL when memory runs out), and which thread
- * would run where, a line each. Owned by the caller. */
-void ctl_pipeline_describe(const struct ctl_config *config, char **ret_eal, char **ret_threads);

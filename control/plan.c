@@ -34,22 +34,44 @@ uint16_t ctl_plan_workers(const struct ctl_config *config, bool is_live)
 	return (uint16_t)(n < 1 ? 1 : n > CTL_WORKERS_MAX ? CTL_WORKERS_MAX : n);
 }
 
+static struct ctl_way *ways_of(const struct ctl_config *config)
+{
+	struct ctl_way *ways = g_new0(struct ctl_way, config->n_ports);
+
+	for (size_t i = 0; i < config->n_ports; i++)
+		ctl_way_of(config, &config->ports[i], "/sys", &ways[i]);
+	return ways;
+}
+
 /* "net_tap,iface=x" is not unique among several: the EAL wants "net_tap0". */
-static char *device_of(const struct ctl_port *port, size_t index)
+static char *device_of(const struct ctl_port *port, const struct ctl_way *way, size_t index)
 {
 	const size_t len = strcspn(port->device, ",");
 
+	if (way->is_xdp)
+		return g_strdup(way->interface[0] != '\0' ? way->interface : port->device);
 	if (strncmp(port->device, "net_", 4) != 0 || g_ascii_isdigit(port->device[len - 1]))
 		return g_strdup(port->device);
 	return g_strdup_printf("%.*s%zu%s", (int)len, port->device, index, port->device + len);
 }
 
-static char **devices_of(const struct ctl_config *config)
+static char **devices_of(const struct ctl_config *config, const struct ctl_way *ways)
 {
 	char **devices = g_new0(char *, config->n_ports + 1);
 
 	for (size_t i = 0; i < config->n_ports; i++)
-		devices[i] = device_of(&config->ports[i], i);
+		devices[i] = device_of(&config->ports[i], &ways[i], i);
+	return devices;
+}
+
+static const char **eal_devices_of(const struct ctl_plan *plan, size_t n_ports)
+{
+	const char **devices = g_new0(const char *, n_ports + 1);
+	size_t n = 0;
+
+	for (size_t i = 0; i < n_ports; i++)
+		if (!plan->ways[i].is_xdp)
+			devices[n++] = plan->devices[i];
 	return devices;
 }
 
@@ -76,16 +98,22 @@ static const char *const *strings(char **list)
 	return (const char *const *)list;
 }
 
-static struct dp_path_port *ports_of(const struct ctl_config *config, char *const *devices)
+static struct dp_path_port *ports_of(const struct ctl_config *config, const struct ctl_plan *plan)
 {
 	struct dp_path_port *ports = g_new0(struct dp_path_port, config->n_ports);
 
-	for (size_t i = 0; i < config->n_ports; i++)
-		ports[i] = (struct dp_path_port){.device = devices[i],
-			.mtu = (uint16_t)config->ports[i].mtu,
+	for (size_t i = 0; i < config->n_ports; i++) {
+		const bool is_xdp = plan->ways[i].is_xdp;
+
+		ports[i] = (struct dp_path_port){.device = plan->devices[i],
+			.mtu = is_xdp ? 0 : (uint16_t)config->ports[i].mtu,
 			.ignore = &config->ports[i].ignore,
-			.spread = (enum dp_spread)config->ports[i].spread,
-			.has_thread = count(config->ports[i].cpus) > 0};
+			.spread = is_xdp ? DP_SPREAD_RECEIVER
+					 : (enum dp_spread)config->ports[i].spread,
+			.has_thread = count(config->ports[i].cpus) > 0,
+			.is_offloaded = is_xdp,
+			.refused = plan->ways[i].refused[0] != '\0' ? plan->ways[i].refused : NULL};
+	}
 	return ports;
 }
 
@@ -107,8 +135,10 @@ void ctl_plan_make(struct ctl_plan *ret_plan, const struct ctl_config *config,
 	struct ctl_plan *plan = ret_plan;
 
 	*plan = (struct ctl_plan){0};
-	plan->devices = is_live ? devices_of(config) : NULL;
-	plan->ports = is_live ? ports_of(config, plan->devices) : NULL;
+	plan->ways = is_live ? ways_of(config) : NULL;
+	plan->devices = is_live ? devices_of(config, plan->ways) : NULL;
+	plan->eal_devices = is_live ? eal_devices_of(plan, config->n_ports) : NULL;
+	plan->ports = is_live ? ports_of(config, plan) : NULL;
 	plan->path = (struct dp_path_config){
 		.n_workers = n_workers,
 		.tick_ns = config->tick_ns,
@@ -127,7 +157,7 @@ void ctl_plan_make(struct ctl_plan *ret_plan, const struct ctl_config *config,
 	plan->eal = (struct dp_eal_config){
 		.n_lcores = dp_path_lcores(&plan->path),
 		.cpus = strings(plan->cpus),
-		.devices = strings(plan->devices),
+		.devices = plan->eal_devices,
 		.extra = is_live ? strings(config->eal_extra) : NULL,
 		.pool_bytes = dp_path_pool_bytes(&plan->path),
 	};
@@ -135,9 +165,12 @@ void ctl_plan_make(struct ctl_plan *ret_plan, const struct ctl_config *config,
 
 void ctl_plan_fini(struct ctl_plan *plan)
 {
+	g_free(plan->ways);
 	g_strfreev(plan->devices);
+	g_free(plan->eal_devices);
 	g_strfreev(plan->cpus);
 	g_free(plan->ports);
+	g_free(plan->refusal);
 }
 
 /* Ports that the worker's thread receives from, or its queue of theirs. */
@@ -155,7 +188,7 @@ static void say_received(
 	}
 }
 
-char *ctl_plan_threads(const struct ctl_plan *plan, const struct ctl_config *config)
+static char *describe_threads(const struct ctl_plan *plan, const struct ctl_config *config)
 {
 	GString *text = g_string_new(NULL);
 	char cpu[DP_EAL_CPU_MAX];
@@ -180,4 +213,14 @@ char *ctl_plan_threads(const struct ctl_plan *plan, const struct ctl_config *con
 		g_string_append_c(text, '\n');
 	}
 	return g_string_free(text, FALSE);
+}
+
+void ctl_plan_describe(const struct ctl_config *config, char **ret_eal, char **ret_threads)
+{
+	struct ctl_plan plan;
+
+	ctl_plan_make(&plan, config, NULL, 0, ctl_plan_workers(config, true));
+	*ret_eal = dp_eal_describe(&plan.eal);
+	*ret_threads = describe_threads(&plan, config);
+	ctl_plan_fini(&plan);
 }

@@ -5,15 +5,19 @@
  * started here, so that `run --dry` says what `run` does. */
 
 #include "control/config.h"
+#include "control/way.h"
 #include "dataplane/eal.h"
 #include "dataplane/path.h"
 
 enum { CTL_WORKERS_MAX = 64 };
 
 struct ctl_plan {
-	char **devices; // owned, as the EAL is told them; NULL for captures
+	struct ctl_way *ways; // owned, of ports; NULL for captures
+	char **devices; // owned, of ports: as the EAL is told them, or an interface for XDP; likewise
+	const char **eal_devices; // owned, NULL-terminated: of them those that are DPDK's
 	char **cpus; // owned: main's, those of ports' threads, the workers'; "" where none was chosen
 	struct dp_path_port *ports; // owned
+	char *refusal; // owned: why ports are refused (control/offload.h), or NULL
 	struct dp_path_config path; // without stages
 	struct dp_eal_config eal;
 };
@@ -27,5 +31,6 @@ void ctl_plan_make(struct ctl_plan *ret_plan, const struct ctl_config *config,
 	const char *const *captures, size_t n_captures, uint16_t n_workers);
 void ctl_plan_fini(struct ctl_plan *plan);
 
-/* Which thread runs where, a line each; owned by the caller. For a live plan. */
-char *ctl_plan_threads(const struct ctl_plan *plan, const struct ctl_config *config);
+/* For `run --dry`: what the EAL would be started with (NULL when memory runs out), and which thread
+ * would run where, a line each. Owned by the caller. */
+void ctl_plan_describe(const struct ctl_config *config, char **ret_eal, char **ret_threads);

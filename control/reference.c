@@ -14,7 +14,7 @@ struct section {
 static const struct section wirecue_sections[] = {
 	{"Top level",
 		"Further keys, each a section below: `ports`, `workers`, `flows`, `endpoints`, "
-		"`binding`, `told`, `rules`, `redis`, `store`, `samples`, `rot`, `control`, `privacy`.",
+		"`binding`, `told`, `rules`, `redis`, `store`, `samples`, `rot`, `xdp`, `control`, `privacy`.",
 		{ctl_config_options, ctl_config_raw_options}},
 	{"`ports`",
 		"A list of mappings. Further key: `ignore`, a mapping as below; without it nothing is "
@@ -44,6 +44,10 @@ static const struct section wirecue_sections[] = {
 		"The alarm of apps whose names have been changed ([catalogue.md](catalogue.md#when-names-change)).",
 		{ctl_rot_options}},
 	{"`samples`", NULL, {ctl_samples_options}},
+	{"`xdp`",
+		"Sizes of what the program in the kernel keeps for all XDP ports together: memory of "
+		"the kernel, taken at start ([operations.md](operations.md#xdp)).",
+		{ctl_xdp_options}},
 	{"`control`", NULL, {ctl_control_options}},
 	{"`privacy`", "Required.", {ctl_privacy_options, ctl_privacy_raw_options}},
 };

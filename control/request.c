@@ -19,6 +19,7 @@ struct ctl_reply {
 	GString *text;
 	char *next; // owned cursor, NULL = complete
 	char *error; // owned sentence, NULL = none
+	const char *none; // borrowed; NULL: there are records
 	bool is_usage;
 	bool waits;
 };
@@ -176,6 +177,8 @@ static void run(const struct ctl_show *table, void *ctx, const json_t *request, 
 			args = none = json_object();
 		if (check_args(table, args, reply))
 			table->run(ctx, args, reply);
+		if (reply->text->len == 0 && ctl_args_text(args, "after") == NULL)
+			reply->none = table->none;
 		json_decref(none);
 		return;
 	}
@@ -221,7 +224,7 @@ static void finish(struct ctl_reply *reply)
 	} else if (reply->next != NULL) {
 		last = json_pack("{sb ss}", "end", 1, "next", reply->next);
 	} else {
-		last = json_pack("{sb}", "end", 1);
+		last = json_pack("{sb ss*}", "end", 1, "none", reply->none);
 	}
 	if (!add_line(reply->text, last))
 		g_string_append(

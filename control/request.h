@@ -6,7 +6,8 @@
  *   {"cmd":"show","what":"redis","args":{}}
  *   {"state":"ready",…}                       a line a record
  *   {"end":true}                              or {"end":true,"next":"CURSOR"}: more, asked for with
- *                                             "args":{…,"after":"CURSOR"}
+ *                                             "args":{…,"after":"CURSOR"}; with "none":"sentence" when
+ *                                             there is no record at all
  *   {"error":"sentence"}                      instead; with "usage":true when the question is wrong
  *   {"cmd":"do","what":"stream","args":{}}    the same for what changes something
  *   {"cmd":"list"}                            a record for each `what` to show: name, args, help
@@ -53,6 +54,7 @@ struct ctl_show {
 	void (*run)(void *ctx, const json_t *args, struct ctl_reply *reply);
 	bool acts; // it changes something: asked for with "do", and not listed
 	const struct ctl_show_option *options; // NULL: none; others are refused before it runs
+	const char *none; // what an answer without a record means; NULL: there is always one
 };
 
 /* Add a record; takes it. Records of one `what` have the same keys in the same order, and never

@@ -3,6 +3,7 @@
 
 #include "classifier/ndpi.h"
 #include "control/addr_hash.h"
+#include "control/mix.h"
 #include "control/order.h"
 #include "control/rot_state.h"
 
@@ -26,16 +27,6 @@ static bool is_without_app(uint32_t app, uint8_t evidence)
 		evidence == DP_EVIDENCE_PORT;
 }
 
-/* The finaliser of MurmurHash3, public domain: without a key, as the order of flows depends on it. */
-static uint64_t mix(uint64_t x)
-{
-	x ^= x >> 33;
-	x *= 0xff51afd7ed558ccd;
-	x ^= x >> 33;
-	x *= 0xc4ceb9fe1a85ec53;
-	return x ^ (x >> 33);
-}
-
 /* Of all that tells two flows apart. */
 static uint64_t turn_of(const struct rot_open *o)
 {
@@ -46,7 +37,7 @@ static uint64_t turn_of(const struct rot_open *o)
 	uint64_t h = o->hour;
 
 	for (size_t i = 0; i < G_N_ELEMENTS(words); i++)
-		h = mix(h ^ words[i]);
+		h = ctl_mix(h ^ words[i]);
 	return h;
 }
 

@@ -178,7 +178,9 @@ static json_t *last_of(const struct found *f)
 {
 	const struct ctl_flow_totals t = ctl_flow_pick_totals(f->pick);
 	const size_t n_shown = ctl_flow_pick_count(f->pick);
-	g_autofree char *what = n_shown == t.flows
+	g_autofree char *what = t.flows == 0 && f->filter.is_outside
+		? g_strdup("flows (--endpoint lies outside endpoints.networks)")
+		: n_shown == t.flows
 		? g_strdup("flows")
 		: g_strdup_printf("flows (the %zu with most bytes are shown)", n_shown);
 

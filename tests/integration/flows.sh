@@ -85,6 +85,14 @@ address=$(fields endpoint <"$dir/flows.jsonl" | grep '^10\.20\.' | head -n 1)
 check "the capture has a subscriber" [ -n "$address" ]
 equal "or by his address" "$(flows endpoint -- --endpoint "$address" | sort -u)" "$address"
 check "which then is in his flows" eval 'flows flow -- --endpoint "$address" | grep -F "$address:" >/dev/null'
+n_lost=0
+for n in $(seq 60); do # of each length: what failed in the middle is no more in the stream at the end
+	show flows --top "$n" --json >/dev/full 2>"$dir/err" && n_lost=$((n_lost + 1))
+done
+equal "no answer that cannot be written is a success" "$n_lost" 0
+check "a network's subscribers keep their pseudonyms" eval '[ "$(flows flow -- --endpoint 10.0.0.0/8 | grep -c endpoint:)" -gt 1 ]'
+check "of an address that is nobody's it is said" matches "$(show flows --endpoint 192.0.2.1 | tail -n 1)" \
+	'^# 0 flows \(--endpoint lies outside endpoints.networks\) of '
 check "such a flow is a word for apps wrong" eval 'flows flow -- --endpoint "$address" --app rival-mobile | sed -n 1p | grep -E "^tcp:[0-9.]+:[0-9]+-[0-9.]+:443$" >/dev/null'
 ends "who is not root sees none" 1 "single flows are shown to root and the daemon's own user only" \
 	setpriv --reuid=65534 --regid=0 --clear-groups "$dir/open/wirecue" show flows

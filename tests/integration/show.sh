@@ -11,6 +11,10 @@ write_config "$(tap vb)" <<-END
 	rules: [{id: keep-them, detect: competitor, class: retention, purpose: retention, min_days: 1, visit_flows: 1}]
 END
 start
+for what in gaps apps triggers; do
+	quiet show "$what"
+	equal "show $what of nothing is nothing, and a sentence" "$status $(wc -c <"$dir/out") $(grep -c '^wirecue: no [^[:cntrl:]]* [a-z]*$' "$dir/err")" "0 0 1"
+done
 stop
 start # so that there is a gap
 send va "$pcaps/evening.pcap" --limit=8000

@@ -201,10 +201,10 @@ static void everything_that_is_written_arrives(void **state)
 	assert_int_equal(c->tick_ns, 500000000);
 	assert_int_equal(c->n_ports, 2);
 	assert_string_equal(c->ports[0].device, "0000:3b:00.0");
-	assert_string_equal(c->ports[0].driver, "auto");
+	assert_int_equal(c->ports[0].driver, CTL_DRIVER_AUTO);
 	assert_string_equal(c->ports[0].cpus[0], "2");
 	assert_string_equal(c->ports[1].name, "down");
-	assert_string_equal(c->ports[1].driver, "dpdk");
+	assert_int_equal(c->ports[1].driver, CTL_DRIVER_DPDK);
 	assert_null(c->ports[1].cpus);
 	assert_string_equal(c->worker_cpus[1], "5");
 	assert_int_equal(c->n_flows, 4000000);
@@ -366,8 +366,8 @@ static void every_mistake_of_every_file_is_reported_in_one_run(void **state)
 		"tock: 1s\n"
 		"nodes: x\n"
 		"ports:\n"
-		"  - {name: up, device: eth0, role: span}\n"
-		"  - {name: up, device: \"net_tap,x=1\", driver: xdp, cpus: [2, a, 2]}\n"
+		"  - {name: up, device: eth0/1, role: span}\n"
+		"  - {name: up, device: \"net_tap,x=1\", driver: xpd, cpus: [2, a, 2]}\n"
 		"  - {device: \"net_tap,x=1\"}\n"
 		"workers: {flows: 10}\n"
 		"endpoints: {networks: [10.0.0.0/8, 10.1.0.0/16, 10.0.0.1/8, ::/0], ipv6_prefix: "
@@ -387,12 +387,12 @@ static void every_mistake_of_every_file_is_reported_in_one_run(void **state)
 		"min, h, d)\n"
 		"wirecue.yaml:3:1: 'tock', expected a known key such as 'tick'\n"
 		"wirecue.yaml:4:1: 'nodes', expected a known key such as 'node'\n"
-		"wirecue.yaml:6:24: 'eth0', expected a PCI address such as 0000:3b:00.0 or a "
-		"virtual device such as \"net_af_packet,iface=eth1\"\n"
-		"wirecue.yaml:6:36: 'span', expected one of tap\n"
+		"wirecue.yaml:6:24: 'eth0/1', expected a kernel interface such as eth1, a PCI address "
+		"such as 0000:3b:00.0 or a virtual device such as \"net_af_packet,iface=eth1\"\n"
+		"wirecue.yaml:6:38: 'span', expected one of tap, host\n"
 		"wirecue.yaml:7:12: 'up', expected each port name once; it is also at "
 		"wirecue.yaml:6:12\n"
-		"wirecue.yaml:7:47: 'xdp', expected auto or dpdk (this build has no XDP source)\n"
+		"wirecue.yaml:7:47: 'xpd', expected one of auto, dpdk, xdp\n"
 		"wirecue.yaml:7:62: 'a', expected the number of a CPU such as 2\n"
 		"wirecue.yaml:7:65: '2', expected each CPU of a port once; it is also at "
 		"wirecue.yaml:7:59\n"

@@ -76,6 +76,12 @@ static void run_later(void *, const json_t *args, struct ctl_reply *reply)
 		ctl_reply_fail(reply, false, "it failed");
 }
 
+static void run_empty(void *, const json_t *args, struct ctl_reply *reply)
+{
+	if (ctl_args_text(args, "arg") != NULL)
+		ctl_reply_fail(reply, false, "it failed");
+}
+
 static const struct ctl_show_option chosen[] = {{"colour", "WORD"}, {"hidden", NULL}, {NULL}};
 
 static const struct ctl_show table[] = {
@@ -84,7 +90,8 @@ static const struct ctl_show table[] = {
 	{"chosen", "[WORD]", "With options", run_chosen, .options = chosen},
 	{"large", "", "One large record", run_large},
 	{"failing", "", "Nothing", run_failing},
-	{"later", "[WORD]", "Not at once", run_later},
+	{"later", "[WORD]", "Not at once", run_later, .none = "nothing later"},
+	{"empty", "[WORD]", "No record", run_empty, .none = "there is none"},
 	{"echo", "", "Who did it", run_deed, .acts = true},
 	{"deed", "", "Who did it", run_deed, .acts = true},
 	{.name = NULL},
@@ -130,6 +137,16 @@ static void a_question_gets_records_and_an_end(void **)
 		"{\"ctx\":\"context\",\"arg\":\"word\"}\n{\"end\":true}\n");
 	expect("{\"cmd\":\"show\",\"what\":\"echo\",\"args\":{\"arg\":17}}",
 		"{\"ctx\":\"context\",\"arg\":null}\n{\"end\":true}\n");
+}
+
+static void an_empty_answer_says_what_is_not_there(void **)
+{
+	expect("{\"cmd\":\"show\",\"what\":\"empty\"}",
+		"{\"end\":true,\"none\":\"there is none\"}\n");
+	expect("{\"cmd\":\"show\",\"what\":\"empty\",\"args\":{\"after\":\"7\"}}",
+		"{\"end\":true}\n"); // of the pages before it somebody had records
+	expect("{\"cmd\":\"show\",\"what\":\"empty\",\"args\":{\"arg\":\"word\"}}",
+		"{\"error\":\"it failed\"}\n");
 }
 
 static void a_deed_is_asked_for_as_one_and_knows_who_asked(void **)
@@ -379,6 +396,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_question_gets_records_and_an_end),
+		cmocka_unit_test(an_empty_answer_says_what_is_not_there),
 		cmocka_unit_test(a_deed_is_asked_for_as_one_and_knows_who_asked),
 		cmocka_unit_test(who_may_only_look_changes_nothing),
 		cmocka_unit_test(the_list_names_what_can_be_shown),

@@ -192,6 +192,48 @@ static void an_endpoint_is_an_address_or_its_pseudonym(void **)
 	assert_false(fits(&r, "endpoint", "2001:db8:0:2::3"));
 }
 
+static void a_network_is_of_all_its_endpoints(void **)
+{
+	struct dp_record r = flow();
+	struct ctl_flow_filter f;
+	struct dp_err err;
+
+	assert_true(fits(&r, "endpoint", "10.0.0.0/8"));
+	assert_true(fits(&r, "endpoint", "0.0.0.0/0"));
+	assert_true(fits(&r, "endpoint", "10.0.0.7/32"));
+	assert_false(fits(&r, "endpoint", "10.1.0.0/16"));
+	assert_int_equal(dp_addr_parse("2001:db8:0:1::", &r.endpoint), 0);
+	assert_true(fits(&r, "endpoint", "2001:db8::/32"));
+	assert_true(fits(&r, "endpoint", "[2001:db8:0:1:2::3]"));
+	assert_true(fits(&r, "endpoint", "2001:db8:0:1:2::/80")); // of its /64
+	assert_false(fits(&r, "endpoint", "0.0.0.0/0"));
+	assert_int_equal(read_filter("endpoint", "10.0.0.0/8", &f, &err), 0);
+	assert_false(f.has_endpoint); // nobody is named
+	assert_int_equal(read_filter("endpoint", "2001:db8:0:1::/64", &f, &err), 0);
+	assert_true(f.has_endpoint);
+	expect_refused("endpoint", "10.0.0.7/8", "expected an address of a subscriber, a network");
+	expect_refused("endpoint", "[10.0.0.7", "expected an address of a subscriber, a network");
+	expect_refused("endpoint", "[]", "expected an address of a subscriber, a network");
+}
+
+static void an_endpoint_outside_the_networks_is_known_as_one(void **)
+{
+	static const struct {
+		const char *endpoint;
+		bool is_outside;
+	} cases[] = {{"10.0.0.7", false}, {"203.0.113.9", true}, {"10.20.0.0/16", false},
+		{"0.0.0.0/0", false}, {"203.0.113.0/24", true}, {"2001:db8::1", true},
+		{"fd00::1", false}};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+		struct ctl_flow_filter f;
+		struct dp_err err;
+
+		assert_int_equal(read_filter("endpoint", cases[i].endpoint, &f, &err), 0);
+		assert_int_equal(f.is_outside, cases[i].is_outside);
+	}
+}
+
 static void expect_word(const struct dp_record *r, bool is_plain, bool is_named, const char *word)
 {
 	const struct ctl_flow_word_as as = {.nets = &nets,
@@ -253,6 +295,8 @@ int main(void)
 		cmocka_unit_test(each_option_has_its_say),
 		cmocka_unit_test(nothing_said_lets_everything_through),
 		cmocka_unit_test(an_endpoint_is_an_address_or_its_pseudonym),
+		cmocka_unit_test(a_network_is_of_all_its_endpoints),
+		cmocka_unit_test(an_endpoint_outside_the_networks_is_known_as_one),
 		cmocka_unit_test(who_the_subscriber_is_only_who_named_him_is_told),
 		cmocka_unit_test(the_other_side_may_be_a_subscriber_too),
 	};

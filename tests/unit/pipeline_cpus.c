@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "control/pipeline.h"
+#include "control/plan.h"
 
 #include <glib.h>
 #include <sched.h>
@@ -55,7 +55,7 @@ static void a_chosen_cpu_is_used_whether_others_are_chosen_or_not(void **)
 		g_autofree char *expected = g_strconcat("--lcores=", lcores, NULL);
 		char *line, *threads;
 
-		ctl_pipeline_describe(&config, &line, &threads);
+		ctl_plan_describe(&config, &line, &threads);
 		if (strstr(line, expected) == NULL)
 			fail_msg("%s, expected %s", line, expected);
 		free(line);
@@ -69,7 +69,7 @@ static char *threads_of(struct ctl_config config)
 
 	config.n_flows = 1000;
 	config.tick_ns = 1000000000;
-	ctl_pipeline_describe(&config, &line, &threads);
+	ctl_plan_describe(&config, &line, &threads);
 	free(line);
 	return threads;
 }
@@ -107,11 +107,43 @@ static void a_dry_run_says_which_thread_receives_and_which_works(void **)
 	assert_string_equal(split, split_expected);
 }
 
+static char *eal_of(struct ctl_port *ports, size_t n_ports)
+{
+	struct ctl_config config = {.ports = ports,
+		.n_ports = n_ports,
+		.n_workers = 1,
+		.n_flows = 1000,
+		.tick_ns = 1000000000};
+	char *line, *threads;
+
+	ctl_plan_describe(&config, &line, &threads);
+	g_free(threads);
+	return line;
+}
+
+static void a_port_of_xdp_is_no_device_of_dpdk(void **)
+{
+	struct ctl_port ports[] = {{.name = (char *)"a", .device = (char *)"eth1"},
+		{.name = (char *)"b", .device = (char *)"net_tap,iface=x"},
+		{.name = (char *)"c", .device = (char *)"ffff:ff:1f.7", .driver = CTL_DRIVER_XDP}};
+	char *both = eal_of(ports, 3), *none = eal_of(ports, 1);
+
+	// Its number is that of the port: names stay when another port changes its driver.
+	assert_non_null(strstr(both, " --vdev net_tap1,iface=x --no-pci"));
+	assert_null(strstr(both, "eth1"));
+	assert_null(strstr(both, "1f.7"));
+	assert_null(strstr(none, "--vdev"));
+	assert_non_null(strstr(none, " --no-pci"));
+	free(both);
+	free(none);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_chosen_cpu_is_used_whether_others_are_chosen_or_not),
 		cmocka_unit_test(a_dry_run_says_which_thread_receives_and_which_works),
+		cmocka_unit_test(a_port_of_xdp_is_no_device_of_dpdk),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
