@@ -61,31 +61,61 @@ int ctl_versions_restore_ready(
 	return r == 0 ? ctl_folder_sync(store_path, reterr) : r;
 }
 
-/* Is it the turn of the new folder? *ret_aside: a name in the store's folder, owned. */
-static bool is_due(const char *store_path, char **ret_aside)
+/* The journal's bytes, up to size - 1. Returns how many; 0: there is none, or it is no file; -errno: nobody knows. */
+static ssize_t read_journal(const char *path, char *ret_text, size_t size)
+{
+	const int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	struct stat st;
+	ssize_t n = 0;
+
+	if (fd < 0)
+		return errno == ENOENT || errno == ELOOP || errno == ENXIO ? 0 : -errno;
+	if (fstat(fd, &st) < 0)
+		n = -errno;
+	else if (S_ISREG(st.st_mode) && (n = read(fd, ret_text, size - 1)) < 0)
+		n = -errno;
+	(void)close(fd); // was only read
+	return n;
+}
+
+/* "INODE ASIDE", complete. */
+static bool parse_journal(char *text, size_t len, uint64_t *ret_inode, const char **ret_aside)
+{
+	char *end;
+
+	if (len == 0 || text[len - 1] != '\n')
+		return false;
+	text[len - 1] = '\0';
+	*ret_inode = g_ascii_strtoull(text, &end, 10);
+	if (*end != ' ' || !g_str_has_prefix(end + 1, ASIDE) || strchr(end + 1, '/') != NULL)
+		return false;
+	*ret_aside = end + 1;
+	return true;
+}
+
+/* Is it the turn of the new folder? Returns 1 with *ret_aside, a folder in that of the store, owned; 0; or -errno with a
+ * sentence where that cannot be told now. */
+static int is_due(const char *store_path, char **ret_aside, struct dp_err *reterr)
 {
 	g_autofree char *path = journal_of(store_path);
 	g_autofree char *file = g_build_filename(store_path, CTL_STORE_FILE, NULL);
-	const int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	char text[JOURNAL_BYTES_MAX] = "", *end;
+	char text[JOURNAL_BYTES_MAX];
+	const ssize_t n = read_journal(path, text, sizeof(text));
+	const char *aside;
 	struct stat st;
-	ssize_t n = -1;
 	uint64_t inode;
 
-	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
-		n = read(fd, text, sizeof(text) - 1);
-	if (fd >= 0)
-		(void)close(fd); // was only read
-	if (n <= 0 || text[n - 1] != '\n')
-		return false; // none, or not complete
-	text[n - 1] = '\0';
-	inode = g_ascii_strtoull(text, &end, 10);
-	if (*end != ' ' || !g_str_has_prefix(end + 1, ASIDE) || strchr(end + 1, '/') != NULL)
-		return false;
-	if (lstat(file, &st) < 0 || (uint64_t)st.st_ino != inode)
-		return false;
-	*ret_aside = g_build_filename(store_path, end + 1, NULL);
-	return true;
+	if (n < 0)
+		return dp_fail(reterr, (int)-n, "cannot read '%s': %m", path);
+	if (!parse_journal(text, (size_t)n, &inode, &aside))
+		return 0;
+	if (lstat(file, &st) < 0)
+		return errno == ENOENT ? 0
+				       : dp_fail(reterr, errno, "cannot look at '%s': %m", file);
+	if ((uint64_t)st.st_ino != inode)
+		return 0;
+	*ret_aside = g_build_filename(store_path, aside, NULL);
+	return 1;
 }
 
 static bool is_there(const char *path)
@@ -95,15 +125,27 @@ static bool is_there(const char *path)
 	return lstat(path, &st) == 0;
 }
 
+/* Somebody may have tidied up the folder that was made for them. */
+static int set_aside(const char *folder, const char *aside, struct dp_err *reterr)
+{
+	g_autofree char *to = g_build_filename(aside, "catalogues", NULL);
+
+	if (mkdir(aside, 0700) < 0 && errno != EEXIST)
+		return dp_fail(reterr, errno, "cannot make '%s': %m", aside);
+	if (rename(folder, to) < 0)
+		return dp_fail(reterr, errno, "cannot move '%s' to '%s': %m", folder, to);
+	return 0;
+}
+
 /* Each step can be the last one before a crash: what is left to do can be seen. */
 static int put_in_place(
 	const char *store_path, const char *next, const char *aside, struct dp_err *reterr)
 {
 	g_autofree char *folder = ctl_versions_folder(store_path);
-	g_autofree char *to = g_build_filename(aside, "catalogues", NULL);
+	int r = is_there(folder) ? set_aside(folder, aside, reterr) : 0;
 
-	if (is_there(folder) && rename(folder, to) < 0)
-		return dp_fail(reterr, errno, "cannot move '%s' to '%s': %m", folder, to);
+	if (r < 0)
+		return r;
 	if (rename(next, folder) < 0)
 		return dp_fail(reterr, errno, "cannot rename '%s' to '%s': %m", next, folder);
 	return ctl_folder_sync(store_path, reterr);
@@ -114,9 +156,9 @@ int ctl_versions_restore_finish(const char *store_path, struct dp_err *reterr)
 	g_autofree char *next = ctl_versions_next_folder(store_path);
 	g_autofree char *journal = journal_of(store_path);
 	g_autofree char *aside = NULL;
-	int r = 0;
+	int r = is_there(next) ? is_due(store_path, &aside, reterr) : 0;
 
-	if (is_there(next) && is_due(store_path, &aside))
+	if (r > 0)
 		r = put_in_place(store_path, next, aside, reterr);
 	if (r < 0)
 		return r;

@@ -33,14 +33,19 @@ static int damaged(struct dp_err *reterr, const char *what)
 	return dp_fail(reterr, EBADMSG, "its versions of the catalogue are damaged: %s", what);
 }
 
+/* A disk that fails is no reason to throw a backup away. */
+static int cut_off(const struct source *s, struct dp_err *reterr)
+{
+	return ferror(s->in) ? dp_fail(reterr, errno, "cannot be read: %m")
+			     : damaged(reterr, "they are cut off");
+}
+
 static int read_bytes(struct source *s, void *bytes, size_t len, struct dp_err *reterr)
 {
 	const size_t n = fread(bytes, 1, len, s->in);
 
-	if (n < len && ferror(s->in))
-		return dp_fail(reterr, errno, "cannot be read: %m");
 	if (n < len)
-		return damaged(reterr, "they are cut off");
+		return cut_off(s, reterr);
 	g_checksum_update(s->sum, bytes, (gssize)len);
 	s->report.n_bytes += len;
 	return 0;
@@ -54,7 +59,7 @@ static int read_line(struct source *s, char line[LINE_MAX_BYTES], struct dp_err 
 
 	while (len + 1 < LINE_MAX_BYTES && (c = getc(s->in)) != '\n') {
 		if (c == EOF)
-			return damaged(reterr, "they are cut off");
+			return cut_off(s, reterr);
 		if (c == '\0')
 			return damaged(reterr, "a line in them is none");
 		line[len++] = (char)c;

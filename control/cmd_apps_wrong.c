@@ -18,6 +18,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
+
+enum { SAMPLES_MAX = 100 }; // of one app and instant
 
 static const char usage[] =
 	"usage: wirecue apps wrong FLOW APP [--apps FILE] [--json] [--socket PATH]\n"
@@ -270,19 +273,58 @@ static int explain(struct wrong *w)
 	return -1;
 }
 
+/* Flows may begin in the same instant: the n-th of that name, from 1 on. Owned by the caller. */
+static char *sample_path(const struct options *o, const struct wrong *w, int n)
+{
+	const json_int_t first_ns = json_integer_value(json_object_get(w->flow, "first_ns"));
+	g_autofree char *number = n > 1 ? g_strdup_printf("-%d", n) : g_strdup("");
+
+	return g_strdup_printf(
+		"%s/wrong-%s-%" JSON_INTEGER_FORMAT "%s.pcap", o->dir, o->app, first_ns, number);
+}
+
+static bool is_same(const char *path, const char *other)
+{
+	g_autofree char *bytes = NULL, *other_bytes = NULL;
+	size_t len, other_len;
+
+	return g_file_get_contents(path, &bytes, &len, NULL) &&
+		g_file_get_contents(other, &other_bytes, &other_len, NULL) && len == other_len &&
+		memcmp(bytes, other_bytes, len) == 0;
+}
+
+/* Of n, the last is new: who asks for a flow again gets the sample that is there. */
+static void drop_copy(const struct options *o, struct wrong *w, int n)
+{
+	for (int i = 1; i < n; i++) {
+		g_autofree char *before = sample_path(o, w, i);
+
+		if (!is_same(before, w->path))
+			continue;
+		(void)unlink(w->path);
+		g_free(w->path);
+		w->path = g_steal_pointer(&before);
+		return;
+	}
+}
+
 static int keep_sample(const struct options *o, struct wrong *w)
 {
-	g_autofree char *name = g_strdup_printf("wrong-%s-%" JSON_INTEGER_FORMAT ".pcap", o->app,
-		json_integer_value(json_object_get(w->flow, "first_ns")));
 	struct dp_err err;
+	int n = 0, r;
 
 	if (mkdir(o->dir, 0700) < 0 && errno != EEXIST)
 		return ctl_complain(CTL_EXIT_FAILURE,
 			"apps wrong: cannot make '%s': %m, expected a folder for samples", o->dir);
-	w->path = g_build_filename(o->dir, name, NULL);
-	if (ctl_sample_write((const char *const *)o->captures->pdata, o->captures->len, &w->tuple,
-		    w->path, &w->sample, &err) < 0)
+	do {
+		g_free(w->path);
+		w->path = sample_path(o, w, ++n);
+		r = ctl_sample_write((const char *const *)o->captures->pdata, o->captures->len,
+			&w->tuple, w->path, &w->sample, &err);
+	} while (r == -EEXIST && n < SAMPLES_MAX);
+	if (r < 0)
 		return ctl_complain(CTL_EXIT_FAILURE, "apps wrong: %s", err.text);
+	drop_copy(o, w, n);
 	return -1;
 }
 

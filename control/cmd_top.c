@@ -7,6 +7,7 @@
 #include "control/top_json.h"
 #include "control/top_loop.h"
 #include "control/top_model.h"
+#include "control/utc.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -143,7 +144,8 @@ static int ask(struct ctl_top_feed *feed, struct ctl_top_sample **ret_sample, st
 
 static int print(const struct command *cmd, const struct ctl_top_view *view, const char *away)
 {
-	json_t *object = ctl_top_json(view, away, cmd->n_apps);
+	json_t *object = away != NULL ? ctl_top_json_away(view, away, ctl_utc_now_ns())
+				      : ctl_top_json(view, cmd->n_apps);
 
 	if (cmd->is_json) {
 		(void)json_dumpf(object, stdout, JSON_COMPACT | JSON_REAL_PRECISION(12));
@@ -152,7 +154,7 @@ static int print(const struct command *cmd, const struct ctl_top_view *view, con
 		ctl_top_print(object, stdout);
 	}
 	json_decref(object);
-	return fflush(stdout);
+	return fflush(stdout) != 0 || ferror(stdout) ? -1 : 0;
 }
 
 /* One interval after the other. Who is away is said and asked again; a first answer there has to be. */

@@ -239,7 +239,7 @@ int ctl_question_run(const struct ctl_asking *asking,
 		return ctl_complain(CTL_EXIT_FAILURE, "%s", err.text);
 	code = ask(connection, asking, ctx);
 	(void)fclose(connection); // everything was flushed
-	if (fflush(stdout) != 0)
+	if (fflush(stdout) != 0 || ferror(stdout)) // what failed before may be gone from the buffer
 		return ctl_complain(
 			CTL_EXIT_FAILURE, "cannot write the answer: %s", strerror(errno));
 	return code;

@@ -47,7 +47,7 @@ void ctl_store_unshare(void *shared, size_t size)
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	outcome->r = fn(ctx, &outcome->err);
-	if (fflush(stdout) != 0 && outcome->r == 0)
+	if ((fflush(stdout) != 0 || ferror(stdout)) && outcome->r == 0)
 		outcome->r = dp_fail(&outcome->err, errno, "cannot write the answer: %m");
 	outcome->is_complete = true;
 	_exit(0); // without our parent's exit handlers

@@ -19,6 +19,7 @@ static const double UNEVEN_LOAD = 0.3;
 static const double STORE_FULL = 0.9;
 static const double RESTART_TOLD_S = 600;
 static const uint64_t LOSS_TOLD_NS = 60ULL * 1000000000;
+static const double TAKEN_PS = 10; // of the CPU from a thread that loses frames
 static const double QUIET_S = 1; // less says little of a port with little traffic
 
 [[gnu::format(printf, 3, 4)]] static void add(
@@ -35,14 +36,36 @@ static const double QUIET_S = 1; // less says little of a port with little traff
 	g_array_append_val(alarms, alarm);
 }
 
-/* What to do about it, in as many words as a line has. */
-static const char *remedy_of(const char *what)
+/* Does the kernel give the CPU of who should have taken these frames to somebody else? Then it is not too slow, and
+ * its load says nothing. */
+static bool is_cpu_taken(const struct ctl_top_view *view, const struct ctl_top_loss *loss)
 {
-	if (strcmp(what, "queue_full") == 0)
-		return "a worker cannot keep up";
-	if (strcmp(what, "no_room") == 0)
+	if (strcmp(loss->what, "queue_full") == 0) {
+		for (guint i = 0; i < view->workers->len; i++) {
+			if (ctl_top_row(ctl_top_worker_row, view->workers, i)->taken_ps >= TAKEN_PS)
+				return true;
+		}
+		return false;
+	}
+	for (guint i = 0; i < view->ports->len; i++) {
+		const struct ctl_top_port_row *port = ctl_top_row(ctl_top_port_row, view->ports, i);
+
+		if (g_str_has_prefix(loss->part, "port:") &&
+			strcmp(loss->part + strlen("port:"), port->now.name) == 0)
+			return port->taken_ps >= TAKEN_PS;
+	}
+	return false;
+}
+
+/* What to do about it, in as many words as a line has. */
+static const char *remedy_of(const struct ctl_top_view *view, const struct ctl_top_loss *loss)
+{
+	if (strcmp(loss->what, "no_room") == 0)
 		return "the usage table is full";
-	return "the receiver cannot keep up";
+	if (strcmp(loss->what, "queue_full") == 0)
+		return is_cpu_taken(view, loss) ? "others take a worker's CPU"
+						: "a worker cannot keep up";
+	return is_cpu_taken(view, loss) ? "others take its CPU" : "the receiver cannot keep up";
 }
 
 /* It may go on: with breaks of less than a minute it is one. */
@@ -74,7 +97,7 @@ static void add_losses(GArray *alarms, const struct ctl_top_view *view)
 		n++;
 		add(alarms, CTL_TOP_BAD, "%s %s: %s frames/s since %s, %s", loss->part, loss->what,
 			ctl_top_si(loss->ps, ps), ctl_top_clock(loss->since_ns, since),
-			remedy_of(loss->what));
+			remedy_of(view, loss));
 	}
 	if (n == 0)
 		add(alarms, CTL_TOP_BAD, "%s frames/s are lost (%s) since %s",
@@ -177,6 +200,22 @@ static void add_process(GArray *alarms, const struct ctl_top_view *view)
 			ctl_top_clock(view->restarted_ns, when));
 }
 
+/* What is not known looks like health. */
+static void add_untold(GArray *alarms, const struct ctl_top_sample *now)
+{
+	g_autoptr(GString) untold = g_string_new(NULL);
+
+	for (int what = 0; what < CTL_TOP_WHAT_COUNT; what++) {
+		if (!now->was_told[what])
+			g_string_append_printf(
+				untold, "%s%s", untold->len > 0 ? ", " : "", ctl_top_whats[what]);
+	}
+	if (untold->len > 0)
+		add(alarms, CTL_TOP_WATCH,
+			"not told, so not looked at: %s; is the daemon of the version of this top?",
+			untold->str);
+}
+
 static int worst_first(const void *a, const void *b)
 {
 	const struct ctl_top_alarm *x = a, *y = b;
@@ -195,6 +234,7 @@ GArray *ctl_top_alarms(const struct ctl_top_view *view)
 	add_redis(alarms, view->now);
 	add_store(alarms, view->now);
 	add_process(alarms, view);
+	add_untold(alarms, view->now);
 	add_workers(alarms, view);
 	g_array_sort(alarms, worst_first); // stable: in the order of the path within a severity
 	return alarms;

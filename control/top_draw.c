@@ -73,7 +73,8 @@ static void draw_last_line(struct ctl_top_screen *s, const struct ctl_top_ui *ui
 		ctl_top_order_names[ui->order], ui->interval_s);
 }
 
-static int draw_alarm(struct ctl_top_screen *s, int line, const struct ctl_top_alarm *alarm)
+static int draw_alarm(
+	struct ctl_top_screen *s, int line, int end, const struct ctl_top_alarm *alarm)
 {
 	static const enum ctl_top_style styles[] = {
 		[CTL_TOP_BAD] = CTL_TOP_ALARM,
@@ -84,9 +85,7 @@ static int draw_alarm(struct ctl_top_screen *s, int line, const struct ctl_top_a
 		[CTL_TOP_BAD] = "!!", [CTL_TOP_WATCH] = "! ", [CTL_TOP_NOTE] = "- "};
 	const int col = ctl_top_put(s, line, 1, 3, styles[alarm->severity], marks[alarm->severity]);
 
-	(void)ctl_top_put(
-		s, line, col + 1, s->n_cols - col - 1, styles[alarm->severity], alarm->text);
-	return line + 1;
+	return ctl_top_put_lines(s, line, end, col + 1, styles[alarm->severity], alarm->text);
 }
 
 /* Into the lines [line, end). Returns the line behind. */
@@ -116,7 +115,9 @@ static int draw_alarms(struct ctl_top_screen *s, int line, int end, const struct
 				s, line++, 1, CTL_TOP_CAREFUL, "!  and %u more: press tab", left);
 			break;
 		}
-		line = draw_alarm(s, line, ctl_top_row(ctl_top_alarm, alarms, n_shown));
+		// Those behind it come before its end.
+		line = draw_alarm(s, line, MAX(end - (int)left + 1, line + 1),
+			ctl_top_row(ctl_top_alarm, alarms, n_shown));
 	}
 	g_array_free(alarms, TRUE);
 	return line;
@@ -124,13 +125,16 @@ static int draw_alarms(struct ctl_top_screen *s, int line, int end, const struct
 
 static int draw_away(struct ctl_top_screen *s, int line, const struct ctl_top_ui *ui)
 {
+	g_autofree char *text = NULL;
 	char span[CTL_TOP_FIGURE_MAX];
 
 	if (ui->away == NULL)
 		return line;
-	(void)ctl_top_putf(s, line, 1, CTL_TOP_ALARM, "!! no answer for %s, trying again: %s",
-		ctl_top_span(ui->away_s, span), ui->away);
-	return line + 1;
+	text = g_strdup_printf(
+		"no answer for %s, trying again: %s", ctl_top_span(ui->away_s, span), ui->away);
+	(void)ctl_top_put(s, line, 1, 3, CTL_TOP_ALARM, "!! ");
+	return ctl_top_put_lines(
+		s, line, line + CLAMP(s->n_rows / 8, 1, 4), 4, CTL_TOP_ALARM, text);
 }
 
 /* One way of the traffic: bits, packets and how it was lately. */
@@ -210,19 +214,26 @@ static int draw_shares(struct ctl_top_screen *s, int line, const struct ctl_top_
 	return line + 1;
 }
 
+static const char *or_unknown(const char *text)
+{
+	return text[0] != '\0' ? text : "-";
+}
+
 static int draw_delivery(struct ctl_top_screen *s, int line, const struct ctl_top_view *view)
 {
 	const struct ctl_top_sample *now = view->now;
-	const bool is_ready = strcmp(now->redis.state, "ready") == 0;
+	const bool is_ready = !now->was_told[CTL_TOP_REDIS] ||
+		strcmp(now->redis.state, "ready") == 0;
 	const bool is_failing = strcmp(now->store.state, "failing") == 0;
 	char waiting[CTL_TOP_FIGURE_MAX], share[CTL_TOP_FIGURE_MAX];
 	int col = ctl_top_put(s, line, 1, 6, CTL_TOP_FAINT, "redis");
 
 	col = ctl_top_putf(s, line, col + 1, is_ready ? CTL_TOP_PLAIN : CTL_TOP_ALARM,
-		"%s, %s wait", now->redis.state, ctl_top_count(now->redis.waiting, waiting));
+		"%s, %s wait", or_unknown(now->redis.state),
+		ctl_top_count(now->redis.waiting, waiting));
 	col = ctl_top_put(s, line, col + 2, 6, CTL_TOP_FAINT, "store");
 	col = ctl_top_putf(s, line, col + 1, is_failing ? CTL_TOP_ALARM : CTL_TOP_PLAIN, "%s",
-		now->store.state);
+		or_unknown(now->store.state));
 	if (now->store.size_max > 0)
 		col = ctl_top_putf(s, line, col, CTL_TOP_PLAIN, ", %s full",
 			ctl_top_share((double)now->store.used_bytes / (double)now->store.size_max,
@@ -247,13 +258,14 @@ static int draw_help(struct ctl_top_screen *s, int line)
 		"tab          next pane (shift-tab: back) + -  ask less, more often",
 		"arrows, PgUp, PgDn, Home                 scroll the pane's table",
 		"",
-		"down, up     what endpoints got and sent: IP packets; bits as of the last full tick",
+		"down, up     what endpoints got and sent: IP packets; bits of full ticks",
 		"wire         whole frames, of all ports    lost  before us, queue_full, no_room",
 		"unknown      share of the bytes without an app (wirecue apps unknown)",
 		"undecided    first packets of flows, still looked at",
 		"OF MEAN      a worker's packets over the mean of all: 1 is even",
 		"POSTPONED    records that wait for a tick because control is behind",
 		"TCP resent   sent again, of what endpoints sent (up) and got; round trips there",
+		"TAKEN/S      a worker's CPU went to others so often: not in its LOAD",
 		"SWAP         flows to judge anew by a new catalogue",
 		"LATELY       of the last five minutes, or since top looks",
 		"!! is wrong or at risk, ! may become so; docs/operations.md says what to do",

@@ -48,23 +48,29 @@ static void set(json_t *object, const char *key, json_t *given)
 	(void)json_object_set_new(object, key, given);
 }
 
-static json_t *node_json(const struct ctl_top_view *view, const char *away)
+/* Which process it is, or was. */
+static void set_who(json_t *o, const struct ctl_top_view *view)
+{
+	if (view->now == NULL)
+		return;
+	set(o, "node", json_string(view->now->node.name));
+	set(o, "version", json_string(view->now->node.version));
+	set(o, "pid", integer(view->now->node.pid));
+}
+
+static json_t *node_json(const struct ctl_top_view *view)
 {
 	static const char *const states[] = {[CTL_TOP_NOTHING] = "nothing",
 		[CTL_TOP_FIRST] = "first",
 		[CTL_TOP_RATES] = "rates"};
 	json_t *o = json_object();
 
-	set(o, "state", json_string(away != NULL ? "away" : states[view->state]));
-	set(o, "cause", away != NULL ? json_string(away) : json_null());
+	set(o, "state", json_string(states[view->state]));
+	set(o, "cause", json_null());
+	set_who(o, view);
 	if (view->now != NULL) {
-		const struct ctl_top_node *n = &view->now->node;
-
-		set(o, "node", json_string(n->name));
-		set(o, "version", json_string(n->version));
-		set(o, "pid", integer(n->pid));
-		set(o, "uptime_s", seconds((double)n->uptime_us / 1e6));
-		set(o, "watermark", time_of(n->watermark_ns));
+		set(o, "uptime_s", seconds((double)view->now->node.uptime_us / 1e6));
+		set(o, "watermark", time_of(view->now->node.watermark_ns));
 		set(o, "rows_left_out", integer(view->now->n_left_out));
 	}
 	set(o, "seconds", seconds(view->seconds));
@@ -183,6 +189,7 @@ static json_t *ports_json(const struct ctl_top_view *view)
 		set(o, "lost_ps", figure(r->lost_ps));
 		set(o, "lost", integer(r->now.lost));
 		set(o, "load", figure(r->load));
+		set(o, "taken_ps", figure(r->taken_ps));
 		set(o, "cause", text_or_null(r->now.cause));
 		(void)json_array_append_new(rows, o);
 	}
@@ -200,6 +207,7 @@ static json_t *workers_json(const struct ctl_top_view *view)
 
 		set(o, "worker", integer(r->now.number));
 		set(o, "load", figure(r->load));
+		set(o, "taken_ps", figure(r->taken_ps));
 		set(o, "of_mean", figure(r->now.of_mean));
 		set(o, "packets_ps", figure(r->packets_ps));
 		set(o, "bps", figure(r->bps));
@@ -310,13 +318,26 @@ static json_t *quality_json(const struct ctl_top_view *view)
 	return rows;
 }
 
-json_t *ctl_top_json(const struct ctl_top_view *view, const char *away, size_t n_apps)
+json_t *ctl_top_json_away(const struct ctl_top_view *view, const char *why, uint64_t now_ns)
+{
+	json_t *o = json_object(), *node = json_object();
+
+	set(node, "state", json_string("away"));
+	set(node, "cause", json_string(why));
+	set_who(node, view);
+	set(node, "restarts", integer(view->n_restarts));
+	set(o, "time", time_of(now_ns));
+	set(o, "node", node);
+	return o;
+}
+
+json_t *ctl_top_json(const struct ctl_top_view *view, size_t n_apps)
 {
 	json_t *o = json_object();
 
 	set(o, "time", time_of(view->now != NULL ? view->now->node.now_ns : 0));
-	set(o, "node", node_json(view, away));
-	if (away != NULL || view->now == NULL)
+	set(o, "node", node_json(view));
+	if (view->now == NULL)
 		return o;
 	set(o, "alarms", alarms_json(view));
 	set(o, "throughput", throughput_json(view));

@@ -6,20 +6,26 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-enum { REDRAW_MS = 1000 }; // while nobody answers, the seconds go on
+enum {
+	REDRAW_MS = 1000, // while nobody answers, the seconds go on
+	LATE_S = 2, // an answer takes milliseconds: start value
+};
+static const char late[] = "it was asked and says nothing: is it stopped, or without CPU?";
 static const int ends[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
 
 struct loop {
 	struct ctl_top_feed *feed;
 	struct ctl_top_model *model;
 	struct ctl_top_ui ui;
-	struct dp_err away; // the sentence that ui.away is
-	int64_t answered_us, next_us; // monotonic: last answer, next round
+	struct dp_err away; // why nobody answers
+	bool is_away;
+	int64_t answered_us, begun_us, next_us; // monotonic: last answer, last and next round
 	int signals; // descriptor
 	sigset_t before; // signals that were blocked before
 	int ended_by; // signal; 0: none
@@ -37,6 +43,11 @@ static bool is_asking(const struct loop *l)
 	return ctl_top_feed_fd(l->feed) >= 0;
 }
 
+static bool is_late(const struct loop *l)
+{
+	return is_asking(l) && now_us() - l->begun_us > LATE_S * G_USEC_PER_SEC;
+}
+
 static void draw(struct loop *l)
 {
 	struct ctl_top_screen screen;
@@ -45,6 +56,7 @@ static void draw(struct loop *l)
 
 	ctl_top_term_size(&n_rows, &n_cols, &is_utf8);
 	ctl_top_screen_init(&screen, n_rows, n_cols, is_utf8);
+	l->ui.away = l->is_away ? l->away.text : is_late(l) ? late : NULL;
 	l->ui.away_s = (double)(now_us() - l->answered_us) / 1e6;
 	ctl_top_draw(&screen, ctl_top_model_view(l->model), &l->ui);
 	ctl_top_term_show(&screen);
@@ -66,17 +78,17 @@ static void take(struct loop *l, int r, struct ctl_top_sample *sample)
 	if (r > 0) {
 		ctl_top_model_take(l->model, sample);
 		l->answered_us = now_us();
-		l->ui.away = NULL;
 	} else {
 		ctl_top_model_miss(l->model);
-		l->ui.away = l->away.text;
 	}
+	l->is_away = r < 0;
 }
 
 static void begin(struct loop *l)
 {
 	const int r = ctl_top_feed_begin(l->feed, &l->away);
 
+	l->begun_us = now_us();
 	schedule(l);
 	if (r < 0)
 		take(l, r, NULL);
@@ -127,7 +139,7 @@ static int rest_ms(const struct loop *l)
 	const int64_t left_us = l->next_us - now_us();
 	int64_t rest = is_asking(l) || l->ui.is_paused ? REDRAW_MS : left_us / 1000 + 1;
 
-	if (l->ui.away != NULL)
+	if (l->is_away)
 		rest = MIN(rest, REDRAW_MS);
 	return (int)CLAMP(rest, 0, INT_MAX / 2);
 }
@@ -187,7 +199,9 @@ static int ask_first(struct loop *l, struct dp_err *reterr)
 {
 	struct ctl_top_sample *sample = NULL;
 	int r = ctl_top_feed_begin(l->feed, reterr);
+	bool is_told = false;
 
+	l->begun_us = now_us();
 	while (r == 0 && l->ended_by == 0) {
 		struct pollfd fds[] = {{l->signals, POLLIN, 0},
 			{ctl_top_feed_fd(l->feed), ctl_top_feed_events(l->feed), 0}};
@@ -196,6 +210,10 @@ static int ask_first(struct loop *l, struct dp_err *reterr)
 		if ((fds[0].revents & POLLIN) != 0)
 			hear_signal(l);
 		r = ctl_top_feed_step(l->feed, (uint64_t)now_us(), &sample, reterr);
+		if (is_late(l) && !is_told) {
+			(void)fprintf(stderr, "wirecue: no answer yet: %s\n", late);
+			is_told = true;
+		}
 	}
 	if (r > 0)
 		take(l, r, sample);

@@ -145,7 +145,8 @@ static double share_lost(const struct ctl_top_view *view)
 void ctl_top_losses_take(struct ctl_top_losses *losses, const struct ctl_top_sample *before,
 	const struct ctl_top_sample *now, struct ctl_top_view *view)
 {
-	const bool has_before = before != NULL && before->was_told[CTL_TOP_LEDGER];
+	const bool has_before = before != NULL && before->was_told[CTL_TOP_LEDGER] &&
+		now->was_told[CTL_TOP_LEDGER];
 	const double seconds = has_before ? view->seconds : NAN;
 	GHashTable *index = index_of(before);
 	struct when when;

@@ -91,6 +91,7 @@ static void take_ports(struct ctl_top_view *view, const struct ctl_top_sample *b
 		row.down_pps = ctl_top_rate(p->down_packets, old->down_packets, s);
 		row.lost_ps = ctl_top_rate(p->lost, old->lost, s);
 		row.load = ctl_top_rate(p->busy_ms, old->busy_ms, s) / 1000;
+		row.taken_ps = ctl_top_rate(p->disturbed, old->disturbed, s);
 		view->frames_ps += row.frames_ps;
 		view->wire_bps += row.wire_bps;
 		view->up_pps += row.up_pps;
@@ -145,6 +146,7 @@ static void take_workers(struct ctl_top_view *view, const struct ctl_top_sample 
 		row.evicted_ps = ctl_top_rate(w->flows_evicted, old->flows_evicted, s);
 		row.postponed_ps = ctl_top_rate(w->postponed, old->postponed, s);
 		row.load = ctl_top_rate(w->busy_ms, old->busy_ms, s) / 1000;
+		row.taken_ps = ctl_top_rate(w->disturbed, old->disturbed, s);
 		view->busiest = MAX(view->busiest, w->of_mean);
 		g_array_append_val(view->workers, row);
 	}

@@ -129,6 +129,7 @@ static void add_port(struct ctl_top_sample *s, const json_t *r)
 	p->down_packets = count(r, "down_packets");
 	p->lost = count(r, "lost");
 	p->busy_ms = count(r, "busy_ms");
+	p->disturbed = count(r, "disturbed");
 	p->queues = count(r, "queues");
 }
 
@@ -145,6 +146,7 @@ static void add_worker(struct ctl_top_sample *s, const json_t *r)
 	w->flows_evicted = count(r, "flows_evicted");
 	w->postponed = count(r, "postponed");
 	w->busy_ms = count(r, "busy_ms");
+	w->disturbed = count(r, "disturbed");
 	w->longest_us = count(r, "longest_us");
 	w->catalogues = count(r, "catalogues");
 	w->to_resolve = count(r, "to_resolve");

@@ -50,12 +50,12 @@ struct ctl_top_node {
 
 struct ctl_top_port {
 	char name[CTL_TOP_NAME_MAX], state[16], cause[CTL_TOP_CAUSE_MAX];
-	uint64_t frames, bytes, up_packets, down_packets, lost, busy_ms, queues;
+	uint64_t frames, bytes, up_packets, down_packets, lost, busy_ms, disturbed, queues;
 };
 
 struct ctl_top_worker {
 	uint64_t number;
-	uint64_t packets, ip_bytes, flows, flows_evicted, postponed, busy_ms, longest_us;
+	uint64_t packets, ip_bytes, flows, flows_evicted, postponed, busy_ms, disturbed, longest_us;
 	uint64_t catalogues, to_resolve;
 	double of_mean;
 };

@@ -45,6 +45,40 @@ int ctl_top_put(struct ctl_top_screen *s, int row, int col, int width, enum ctl_
 	return col;
 }
 
+/* Where a line of that width ends that does not hold all of text. */
+static const char *end_of_line(const char *text, int width, bool is_utf8)
+{
+	const char *p = text, *blank = NULL;
+
+	for (int n = 0; n < width && *p != '\0'; n++) {
+		(void)ctl_top_char(&p, is_utf8);
+		if (*p == ' ')
+			blank = p;
+	}
+	return *p == '\0' || blank == NULL ? p : blank;
+}
+
+int ctl_top_put_lines(struct ctl_top_screen *s, int row, int end, int col, enum ctl_top_style style,
+	const char *text)
+{
+	const int width = s->n_cols - col;
+
+	if (width <= 0)
+		return MIN(row + 1, end);
+	for (; row + 1 < end; row++) {
+		const char *break_at = end_of_line(text, width, s->is_utf8);
+
+		if (*break_at == '\0')
+			break;
+		for (int at = col; text < break_at; at++)
+			set(s, row, at, style, ctl_top_char(&text, s->is_utf8));
+		text += *text == ' ';
+	}
+	if (row < end)
+		(void)ctl_top_put(s, row++, col, width, style, text);
+	return row;
+}
+
 void ctl_top_put_right(struct ctl_top_screen *s, int row, int col, int width,
 	enum ctl_top_style style, const char *text)
 {

@@ -48,6 +48,11 @@ int ctl_top_put(struct ctl_top_screen *s, int row, int col, int width, enum ctl_
 void ctl_top_put_right(struct ctl_top_screen *s, int row, int col, int width,
 	enum ctl_top_style style, const char *text);
 
+/* Put text as ctl_top_put() does, to the edge, and go on in the lines below it up to `end`, broken at
+ * blanks. Returns the row behind it. */
+int ctl_top_put_lines(struct ctl_top_screen *s, int row, int end, int col, enum ctl_top_style style,
+	const char *text);
+
 /* printf, to the edge of the screen. Returns the column behind it. */
 [[gnu::format(printf, 5, 6)]] int ctl_top_putf(
 	struct ctl_top_screen *s, int row, int col, enum ctl_top_style style, const char *fmt, ...);

@@ -93,7 +93,7 @@ static void fill_worker(const void *row, int column, struct cell *cell)
 {
 	const struct ctl_top_worker_row *w = row;
 	const double figures[] = {
-		w->bps, w->packets_ps, w->flows_ps, w->postponed_ps, w->evicted_ps};
+		w->bps, w->packets_ps, w->flows_ps, w->postponed_ps, w->evicted_ps, w->taken_ps};
 
 	if (column == 0)
 		put_count(cell, w->now.number);
@@ -101,7 +101,7 @@ static void fill_worker(const void *row, int column, struct cell *cell)
 		put_share(cell, w->load);
 	else if (column == 2)
 		(void)snprintf(cell->text, sizeof(cell->text), "%.2f", MIN(w->now.of_mean, 9999));
-	else if (column <= 7)
+	else if (column <= 8)
 		put_si(cell, figures[column - 3]);
 	else if (w->is_swapping)
 		put_count(cell, w->now.to_resolve);
@@ -199,7 +199,8 @@ static const struct table tables[CTL_TOP_TABLE_COUNT] = {
 		fill_port},
 	[CTL_TOP_TABLE_WORKERS] = {"no worker is known of",
 		{{"WORKER", 12, true}, {"LOAD", 7}, {"OF MEAN", 7}, {"BIT/S", 6}, {"PACKETS/S", 9},
-			{"FLOWS/S", 7}, {"POSTPONED/S", 11}, {"EVICTED/S", 9}, {"SWAP", 7}, {0}},
+			{"FLOWS/S", 7}, {"POSTPONED/S", 11}, {"EVICTED/S", 9}, {"TAKEN/S", 7},
+			{"SWAP", 7}, {0}},
 		fill_worker},
 	[CTL_TOP_TABLE_TRIGGERS] = {"no trigger was decided or withheld since the start",
 		{{"TRIGGER OR RULE", 0, true}, {"STATE", 8, true}, {"LATELY", 7}, {"TOTAL", 8},

@@ -19,12 +19,13 @@ struct ctl_top_port_row {
 	struct ctl_top_port now;
 	double frames_ps, wire_bps, up_pps, down_pps, lost_ps;
 	double load; // of its thread: 1 is all its time
+	double taken_ps; // how often the kernel gave its CPU to somebody else meanwhile
 };
 
 struct ctl_top_worker_row {
 	struct ctl_top_worker now;
 	double packets_ps, bps, flows_ps, evicted_ps, postponed_ps;
-	double load;
+	double load, taken_ps; // as of a port
 	bool is_swapping; // another worker has taken a later catalogue, or it judges flows anew
 };
 

@@ -19,6 +19,7 @@ struct draft {
 	const struct cls_catalogue *catalogue;
 	const struct ctl_domains *domains;
 	GHashTable *taken; // names, hosts and protocols of the draft itself; owned texts
+	GHashTable *wanted; // name -> of how many hosts it would be the short name; owned texts
 	GString *out;
 	int indent;
 };
@@ -75,16 +76,25 @@ static char *name_of(struct draft *d, char *wanted, char *longer)
 	return name;
 }
 
-/* vod.operator.example: operator-vod, as the shipped catalogue has it; else operator-vod-example. */
-static char *name_of_host(struct draft *d, const struct ctl_unknown_row *row)
+/* vod.operator.example: operator-vod, as the shipped catalogue has it; is_long: operator-vod-example. Owned by the
+ * caller. */
+static char *host_as_name(const struct draft *d, const struct ctl_unknown_row *row, bool is_long)
 {
 	const size_t own_len = ctl_domain_own_len(d->domains, row->domain);
 	const size_t below_len = strlen(row->what) - strlen(row->domain);
-	g_autofree char *wanted = g_strdup_printf(
-		"%.*s.%.*s", (int)own_len, row->domain, (int)below_len, row->what);
-	g_autofree char *longer = g_strdup_printf("%s%s", wanted, row->domain + own_len);
+	g_autofree char *text = g_strdup_printf("%.*s.%.*s%s", (int)own_len, row->domain,
+		(int)below_len, row->what, is_long ? row->domain + own_len : "");
 
-	return name_of(d, as_name(wanted, strlen(wanted)), as_name(longer, strlen(longer)));
+	return as_name(text, strlen(text));
+}
+
+/* Of two that have the same short name neither gets it: which one has more bytes is another tomorrow. */
+static char *name_of_host(struct draft *d, const struct ctl_unknown_row *row)
+{
+	g_autofree char *brief = host_as_name(d, row, false);
+	const bool is_shared = GPOINTER_TO_UINT(g_hash_table_lookup(d->wanted, brief)) > 1;
+
+	return name_of(d, host_as_name(d, row, is_shared), host_as_name(d, row, true));
 }
 
 /* --- categories ------------------------------------------------------------------------------- */
@@ -194,6 +204,19 @@ static char *objection_to(const struct draft *d, const struct ctl_unknown_row *r
 	return NULL;
 }
 
+static void want_name(struct draft *d, const struct ctl_unknown_row *row)
+{
+	g_autofree char *objection = objection_to(d, row);
+	char *brief;
+	guint n;
+
+	if (objection != NULL)
+		return;
+	brief = host_as_name(d, row, false);
+	n = GPOINTER_TO_UINT(g_hash_table_lookup(d->wanted, brief));
+	(void)g_hash_table_insert(d->wanted, brief, GUINT_TO_POINTER(n + 1));
+}
+
 static void draft_host(struct draft *d, const struct ctl_unknown_row *row)
 {
 	g_autofree char *objection = objection_to(d, row);
@@ -273,6 +296,7 @@ void ctl_unknown_draft_under(const char *const *heading, const GPtrArray *rows,
 	struct draft d = {.catalogue = catalogue,
 		.domains = domains,
 		.taken = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL),
+		.wanted = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL),
 		.out = out,
 		.indent = indent};
 
@@ -284,11 +308,18 @@ void ctl_unknown_draft_under(const char *const *heading, const GPtrArray *rows,
 		const struct ctl_unknown_row *row = rows->pdata[i];
 
 		if (row->kind == CTL_UNKNOWN_HOST)
+			want_name(&d, row);
+	}
+	for (guint i = 0; i < rows->len; i++) {
+		const struct ctl_unknown_row *row = rows->pdata[i];
+
+		if (row->kind == CTL_UNKNOWN_HOST)
 			draft_host(&d, row);
 		else
 			draft_nameless(&d, row);
 	}
 	g_hash_table_destroy(d.taken);
+	g_hash_table_destroy(d.wanted);
 }
 
 int ctl_unknown_draft_indent(const char *path)

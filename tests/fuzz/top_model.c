@@ -33,7 +33,7 @@ static void draw(const struct ctl_top_view *view, unsigned int n)
 
 static void print(const struct ctl_top_view *view)
 {
-	json_t *object = ctl_top_json(view, NULL, 10);
+	json_t *object = ctl_top_json(view, 10);
 	char *json = json_dumps(object, JSON_COMPACT), *text = NULL;
 	size_t len = 0;
 	FILE *out = open_memstream(&text, &len);

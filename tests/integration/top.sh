@@ -164,6 +164,13 @@ wait_for on 'CATEGORY'
 ok "a large one has more columns"
 terminal resize-window -x 80 -y 24
 
+kill -STOP "$wirecue_pid"
+wait_for -t 6 on 'it was asked and says nothing' # before patience with it is over
+ok "a daemon that is stopped is said within seconds"
+kill -CONT "$wirecue_pid"
+wait_for eval '! on "no answer"'
+ok "and that it answers again"
+
 stop KILL
 wait_for on '!! no answer for'
 ok "a daemon that is away is said"

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -127,6 +128,45 @@ static void every_truncation_and_every_flipped_bit_is_refused(void **state)
 		bytes[i] ^= (char)(1 << i % 8);
 	}
 	assert_int_equal(read_bytes(bytes, len, NULL, &report, NULL), 0);
+}
+
+struct failing {
+	const char *bytes;
+	size_t left;
+};
+
+static ssize_t read_failing(void *ctx, char *buf, size_t size)
+{
+	struct failing *f = ctx;
+	const size_t n = MIN(size, f->left);
+
+	errno = EIO;
+	memcpy(buf, f->bytes, n);
+	f->bytes += n;
+	f->left -= n;
+	return n > 0 ? (ssize_t)n : -1;
+}
+
+static void a_disk_that_fails_is_no_damage(void **state)
+{
+	struct rig *rig = *state;
+	struct ctl_bundle_report report;
+	g_autofree char *bytes = NULL;
+	size_t len;
+
+	make_versions(rig);
+	bytes = bundle(rig, &len, &report);
+	for (size_t cut = 0; cut < len; cut++) {
+		struct failing failing = {bytes, cut};
+		FILE *in = fopencookie(
+			&failing, "r", (cookie_io_functions_t){.read = read_failing});
+		struct dp_err err = {""};
+
+		assert_non_null(in);
+		assert_int_equal(ctl_bundle_read(in, NULL, 0, 0, &report, &err), -EIO);
+		assert_string_equal(err.text, "cannot be read: Input/output error");
+		assert_int_equal(fclose(in), 0);
+	}
 }
 
 /* The daemon, in a process of its own: fewer than are kept, so none is removed. */
@@ -422,6 +462,41 @@ static int setup_moved(void **state)
 	return r;
 }
 
+static void they_come_though_the_folder_for_the_old_ones_is_gone(void **state)
+{
+	struct rig *rig = *state;
+	g_autofree char *aside = rig_path(rig, "store/before-restore-x");
+
+	make_pending(rig);
+	swap_file(rig);
+	assert_int_equal(g_rmdir(aside), 0);
+	ctl_versions_restore_recover(rig->store);
+	rig_assert_chosen(rig, 2, "second");
+	assert_true(rig_has(rig, "store/before-restore-x/catalogues/000001"));
+	assert_tidy(rig);
+}
+
+/* No descriptor is left, as one of many things that can be in the way for a while. */
+static void while_the_journal_cannot_be_read_they_wait(void **state)
+{
+	struct rig *rig = *state;
+	struct rlimit few, before;
+	struct dp_err err = {""};
+	int r;
+
+	make_pending(rig);
+	swap_file(rig);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	few = (struct rlimit){.rlim_cur = 0, .rlim_max = before.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	r = ctl_versions_restore_finish(rig->store, &err);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_int_equal(r, -EMFILE);
+	assert_non_null(strstr(err.text, "catalogues.restore': Too many open files"));
+	ctl_versions_restore_recover(rig->store);
+	rig_assert_chosen(rig, 2, "second");
+}
+
 static void a_journal_that_is_none_decides_nothing(void **state)
 {
 	static const char *const texts[] = {"", "\n", "1\n", "x before-restore-x\n",
@@ -472,6 +547,7 @@ int main(void)
 		WITH_RIG(what_comes_back_is_what_was_there),
 		WITH_RIG(a_bundle_under_commits_is_of_one_moment),
 		WITH_RIG(every_truncation_and_every_flipped_bit_is_refused),
+		WITH_RIG(a_disk_that_fails_is_no_damage),
 		cmocka_unit_test(a_right_checksum_does_not_make_a_name_good),
 		cmocka_unit_test(nor_an_order_a_size_or_a_history),
 		cmocka_unit_test(what_follows_the_end_is_refused),
@@ -482,6 +558,8 @@ int main(void)
 		WITH_RIG(behind_it_the_new_ones_come_whatever_step_was_last),
 		cmocka_unit_test_setup_teardown(behind_it_the_new_ones_come_whatever_step_was_last,
 			setup_moved, rig_teardown),
+		WITH_RIG(they_come_though_the_folder_for_the_old_ones_is_gone),
+		WITH_RIG(while_the_journal_cannot_be_read_they_wait),
 		WITH_RIG(a_journal_that_is_none_decides_nothing),
 		WITH_RIG(who_is_not_the_writer_changes_nothing),
 	};

@@ -14,6 +14,7 @@
 #include <stddef.h>
 
 #include <cmocka.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -114,6 +115,54 @@ static void before_an_answer_and_without_one_it_says_so(void **)
 	looks_like("away-80x24", 24, 80, true, busy_view(), &ui);
 	ui.is_help = true;
 	looks_like("help-80x24", 24, 80, true, ctl_top_model_view(model), &ui);
+}
+
+/* All that the screen has, its lines joined by blanks. */
+static char *words_of(const struct ctl_top_screen *s)
+{
+	GString *words = g_string_new(NULL);
+
+	for (int row = 0; row < s->n_rows; row++) {
+		g_autofree char *line = ctl_top_screen_line(s, row);
+
+		g_string_append_printf(words, " %s", g_strstrip(line));
+	}
+	return g_string_free(words, FALSE);
+}
+
+static void what_is_wrong_stands_there_to_its_last_word(void **)
+{
+	static const char away[] =
+		"no wirecue answers on '/run/wirecue/control.sock' (Connection refused): start it with "
+		"'wirecue run', or name its socket with --socket";
+	static const char cause[] =
+		"Connection refused by 203.0.113.9:6379, which is what getaddrinfo had for "
+		"redis.example.com at the last of 1200 attempts";
+	struct ctl_top_sample *sample = top_busy_sample(0);
+	struct ctl_top_ui ui = {.interval_s = 2, .pane = CTL_TOP_PANE_TROUBLE};
+	struct ctl_top_screen s;
+	g_autofree char *asked = NULL, *unanswered = NULL;
+
+	(void)g_strlcpy(sample->redis.last_error, cause, sizeof(sample->redis.last_error));
+	ctl_top_model_take(model, sample);
+	ctl_top_screen_init(&s, 24, 80, true);
+	ctl_top_draw(&s, ctl_top_model_view(model), &ui);
+	asked = words_of(&s);
+	assert_non_null(strstr(asked, cause));
+	ctl_top_screen_fini(&s);
+	ui.away = away;
+	ctl_top_screen_init(&s, 24, 80, true);
+	ctl_top_draw(&s, ctl_top_model_view(model), &ui);
+	unanswered = words_of(&s);
+	assert_non_null(strstr(unanswered, away));
+	ctl_top_screen_fini(&s);
+	ui.is_help = true;
+	ctl_top_screen_init(&s, 24, 80, true);
+	ctl_top_draw(&s, ctl_top_model_view(model), &ui);
+	g_free(unanswered);
+	unanswered = words_of(&s);
+	assert_null(strstr(unanswered, "…"));
+	ctl_top_screen_fini(&s);
 }
 
 static void the_first_answer_has_no_rates(void **)
@@ -254,10 +303,54 @@ static void a_loss_that_has_just_ended_stays_on_the_screen(void **)
 	g_array_free(alarms, TRUE);
 }
 
+static bool is_said(const char *part_of_alarm)
+{
+	GArray *alarms = ctl_top_alarms(ctl_top_model_view(model));
+	bool is_found = false;
+
+	for (guint i = 0; i < alarms->len && !is_found; i++)
+		is_found = strstr(ctl_top_row(ctl_top_alarm, alarms, i)->text, part_of_alarm) !=
+			NULL;
+	g_array_free(alarms, TRUE);
+	return is_found;
+}
+
+/* Then more of it, or a faster one, is no cure. */
+static void a_thread_whose_cpu_others_take_is_not_too_slow(void **)
+{
+	struct ctl_top_sample *later = top_busy_sample(62000);
+
+	(void)busy_view();
+	assert_true(is_said("port:tap-a lost: 1.2k frames/s since 18:01:02, the receiver cannot"));
+	assert_true(is_said("port:tap-a queue_full: 40 frames/s since 18:01:02, a worker cannot"));
+	ctl_top_row(ctl_top_port, later->ports, 0)->disturbed = 200;
+	ctl_top_row(ctl_top_worker, later->workers, 1)->disturbed = 20;
+	ctl_top_model_take(model, later);
+	assert_true(is_said("port:tap-a lost: 1.2k frames/s since 18:01:02, others take its CPU"));
+	assert_true(is_said("queue_full: 40 frames/s since 18:01:02, others take a worker's CPU"));
+}
+
+/* As of a daemon of another version, which does not know the question. */
+static void what_the_daemon_does_not_tell_is_no_health(void **)
+{
+	static const char rest[] =
+		",\"ports\":[],\"workers\":[],\"apps\":[],\"triggers\":[],\"redis\":[],"
+		"\"store\":[],\"gaps\":[],\"history\":[],\"staged\":[]";
+	GArray *alarms;
+
+	ctl_top_model_take(model, top_busy_sample(0));
+	ctl_top_model_take(model, top_sample_at(4711, 62000, rest));
+	assert_true(isnan(ctl_top_model_view(model)->lost_ps));
+	alarms = ctl_top_alarms(ctl_top_model_view(model));
+	assert_non_null(strstr(ctl_top_row(ctl_top_alarm, alarms, alarms->len - 1)->text,
+		"not looked at: ledger, quality;"));
+	g_array_free(alarms, TRUE);
+}
+
 /* As text a line is a record, whatever texts the daemon sent. */
 static void text_and_json_say_the_same(void **)
 {
-	json_t *object = ctl_top_json(busy_view(), NULL, 3);
+	json_t *object = ctl_top_json(busy_view(), 3);
 	char *text = NULL;
 	size_t len, n_lines = 0, n_records = 0;
 	FILE *out = open_memstream(&text, &len);
@@ -284,6 +377,17 @@ static void text_and_json_say_the_same(void **)
 	json_decref(object);
 }
 
+static void who_is_away_has_no_figures(void **)
+{
+	json_t *object = ctl_top_json_away(busy_view(), "nobody", 1772388305000000000);
+	g_autofree char *text = json_dumps(object, JSON_COMPACT);
+
+	assert_string_equal(text,
+		"{\"time\":\"2026-03-01T18:05:05.000Z\",\"node\":{\"state\":\"away\",\"cause\":"
+		"\"nobody\",\"node\":\"lab\",\"version\":\"0.1.0\",\"pid\":4711,\"restarts\":0}}");
+	json_decref(object);
+}
+
 int main(int argc, char **argv)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -291,13 +395,17 @@ int main(int argc, char **argv)
 		T(the_overview_fits_each_screen),
 		T(each_pane_has_its_table),
 		T(before_an_answer_and_without_one_it_says_so),
+		T(what_is_wrong_stands_there_to_its_last_word),
 		T(the_first_answer_has_no_rates),
 		T(loss_is_red_and_what_is_old_is_faint),
 		T(no_size_and_no_text_makes_garbage),
 		T(keys_change_what_is_shown),
 		T(alarms_come_worst_first),
 		T(a_loss_that_has_just_ended_stays_on_the_screen),
+		T(a_thread_whose_cpu_others_take_is_not_too_slow),
+		T(what_the_daemon_does_not_tell_is_no_health),
 		T(text_and_json_say_the_same),
+		T(who_is_away_has_no_figures),
 	};
 
 	is_writing = argc == 2 && strcmp(argv[1], "--write") == 0;

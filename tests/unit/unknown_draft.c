@@ -149,6 +149,29 @@ static struct ctl_unknown *all_kinds(void)
 	return u;
 }
 
+/* Of two, in both orders: what an app is called in reports must not change with what was watched that day. */
+static void a_name_does_not_depend_on_who_has_more_bytes(void **)
+{
+	struct cls_catalogue *before = catalogue_of(catalogue_text);
+
+	for (uint64_t more = 400; more <= 600; more += 200) {
+		struct ctl_unknown *u = ctl_unknown_new(domains, CTL_UNKNOWN_KEPT);
+		g_autofree char *draft = NULL, *text = NULL;
+		struct cls_catalogue *after;
+
+		add(u, "www.northwind.co.uk", "TLS", NULL, "203.0.113.1", more);
+		add(u, "www.northwind.example", "TLS", NULL, "203.0.113.1", 500);
+		draft = draft_of(u, before);
+		text = g_strconcat(catalogue_text, draft, NULL);
+		after = catalogue_of(text);
+		assert_app_of(after, "www.northwind.co.uk", "northwind-co-uk");
+		assert_app_of(after, "www.northwind.example", "northwind-example");
+		cls_catalogue_free(after);
+		ctl_unknown_free(u);
+	}
+	cls_catalogue_free(before);
+}
+
 static void a_draft_that_is_appended_is_a_catalogue_without_a_mistake(void **)
 {
 	struct cls_catalogue *before = catalogue_of(catalogue_text);
@@ -271,6 +294,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_draft_that_is_appended_is_a_catalogue_without_a_mistake),
+		cmocka_unit_test(a_name_does_not_depend_on_who_has_more_bytes),
 		cmocka_unit_test(a_second_draft_of_the_same_has_nothing_that_is_there_by_now),
 		cmocka_unit_test(an_entry_says_what_it_rests_on),
 		cmocka_unit_test(entries_are_indented_as_those_of_the_file_are),
