@@ -69,9 +69,9 @@ enum { EBPF_SLOT_UNDECIDED = 0 };
  * there before; the verdict writes the slot, then takes each word and leaves EBPF_CLOSED. Who added to a closed
  * word knows that the verdict has not seen it, and sees the slot: so each packet counts once, and nobody waits.
  *
- * Who changes what the flow is (a verdict, its end, a new beginning) holds it meanwhile: id is 0. Nobody waits
- * for that either: a verdict is given again, and a packet that would begin the flow anew leaves that to the
- * next one. */
+ * Who changes what the flow is (a verdict, its end, a new beginning) holds it meanwhile, and looks at its id then: it
+ * may have become another one. Nobody waits for that either: a verdict is given again, and a packet that would begin
+ * the flow anew leaves that to the next one. */
 struct ebpf_flow {
 	uint64_t last_ns; // event time of the last packet, handed up or kept
 	uint32_t
@@ -81,16 +81,18 @@ struct ebpf_flow {
 	uint32_t syn_seq; // with EBPF_FLOW_SYN_START
 	uint16_t n_payload,
 		n_empty; // packets without a verdict, modulo 2^16; without those that were lost
-	uint32_t pad;
+	uint32_t held; // 1: somebody changes what the flow is, or it has been forgotten
 	uint64_t kept_bytes[2],
 		kept_packets[2]; // since the verdict; one CPU a direction, or about so
 	uint64_t waiting_bytes[2], waiting_packets[2];
 };
 static_assert(sizeof(struct ebpf_flow) == 96);
 
-/* After so many packets without a verdict the classifier is asked anew: where those before got lost behind
- * us, it has not seen them. A power of two. Start value. */
-enum { EBPF_ASK_AGAIN = 1024 };
+/* Packets of a flow without a verdict that are handed up: those of the classifier's budget, and behind them, up to so
+ * many, small ones, since it goes on where it reads a name that comes in pieces. After EBPF_ASK_AGAIN it is asked anew:
+ * where those before got lost behind us, it has not seen them. (In a replay all of them are: they wait for the verdict,
+ * which a wire does not.) A power of two. Start values. */
+enum { EBPF_PIECES_MAX = 1024, EBPF_PIECE_BYTES = 96, EBPF_ASK_AGAIN = 2048 };
 
 /* To the verdict's programs, and back. */
 struct ebpf_verdict {
@@ -121,7 +123,7 @@ enum {
 	EBPF_SAMPLE_TINY = 192,
 	EBPF_SAMPLE_SMALL = 512,
 	EBPF_SAMPLE_MEDIUM = 1664, // an Ethernet frame of 1518 bytes and some tags
-	EBPF_SAMPLE_LARGE = DP_WALK_BYTES,
+	EBPF_SAMPLE_LARGE = DP_WALK_BYTES, // the packet path's buffers have room for less
 	EBPF_SAMPLE_MAX = EBPF_SAMPLE_LARGE - (int)sizeof(struct ebpf_sample),
 };
 

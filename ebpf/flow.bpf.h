@@ -144,28 +144,36 @@ static void look_kept(const struct ebpf_flow *f, struct dp_offload_counts *c)
 	c->pad = 0;
 }
 
-/* Hold a flow that had the id: nobody else changes what it is. */
-static bool flow_hold(struct ebpf_flow *f, __u32 id)
+/* Hold a flow: nobody else changes what it is. False: somebody else does. */
+static bool flow_hold(struct ebpf_flow *f)
 {
-	return id != 0 && __sync_val_compare_and_swap(&f->id, id, 0) == id;
+	return __sync_val_compare_and_swap(&f->held, 0, 1) == 0;
 }
 
-/* With another id it is another flow. */
-static void flow_leave(struct ebpf_flow *f, __u32 id)
+static void flow_leave(struct ebpf_flow *f)
 {
-	(void)__sync_lock_test_and_set(&f->id, id);
+	(void)__sync_lock_test_and_set(&f->held, 0);
 }
 
-/* The flow ends with the packet in *w, which is the first of another one: at the same place, since a packet that
- * another CPU counts meanwhile must not count on a stranger's. c: what is told of it. False: it is held. */
+static __u32 id_of(const struct ebpf_flow *f)
+{
+	return *(const volatile __u32 *)&f->id;
+}
+
+/* The flow, w->up.flow, ends with the packet in *w, which is the first of another one: at the same place, since a packet
+ * that another CPU counts meanwhile must not count on a stranger's. c: what is told of it. False: it is held, or another
+ * CPU had such a packet and was faster: then the packet is one of that flow. */
 static bool flow_begin_anew(struct work *w, struct ebpf_flow *f, struct dp_offload_counts *c)
 {
 	struct ebpf_ledger *l = this_ledger();
-	const __u32 id = *(volatile __u32 *)&f->id;
 
 	(void)ebpf_flow_new();
-	if (l == NULL || !flow_hold(f, id))
+	if (l == NULL || !flow_hold(f))
 		return false;
+	if (id_of(f) != w->up.flow) {
+		flow_leave(f);
+		return false;
+	}
 	l->flows++;
 	take_waiting(f, c, 0); // from here on packets may wait
 	if (f->slot == EBPF_SLOT_UNDECIDED)
@@ -182,7 +190,8 @@ static bool flow_begin_anew(struct work *w, struct ebpf_flow *f, struct dp_offlo
 	f->last_ns = w->flow.last_ns;
 	*(volatile __u32 *)&f->flags = w->flow.flags;
 	(void)__sync_lock_test_and_set(&f->slot, EBPF_SLOT_UNDECIDED);
-	flow_leave(f, w->flow.id);
+	(void)__sync_lock_test_and_set(&f->id, w->flow.id);
+	flow_leave(f);
 	w->up.flow = w->flow.id;
 	return true;
 }

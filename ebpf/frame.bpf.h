@@ -18,6 +18,8 @@
  * pointer to the work area and looks it up: without CAP_PERFMON offsets may vary in values of maps only. */
 #define GLOBAL __attribute__((noinline))
 
+/* Set before the program is loaded: struct ebpf_replayed stands in front of each frame. */
+const volatile bool ebpf_is_replay = false;
 volatile __u64 ebpf_offset_ns = 0; // of event time from CLOCK_MONOTONIC; set before it is attached
 
 static const volatile __u32 zero = 0; // a key that is not on the stack, see struct work

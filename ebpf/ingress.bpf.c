@@ -9,7 +9,6 @@
 
 /* Set before the program is loaded. */
 const volatile __u32 ebpf_action = XDP_PASS; // what becomes of a frame: XDP_DROP on a TAP port
-const volatile bool ebpf_is_replay = false; // struct ebpf_replayed stands in front of each frame
 
 static bool frame_load(void *ctx, const struct work *, void *to, __u32 n, __u32 room)
 {

@@ -94,10 +94,16 @@ static __u16 *asked(struct ebpf_flow *f, const struct dp_pkt *p)
 	return has_payload(p) ? &f->n_payload : &f->n_empty;
 }
 
-/* One packet more than the budget: with it the classifier is asked for its last word. */
+/* See EBPF_ASK_AGAIN. One packet more than the budget: with it the classifier is asked for its last word. */
 static bool is_within_budget(struct ebpf_flow *f, const struct dp_pkt *p)
 {
-	return (*asked(f, p) & (EBPF_ASK_AGAIN - 1)) <= budget_of(p->tuple.l4_proto);
+	const __u32 n = *asked(f, p) & (EBPF_ASK_AGAIN - 1);
+
+	if (ebpf_is_replay)
+		return true;
+	return n <= budget_of(p->tuple.l4_proto) ||
+		(n < EBPF_PIECES_MAX && p->payload_bytes > 0 &&
+			p->payload_bytes <= EBPF_PIECE_BYTES);
 }
 
 static bool is_wanted(struct ebpf_flow *f, const struct dp_pkt *p)
@@ -113,7 +119,6 @@ static bool is_wanted(struct ebpf_flow *f, const struct dp_pkt *p)
 static bool hand_up_packet(
 	void *ctx, struct work *w, struct ebpf_ledger *l, struct ebpf_flow *f, bool is_new)
 {
-	w->up.flow = *(volatile __u32 *)&f->id; // of a new one it is that, then
 	w->up.handed = f->slot == EBPF_SLOT_UNDECIDED ? DP_HANDED_ASKS : DP_HANDED_FOLLOWS;
 	if (is_new)
 		w->up.handed = DP_HANDED_ASKS | DP_HANDED_ENDED;
@@ -128,9 +133,12 @@ static __attribute__((noinline)) int take_closely(
 	void *ctx, struct work *w, struct ebpf_ledger *l, struct ebpf_flow *f)
 {
 	const struct dp_pkt *p = &w->found.pkt;
-	const bool is_new = is_stale(w, f), is_to_go = is_new || is_wanted(f, p);
-	const bool has_gone = is_to_go && hand_up_packet(ctx, w, l, f, is_new);
+	bool is_new, is_to_go, has_gone;
 
+	w->up.flow = id_of(f); // before it is looked at: what is over is this one
+	is_new = is_stale(w, f);
+	is_to_go = is_new || is_wanted(f, p);
+	has_gone = is_to_go && hand_up_packet(ctx, w, l, f, is_new);
 	w->way = way_of(w, f);
 	if (is_new && !has_gone) // the next packet ends it
 		return keep(w, l, f);

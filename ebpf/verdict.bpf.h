@@ -6,7 +6,7 @@
  * such flow; -EAGAIN: another CPU changes it. */
 
 /* Look for the flow that is meant, and hold it. NULL: *ret says why. */
-static struct ebpf_flow *hold(const struct ebpf_verdict *v, __u32 *ret_id, int *ret)
+static struct ebpf_flow *hold(const struct ebpf_verdict *v, int *ret)
 {
 	struct ebpf_flow_key key = v->key;
 	struct ebpf_flow *f = bpf_map_lookup_elem(&ebpf_flows, &key);
@@ -14,16 +14,13 @@ static struct ebpf_flow *hold(const struct ebpf_verdict *v, __u32 *ret_id, int *
 	*ret = -ENOENT;
 	if (f == NULL)
 		return NULL;
-	*ret_id = *(volatile __u32 *)&f->id;
-	if (*ret_id == 0) {
+	if (!flow_hold(f)) {
 		*ret = -EAGAIN;
 		return NULL;
 	}
-	if (v->flow != 0 && v->flow != *ret_id)
-		return NULL;
-	if (flow_hold(f, *ret_id))
+	if (v->flow == 0 || v->flow == id_of(f))
 		return f;
-	*ret = -EAGAIN;
+	flow_leave(f);
 	return NULL;
 }
 
@@ -53,15 +50,14 @@ int ebpf_decide(struct ebpf_verdict *v)
 	struct dp_offload_counts c = {0};
 	struct ebpf_flow *f;
 	bool is_first;
-	__u32 id;
 	int r;
 
-	f = hold(v, &id, &r);
+	f = hold(v, &r);
 	if (f == NULL)
 		return r;
 	is_first = f->slot == EBPF_SLOT_UNDECIDED;
 	if (is_first && v->flow == 0) {
-		flow_leave(f, id);
+		flow_leave(f);
 		return -ENOENT;
 	}
 	if (v->is_watched != 0)
@@ -75,7 +71,7 @@ int ebpf_decide(struct ebpf_verdict *v)
 	}
 	c.last_ns = f->last_ns;
 	c.tcp = tcp_of(f);
-	flow_leave(f, id);
+	flow_leave(f);
 	answer(v, &c);
 	return 0;
 }
@@ -88,7 +84,7 @@ int ebpf_look(struct ebpf_verdict *v)
 	struct ebpf_flow *f = bpf_map_lookup_elem(&ebpf_flows, &key);
 	struct dp_offload_counts c;
 
-	if (f == NULL || (v->flow != 0 && v->flow != *(volatile __u32 *)&f->id))
+	if (f == NULL || (v->flow != 0 && v->flow != id_of(f)))
 		return -ENOENT;
 	look_kept(f, &c);
 	if (f->slot == EBPF_SLOT_UNDECIDED) {
@@ -109,10 +105,9 @@ int ebpf_end(struct ebpf_verdict *v)
 	struct ebpf_flow_key key = v->key;
 	struct dp_offload_counts c;
 	struct ebpf_flow *f;
-	__u32 id;
 	int r;
 
-	f = hold(v, &id, &r);
+	f = hold(v, &r); // and never leave it: who found it before it goes begins nothing there
 	if (f == NULL)
 		return r;
 	take_waiting(f, &c, EBPF_CLOSED);
