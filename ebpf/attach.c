@@ -124,6 +124,17 @@ static int refuse_kind(
 	return refuse_tags(i, peer, reterr);
 }
 
+/* A TAP port ends each frame: who sits at the host's other end would not hear of it again. */
+static int refuse_host(const struct ebpf_interface *i, struct dp_err *reterr)
+{
+	if (i->address[0] == '\0')
+		return 0;
+	return dp_fail(reterr, EADDRINUSE,
+		"'%s' has the address %s, and as TAP port it would let nothing through to the host: "
+		"'role: host', or an interface of its own ('ip addr flush dev %s')",
+		i->name, i->address, i->name);
+}
+
 /* --- the program on the interface ------------------------------------------------------------ */
 
 static int create_link(int prog_fd, int index, uint32_t flags)
@@ -358,6 +369,8 @@ static int attach(
 
 	if (r == 0)
 		r = refuse_kind(&i, &peer, reterr);
+	if (r == 0 && cfg->is_tap)
+		r = refuse_host(&i, reterr);
 	if (r < 0)
 		return r;
 	a->index = i.index;

@@ -33,7 +33,8 @@ struct ebpf_attached; // owns what keeps the programs there
 
 /* Attach. Returns 0, or -errno with a sentence that says what would help: no such interface in this network
  * namespace (-ENODEV), another program is there (-EBUSY), the driver does not take it, or tags are taken out
- * of frames before a program sees them (-EOPNOTSUPP), its MTU is too big (-ERANGE). */
+ * of frames before a program sees them (-EOPNOTSUPP), its MTU is too big (-ERANGE), the host uses what is to be a TAP
+ * (-EADDRINUSE). */
 [[nodiscard]] int ebpf_attach(const struct ebpf_attach_config *cfg,
 	struct ebpf_attached **ret_attached, struct dp_err *reterr);
 

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "ebpf/interface.h"
 
+#include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
+#include <ifaddrs.h>
 #include <linux/ethtool.h>
 #include <linux/rtnetlink.h>
 #include <linux/sockios.h>
@@ -194,6 +196,33 @@ bool ebpf_interface_is_up(int index)
 	return is;
 }
 
+static bool read_address(const struct sockaddr *from, char to[INET6_ADDRSTRLEN])
+{
+	const struct sockaddr_in6 *v6 = (const void *)from;
+	const struct sockaddr_in *v4 = (const void *)from;
+
+	if (from->sa_family == AF_INET)
+		return inet_ntop(AF_INET, &v4->sin_addr, to, INET6_ADDRSTRLEN) != NULL;
+	return from->sa_family == AF_INET6 && !IN6_IS_ADDR_LINKLOCAL(&v6->sin6_addr) &&
+		inet_ntop(AF_INET6, &v6->sin6_addr, to, INET6_ADDRSTRLEN) != NULL;
+}
+
+/* The first that is there. */
+static int read_addresses(struct ebpf_interface *i)
+{
+	struct ifaddrs *all;
+
+	if (getifaddrs(&all) < 0)
+		return -errno;
+	for (const struct ifaddrs *a = all; a != NULL && i->address[0] == '\0'; a = a->ifa_next) {
+		if (a->ifa_addr == NULL || strcmp(a->ifa_name, i->name) != 0 ||
+			!read_address(a->ifa_addr, i->address))
+			i->address[0] = '\0';
+	}
+	freeifaddrs(all);
+	return 0;
+}
+
 static int read_all(int fd, struct ebpf_interface *i, struct dp_err *reterr)
 {
 	struct ifreq req = {0};
@@ -216,6 +245,9 @@ static int read_all(int fd, struct ebpf_interface *i, struct dp_err *reterr)
 	r = i->is_veth ? read_peer(i) : 0;
 	if (r < 0)
 		return dp_fail(reterr, -r, "cannot find the other end of '%s': %m", i->name);
+	r = read_addresses(i);
+	if (r < 0)
+		return dp_fail(reterr, -r, "cannot read the addresses of '%s': %m", i->name);
 	return 0;
 }
 

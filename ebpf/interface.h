@@ -7,6 +7,7 @@
 #include "dataplane/err.h"
 
 #include <net/if.h>
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -39,6 +40,9 @@ struct ebpf_interface {
 	bool is_veth;
 	int peer; // index; 0: none, or in another network namespace
 	bool is_peer_elsewhere;
+
+	// One by which the host is spoken to, IPv4 or IPv6 of more than the link; "" none.
+	char address[INET6_ADDRSTRLEN];
 };
 
 /* Returns 0, or -errno with a sentence: -ENODEV when there is none of that name. */

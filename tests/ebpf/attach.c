@@ -212,6 +212,33 @@ static void one_without_ethernet_frames_is_refused(void **)
 	assert_int_equal(net_run("ip link del tn"), 0);
 }
 
+static void one_that_the_host_uses_is_no_tap(void **)
+{
+	static const char *const addresses[] = {"192.0.2.10", "2001:db8::10"},
+				 *lens[] = {"24", "64"};
+	struct ebpf_attach_config cfg = {.interface = "vb", .ingress_fd = xdp_fd};
+	struct ebpf_attached *a = NULL;
+	struct dp_err err = {0};
+
+	show_tags();
+	assert_int_equal(net_run("sysctl -qw net.ipv6.conf.vb.disable_ipv6=0"), 0);
+	for (size_t i = 0; i < 2; i++) {
+		assert_int_equal(net_run("ip addr add %s/%s dev vb", addresses[i], lens[i]), 0);
+		cfg.is_tap = true;
+		assert_int_equal(ebpf_attach(&cfg, &a, &err), -EADDRINUSE);
+		assert_non_null(strstr(err.text, addresses[i]));
+		assert_non_null(strstr(err.text, "'role: host'"));
+		assert_int_equal(mode_on("vb"), XDP_ATTACHED_NONE);
+		cfg.is_tap = false;
+		assert_int_equal(attach_as(&cfg, &a), 0);
+		ebpf_detach(a);
+		assert_int_equal(net_run("ip addr del %s/%s dev vb", addresses[i], lens[i]), 0);
+	}
+	cfg.is_tap = true; // what every interface has of its own is no address
+	assert_int_equal(attach_as(&cfg, &a), 0);
+	ebpf_detach(a);
+}
+
 /* The kernel tells of carriers in its own time. */
 static void wait_until(const struct ebpf_attached *a, bool is_up)
 {
@@ -376,6 +403,7 @@ int main(void)
 		TEST(who_has_the_interface_is_named),
 		TEST(no_such_interface_is_said),
 		TEST(one_without_ethernet_frames_is_refused),
+		TEST(one_that_the_host_uses_is_no_tap),
 		TEST(one_that_is_down_is_taken_with_a_warning_and_its_state_is_told),
 		TEST(tags_that_xdp_would_not_see_are_refused_with_the_remedy),
 		TEST(packets_that_are_put_together_are_warned_of_in_generic_mode),
