@@ -57,6 +57,17 @@ def replay(wirecue, captures, tmp, extra=(), with_triggers=False, time_limit_s=T
     return result._replace(flows=_read_if_there(flows_path), triggers=_read_if_there(triggers_path))
 
 
+def first_difference(name, a, b):
+    """One line about where two outputs part."""
+    if a is None or b is None or isinstance(a, int) or isinstance(b, int):
+        return f"{name} {a!r:.80} against {b!r:.80}"
+    lines = list(zip(a.splitlines(), b.splitlines()))
+    number, (x, y) = next(((n, p) for n, p in enumerate(lines, 1) if p[0] != p[1]), (len(lines) + 1, (b"", b"")))
+    column = next((i for i, (p, q) in enumerate(zip(x, y)) if p != q), min(len(x), len(y)))
+    near = slice(max(0, column - 40), column + 40)
+    return f"{name} line {number}, column {column + 1}: {x[near]!r} against {y[near]!r}"
+
+
 def exit_text(code):
     if code is None:
         return "killed at the time limit"
