@@ -233,6 +233,19 @@ static int open_changes(struct daemon *d, struct dp_err *reterr)
 	return r < 0 ? r : ctl_changes_new(&cc, &d->changes, reterr);
 }
 
+static void report_port_up(const struct daemon *d, size_t i, const char *device)
+{
+	struct ctl_taken taken;
+	const char *warning;
+
+	ctl_pipeline_taken(d->pipeline, i, &taken);
+	ctl_log(CTL_LOG_INFO, "port_up", CTL_TEXT("device", device), CTL_TEXT("path", taken.path),
+		CTL_TEXT("why", taken.why));
+	for (size_t n = 0; (warning = ctl_pipeline_warning(d->pipeline, i, n)) != NULL; n++)
+		ctl_log(CTL_LOG_WARNING, "port_doubtful", CTL_TEXT("device", device),
+			CTL_TEXT("cause", warning));
+}
+
 static void report_ports(const struct daemon *d)
 {
 	struct dp_port_stats ports[PORTS_MAX];
@@ -245,7 +258,7 @@ static void report_ports(const struct daemon *d)
 				CTL_TEXT("consequence", "the other ports work without it"));
 			continue;
 		}
-		ctl_log(CTL_LOG_INFO, "port_up", CTL_TEXT("device", ports[i].name));
+		report_port_up(d, i, ports[i].name);
 		if (g_str_has_prefix(ports[i].name, "net_af_packet"))
 			ctl_log(CTL_LOG_WARNING, "port_blind", CTL_TEXT("device", ports[i].name),
 				CTL_TEXT("cause",

@@ -111,3 +111,41 @@ int ctl_offload_open(struct ctl_plan *plan, const struct ctl_config *config,
 		plan->path.offload = *ret_offload;
 	return 0;
 }
+
+/* Where its program is, or NULL. */
+static const struct ebpf_attached *attached_of(
+	const struct ctl_plan *plan, const struct dp_offload *offload, size_t i)
+{
+	if (offload == NULL || i >= plan->path.n_ports || !plan->ports[i].is_offloaded)
+		return NULL;
+	return ebpf_offload_attached(offload, i);
+}
+
+void ctl_offload_taken(const struct ctl_plan *plan, const struct dp_offload *offload, size_t i,
+	struct ctl_taken *ret_taken)
+{
+	const struct ebpf_attached *attached = attached_of(plan, offload, i);
+	const char *why = plan->ways[i].why;
+	const char *egress;
+
+	*ret_taken = (struct ctl_taken){0};
+	if (!plan->ways[i].is_xdp)
+		(void)g_strlcpy(ret_taken->path, "dpdk", sizeof(ret_taken->path));
+	(void)g_strlcpy(ret_taken->why, why, sizeof(ret_taken->why));
+	if (attached == NULL)
+		return;
+	egress = ebpf_attached_egress(attached);
+	(void)g_snprintf(ret_taken->path, sizeof(ret_taken->path), "%s%s%s",
+		ebpf_attached_path(attached), egress != NULL ? ", " : "",
+		egress != NULL ? egress : "");
+	(void)g_snprintf(
+		ret_taken->why, sizeof(ret_taken->why), "%s; %s", why, ebpf_attached_why(attached));
+}
+
+const char *ctl_offload_warning(
+	const struct ctl_plan *plan, const struct dp_offload *offload, size_t i, size_t n)
+{
+	const struct ebpf_attached *attached = attached_of(plan, offload, i);
+
+	return attached != NULL ? ebpf_attached_warning(attached, n) : NULL;
+}

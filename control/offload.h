@@ -6,6 +6,8 @@
 
 #include "control/plan.h"
 
+#include <stddef.h>
+
 struct ctl_offload_sizes {
 	uint32_t n_flows, ring_bytes;
 	uint32_t n_entries; // of each worker
@@ -24,3 +26,11 @@ void ctl_offload_sizes(
  * Returns 0; with captures also -errno with a sentence. */
 [[nodiscard]] int ctl_offload_open(struct ctl_plan *plan, const struct ctl_config *config,
 	struct dp_offload **ret_offload, struct dp_err *reterr);
+
+/* i: as in the configuration. offload NULL: there is none. */
+void ctl_offload_taken(const struct ctl_plan *plan, const struct dp_offload *offload, size_t i,
+	struct ctl_taken *ret_taken);
+
+/* What is to be known of a port that is up, in a sentence: the n-th, from 0 on. NULL: there are no more. Borrowed. */
+const char *ctl_offload_warning(
+	const struct ctl_plan *plan, const struct dp_offload *offload, size_t i, size_t n);

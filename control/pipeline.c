@@ -515,3 +515,13 @@ const struct ctl_qualities *ctl_pipeline_qualities(const struct ctl_pipeline *p)
 {
 	return p->qualities;
 }
+
+void ctl_pipeline_taken(const struct ctl_pipeline *p, size_t i, struct ctl_taken *ret_taken)
+{
+	ctl_offload_taken(&p->plan, p->offload, i, ret_taken);
+}
+
+const char *ctl_pipeline_warning(const struct ctl_pipeline *p, size_t i, size_t n)
+{
+	return ctl_offload_warning(&p->plan, p->offload, i, n);
+}

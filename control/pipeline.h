@@ -10,6 +10,7 @@
 #include "control/gaps.h"
 #include "control/outbox.h"
 #include "control/survey.h"
+#include "control/way.h"
 #include "dataplane/path.h"
 
 #include <jansson.h>
@@ -84,6 +85,10 @@ json_t *ctl_pipeline_apps_json(const struct ctl_pipeline *p);
 /* How TCP fares on the node, a row a side: since the start, and in the last minute. Owned by the
  * caller. */
 json_t *ctl_pipeline_quality_json(const struct ctl_pipeline *p);
+
+/* Of a live port, i as in the configuration: control/offload.h. */
+void ctl_pipeline_taken(const struct ctl_pipeline *p, size_t i, struct ctl_taken *ret_taken);
+const char *ctl_pipeline_warning(const struct ctl_pipeline *p, size_t i, size_t n);
 
 /* Of each subscriber; NULL when live. Borrowed. */
 const struct ctl_qualities *ctl_pipeline_qualities(const struct ctl_pipeline *p);

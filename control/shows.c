@@ -50,7 +50,8 @@ static void add_time(json_t *row, const struct dp_time_stats *t)
 	(void)json_object_set_new(row, "disturbed", integer(t->n_disturbed));
 }
 
-static json_t *port_row(const char *name, const struct dp_port_stats *port)
+static json_t *port_row(
+	const char *name, const struct dp_port_stats *port, const struct ctl_taken *taken)
 {
 	json_t *row = json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:i}", "port", name,
 		"device", port->name, "state", port_state(port), "frames", (json_int_t)port->frames,
@@ -58,7 +59,11 @@ static json_t *port_row(const char *name, const struct dp_port_stats *port)
 		"down_packets", down_packets(port), "lost", (json_int_t)port->lost, "queues",
 		port->n_queues);
 
+	(void)json_object_set_new(row, "kept", integer(port->offload.frames));
 	add_time(row, &port->time);
+	(void)json_object_set_new(
+		row, "path", json_string(port->down[0] != '\0' ? "" : taken->path));
+	(void)json_object_set_new(row, "why", json_string(taken->why));
 	(void)json_object_set_new(row, "cause", json_string(port_cause(port)));
 	return row;
 }
@@ -79,9 +84,13 @@ static json_t *ports(const struct ctl_shows *s)
 	const size_t n = dp_path_ports(ctl_pipeline_path(s->pipeline), ports, PORTS_MAX);
 	json_t *rows = json_array();
 
-	for (size_t i = 0; i < n; i++)
-		(void)json_array_append_new(rows,
-			port_row(i < config->n_ports ? config->ports[i].name : "?", &ports[i]));
+	for (size_t i = 0; i < n && i < config->n_ports; i++) {
+		struct ctl_taken taken;
+
+		ctl_pipeline_taken(s->pipeline, i, &taken);
+		(void)json_array_append_new(
+			rows, port_row(config->ports[i].name, &ports[i], &taken));
+	}
 	return rows;
 }
 
@@ -236,7 +245,7 @@ static void show_ledger(void *ctx, const json_t *args, struct ctl_reply *reply)
 		json_decref(rows);
 		ctl_reply_fail(reply, true,
 			"ledger: nothing of that name, expected total, port, worker, encapsulation, "
-			"fragments, copies, tcp, or a part as it stands there");
+			"fragments, copies, tcp, xdp, or a part as it stands there");
 		return;
 	}
 	answer(args, reply, rows);

@@ -142,6 +142,21 @@ static void add_tcp(json_t *array, const struct dp_path_stats *s)
 	add_n(&rows, "one_way_down", s->tcp_one_way[1], "flows", "of them only what endpoints got");
 }
 
+static void add_offload(json_t *array, const struct dp_path_stats *s)
+{
+	const struct rows rows = {array, "xdp"};
+
+	add_n(&rows, "undecided", s->undecided_bytes, "bytes",
+		"kept in the kernel on flows without a verdict");
+	add_n(&rows, "told", s->taken_bytes, "bytes",
+		"of them, with a verdict or at the flow's end");
+	add_n(&rows, "evicted_undecided",
+		s->undecided_bytes - MIN(s->undecided_bytes, s->taken_bytes), "bytes",
+		"of them the others: their flows wait for a verdict, or were forgotten for newer ones");
+	add_n(&rows, "lost", s->n_handed_lost, "frames",
+		"no room on the way up: their flow asks again, fragments are queue_full");
+}
+
 static void add_path(json_t *array, struct ctl_pipeline *pipeline)
 {
 	const struct ctl_config *config = ctl_pipeline_config_of(pipeline);
@@ -170,6 +185,12 @@ static void add_path(json_t *array, struct ctl_pipeline *pipeline)
 	add_fragments(array, &before.datagrams);
 	add_copies(array, &before);
 	add_tcp(array, &before);
+	for (size_t i = 0; i < n_ports; i++) {
+		if (!ports[i].is_offloaded)
+			continue;
+		add_offload(array, &before);
+		break;
+	}
 }
 
 /* "port:up" is of "port:up" and of "port". */
@@ -182,8 +203,8 @@ static bool is_of(const char *part, const char *wanted)
 
 bool ctl_ledger_is_part(const char *word)
 {
-	static const char *const parts[] = {
-		"total", "port", "worker", "encapsulation", "fragments", "copies", "tcp", NULL};
+	static const char *const parts[] = {"total", "port", "worker", "encapsulation", "fragments",
+		"copies", "tcp", "xdp", NULL};
 
 	return g_strv_contains(parts, word);
 }

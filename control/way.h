@@ -22,3 +22,10 @@ struct ctl_way {
 /* sysfs: where that is mounted, "/sys". Looks at it for PCI devices only. */
 void ctl_way_of(const struct ctl_config *config, const struct ctl_port *port, const char *sysfs,
 	struct ctl_way *ret_way);
+
+/* Which way the frames of a port take that was opened. */
+struct ctl_taken {
+	// "dpdk"; "xdp native", "xdp generic", of a host with ", tcx" or ", clsact"; "" it is down
+	char path[32];
+	char why[640]; // in a few words
+};

@@ -3,38 +3,7 @@
 #
 # Kinds of ports, two ports that see one direction each, ports that are not there or taken.
 . "${0%/*}/lib.sh"
-
-# as_sent CAPTURE: the capture with its cut frames taken for whole, as they are on the link.
-as_sent()
-{
-	PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$pcaps /usr/bin/python3 -c '
-import pcaplib, sys
-with open(sys.argv[2], "wb") as out:
-    pcaplib.write_header(out, False)
-    for frame in pcaplib.read(sys.argv[1]):
-        if len(frame.data) <= 1514:
-            pcaplib.write_frame(out, frame.ns, frame.data, len(frame.data), False)' "$1" "$dir/as-sent.pcap"
-}
-
-# replayed: what `replay` counts of it, as show_counts.
-replayed()
-{
-	"$WIRECUE" replay --json --no-redis -c "$config" "$dir/as-sent.pcap" 2>/dev/null |
-		/usr/bin/python3 -c '
-import json, sys
-for app in json.load(sys.stdin)["apps"]:
-    print(app["app"], app["flows"], app["packets"], app["bytes"])' | sort
-}
-
-counted()
-{
-	show apps --json | fields app flows packets bytes | sort
-}
-
-counts_like_replay()
-{
-	[ "$(counted)" = "$(replayed)" ]
-}
+. "${0%/*}/like_replay.sh"
 
 # live WHAT IFACE CAPTURE: what the running daemon counts of it is what replay counts.
 live()
