@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: BSD-3-Clause
+# shellcheck disable=SC2154 # pcaps, dir and config are of lib.sh
 #
 # What a running daemon counts of a capture is what a replay of it counts. Sourced behind lib.sh.
 
