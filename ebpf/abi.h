@@ -73,20 +73,26 @@ enum { EBPF_SLOT_UNDECIDED = 0 };
  * may have become another one. Nobody waits for that either: a verdict is given again, and a packet that would begin
  * the flow anew leaves that to the next one. */
 struct ebpf_flow {
+	// What a packet of a decided flow touches, in one line with the end of the key: the map's elements have the
+	// kernel's 48 bytes and the key's 40 in front, and begin at a line as long as this has 104.
 	uint64_t last_ns; // event time of the last packet, handed up or kept
 	uint32_t
 		slot; // where it counts: worker * n_entries + entry; EBPF_SLOT_UNDECIDED: nowhere yet
-	uint32_t id; // which of the flows that its tuple had
 	uint32_t flags; // enum ebpf_flow_flag
+	// Since the verdict; one CPU a direction, or about so. (Packets begin anew behind 4 G of one direction of one
+	// flow, terabytes: what its endpoint used is not counted here.)
+	uint64_t kept_bytes[2];
+	uint32_t kept_packets[2];
+	// The others.
+	uint32_t id; // which of the flows that its tuple had
 	uint32_t syn_seq; // with EBPF_FLOW_SYN_START
 	uint16_t n_payload,
 		n_empty; // packets without a verdict, modulo 2^16; without those that were lost
 	uint32_t held; // 1: somebody changes what the flow is, or it has been forgotten
-	uint64_t kept_bytes[2],
-		kept_packets[2]; // since the verdict; one CPU a direction, or about so
 	uint64_t waiting_bytes[2], waiting_packets[2];
+	uint64_t pad[2];
 };
-static_assert(sizeof(struct ebpf_flow) == 96);
+static_assert(offsetof(struct ebpf_flow, id) == 128 - 88 && sizeof(struct ebpf_flow) == 104);
 
 /* Packets of a flow without a verdict that are handed up: those of the classifier's budget, and behind them, up to so
  * many, small ones, since it goes on where it reads a name that comes in pieces. After EBPF_ASK_AGAIN it is asked anew:

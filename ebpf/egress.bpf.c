@@ -51,6 +51,11 @@ static bool frame_begin(void *ctx, struct work *w)
 	return true;
 }
 
+static bool frame_is_counted(void *, struct work *, struct ebpf_ledger *)
+{
+	return false;
+}
+
 /* How many packets a frame is made of that has some payload. */
 static __u32 segments(const struct __sk_buff *skb, __u32 payload_bytes)
 {

@@ -73,8 +73,10 @@ struct {
 /* What is different where a frame is received (ingress.bpf.c) and where one is sent (egress.bpf.c). ctx: as the
  * program has it. */
 
-/* Its time, lengths and link into w. False: it is not for us. */
+/* Its lengths and link into w, and its time where that is not for frame_is_counted(). False: it is not for us. */
 static bool frame_begin(void *ctx, struct work *w);
+/* It is one that a short way is enough for, and was counted. */
+static bool frame_is_counted(void *ctx, struct work *w, struct ebpf_ledger *l);
 /* Its first n bytes to a place with room for `room`, a constant. False: there are none. */
 static bool frame_load(void *ctx, const struct work *w, void *to, __u32 n, __u32 room);
 /* The packet was described: what it counts for. */
@@ -153,9 +155,8 @@ static bool walk_first(struct work *w, __u32 n, __u32 cap_len)
 }
 
 /* Walk the frame and describe its packet in the work area's `found`. Returns enum dp_outcome. */
-static int parse(void *ctx, struct work *w)
+static int parse(void *ctx, struct work *w, bool is_ours)
 {
-	const bool is_ours = frame_begin(ctx, w);
 	const __u32 cap_len = w->cap_len;
 	__u32 n = cap_len < EBPF_PREFIX ? cap_len : EBPF_PREFIX;
 
@@ -230,9 +231,9 @@ static void count(struct ebpf_ledger *l, struct work *w, int outcome)
 #include "ebpf/take.bpf.h"
 
 /* Returns HANDED_UP, or the frame's enum dp_outcome. */
-static int take(void *ctx, struct work *w, struct ebpf_ledger *l)
+static int take(void *ctx, struct work *w, struct ebpf_ledger *l, bool is_ours)
 {
-	const int outcome = parse(ctx, w);
+	const int outcome = parse(ctx, w, is_ours);
 
 	l->walked_again += w->found.walked > 1;
 	if (is_ignored(w, outcome))
@@ -245,11 +246,15 @@ static void see(void *ctx)
 {
 	struct ebpf_ledger *l = this_ledger();
 	struct work *w = this_work();
+	bool is_ours;
 	int outcome;
 
 	if (w == NULL || l == NULL)
 		return;
-	outcome = take(ctx, w, l);
+	is_ours = frame_begin(ctx, w);
+	if (is_ours && frame_is_counted(ctx, w, l))
+		return;
+	outcome = take(ctx, w, l, is_ours);
 	l->received++;
 	if (outcome == HANDED_UP)
 		l->handed++;

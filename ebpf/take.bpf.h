@@ -157,7 +157,7 @@ static bool is_plain(const struct work *w, const struct ebpf_flow *f)
 	const __u32 flags = f->flags, tcp_flags = w->found.pkt.tcp_flags;
 
 	return f->slot != EBPF_SLOT_UNDECIDED &&
-		w->frame.time_ns - f->last_ns <= DP_FLOW_LIFE_MIN_NS &&
+		(__s64)(w->frame.time_ns - f->last_ns) <= (__s64)DP_FLOW_LIFE_MIN_NS &&
 		(flags & (EBPF_FLOW_SIGNALLING | EBPF_FLOW_WATCHED)) == 0 &&
 		(tcp_flags & TCP_EVENTS) == 0 &&
 		((tcp_flags & DP_TCP_ACK) == 0 ||
