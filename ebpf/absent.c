@@ -15,3 +15,29 @@ int ebpf_offload_open(
 void ebpf_offload_close(struct dp_offload *)
 {
 }
+
+/* There is never one. */
+const struct ebpf_attached *ebpf_offload_attached(const struct dp_offload *, size_t)
+{
+	return NULL;
+}
+
+const char *ebpf_attached_path(const struct ebpf_attached *)
+{
+	return "";
+}
+
+const char *ebpf_attached_why(const struct ebpf_attached *)
+{
+	return "";
+}
+
+const char *ebpf_attached_egress(const struct ebpf_attached *)
+{
+	return NULL;
+}
+
+const char *ebpf_attached_warning(const struct ebpf_attached *, size_t)
+{
+	return NULL;
+}
