@@ -24,7 +24,7 @@ struct ebpf_found {
 	uint8_t refused; // enum dp_encap, or DP_REFUSED_NONE
 	uint8_t reason; // enum dp_refusal, valid with refused
 	uint8_t n_ip; // IP packets in each other
-	uint8_t walked; // 2: EBPF_PREFIX bytes were not enough
+	uint8_t walked; // 0: it was plain, and not looked for; 2: EBPF_PREFIX bytes were not enough
 	uint8_t pad;
 };
 static_assert(sizeof(struct ebpf_found) == 128);

@@ -125,6 +125,7 @@ static bool take_plain(void *ctx, struct work *w, struct ebpf_ledger *l)
 	w->slot = *(volatile __u32 *)&f->slot;
 	if (w->slot == EBPF_SLOT_UNDECIDED || !count_decided(w, f, w->way))
 		return false;
+	w->found.walked = 0;
 	l->received++;
 	l->frames[DP_OUTCOME_ACCOUNTED]++;
 	l->wire_bytes += w->frame.wire_len;
