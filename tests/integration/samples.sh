@@ -179,10 +179,10 @@ ok "put right it is"
 stop
 rm -rf "$samples"
 mkdir "$samples"
-mount -t tmpfs -o size=512k,mode=700 none "$samples"
+mount -t tmpfs -o size=32m,mode=700 none "$samples"
 start
 n_sent=0
-fallocate -l 500k "$samples/ballast"
+fallocate -l 32000k "$samples/ballast"
 send_busy
 wait_for has_received
 wait_for eval 'says samples_failing "make room on the disk"'
