@@ -51,7 +51,7 @@ struct dp_record *dp_ring_claim(struct dp_ring *ring)
 		       ring->r, sizeof(struct dp_record), 1, &place, NULL) == 0) {
 		if (!atomic_load_explicit(&ring->waits, memory_order_relaxed))
 			return NULL;
-		dp_idle_wait(&idle, true);
+		dp_idle_wait(&idle, DP_IDLE_SHORT_NS);
 	}
 	return place.ptr1;
 }
