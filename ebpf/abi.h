@@ -86,8 +86,8 @@ struct ebpf_flow {
 	// The others.
 	uint32_t id; // which of the flows that its tuple had
 	uint32_t syn_seq; // with EBPF_FLOW_SYN_START
-	uint16_t n_payload,
-		n_empty; // packets without a verdict, modulo 2^16; without those that were lost
+	// Packets without a verdict, [1] with payload, modulo 2^16; without those that were lost.
+	uint16_t n_asked[2];
 	uint32_t held; // 1: somebody changes what the flow is, or it has been forgotten
 	uint64_t waiting_bytes[2], waiting_packets[2];
 	uint64_t pad[2];

@@ -184,8 +184,8 @@ static bool flow_begin_anew(struct work *w, struct ebpf_flow *f, struct dp_offlo
 	f->kept_bytes[1] = 0;
 	f->kept_packets[0] = 0;
 	f->kept_packets[1] = 0;
-	f->n_payload = 0;
-	f->n_empty = 0;
+	f->n_asked[0] = 0;
+	f->n_asked[1] = 0;
 	f->syn_seq = w->flow.syn_seq;
 	f->last_ns = w->flow.last_ns;
 	*(volatile __u32 *)&f->flags = w->flow.flags;

@@ -35,6 +35,7 @@ struct work {
 	struct ebpf_net_key net;
 	struct {
 		__u32 flow, handed; // as struct ebpf_sample's
+		__u32 is_new, is_to_go, has_gone; // it begins a flow, is for user space, went there
 	} up;
 	struct { // where what comes within n_ns from from_ns on is counted
 		__u64 from_ns, n_ns;

@@ -89,15 +89,16 @@ static bool has_payload(const struct dp_pkt *p)
 	return p->payload_bytes > 0 || !dp_has_ports(p->tuple.l4_proto);
 }
 
-static __u16 *asked(struct ebpf_flow *f, const struct dp_pkt *p)
+static __u16 *asked(struct work *w, struct ebpf_flow *f)
 {
-	return has_payload(p) ? &f->n_payload : &f->n_empty;
+	return &f->n_asked[as_index(w, has_payload(&w->found.pkt))];
 }
 
 /* See EBPF_ASK_AGAIN. One packet more than the budget: with it the classifier is asked for its last word. */
-static bool is_within_budget(struct ebpf_flow *f, const struct dp_pkt *p)
+static bool is_within_budget(struct work *w, struct ebpf_flow *f)
 {
-	const __u32 n = *asked(f, p) & (EBPF_ASK_AGAIN - 1);
+	const struct dp_pkt *p = &w->found.pkt;
+	const __u32 n = *asked(w, f) & (EBPF_ASK_AGAIN - 1);
 
 	if (ebpf_is_replay)
 		return true;
@@ -106,12 +107,14 @@ static bool is_within_budget(struct ebpf_flow *f, const struct dp_pkt *p)
 			p->payload_bytes <= EBPF_PIECE_BYTES);
 }
 
-static bool is_wanted(struct ebpf_flow *f, const struct dp_pkt *p)
+static bool is_wanted(struct work *w, struct ebpf_flow *f)
 {
+	const struct dp_pkt *p = &w->found.pkt;
+
 	if ((p->tcp_flags & TCP_EVENTS) != 0 || (f->flags & EBPF_FLOW_SIGNALLING) != 0)
 		return true;
 	if (f->slot == EBPF_SLOT_UNDECIDED)
-		return is_within_budget(f, p);
+		return is_within_budget(w, f);
 	return (f->flags & EBPF_FLOW_WATCHED) != 0 && has_payload(p);
 }
 
@@ -128,25 +131,23 @@ static bool hand_up_packet(
 	return false;
 }
 
-/* A packet that may matter for more than its bytes. Returns as take_packet(). */
+/* A packet that may matter for more than its bytes. Returns as take_packet(). (What it finds stands in the work area:
+ * see count_undecided() for what must not be on the stack.) */
 static __attribute__((noinline)) int take_closely(
 	void *ctx, struct work *w, struct ebpf_ledger *l, struct ebpf_flow *f)
 {
-	const struct dp_pkt *p = &w->found.pkt;
-	bool is_new, is_to_go, has_gone;
-
 	w->up.flow = id_of(f); // before it is looked at: what is over is this one
-	is_new = is_stale(w, f);
-	is_to_go = is_new || is_wanted(f, p);
-	has_gone = is_to_go && hand_up_packet(ctx, w, l, f, is_new);
+	w->up.is_new = is_stale(w, f);
+	w->up.is_to_go = w->up.is_new != 0 || is_wanted(w, f);
+	w->up.has_gone = w->up.is_to_go != 0 && hand_up_packet(ctx, w, l, f, w->up.is_new != 0);
 	w->way = way_of(w, f);
-	if (is_new && !has_gone) // the next packet ends it
+	if (w->up.is_new != 0 && w->up.has_gone == 0) // the next packet ends it
 		return keep(w, l, f);
 	touch(f, w->frame.time_ns);
-	follow(f, p, w->way);
-	if (f->slot == EBPF_SLOT_UNDECIDED && is_to_go == has_gone)
-		++*asked(f, p);
-	return has_gone ? HANDED_UP : keep(w, l, f);
+	follow(f, &w->found.pkt, w->way);
+	if (f->slot == EBPF_SLOT_UNDECIDED && w->up.is_to_go == w->up.has_gone)
+		++*asked(w, f);
+	return w->up.has_gone != 0 ? HANDED_UP : keep(w, l, f);
 }
 
 /* --- which ----------------------------------------------------------------------------------- */
