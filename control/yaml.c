@@ -41,13 +41,24 @@ static uint32_t lead_in(const struct fy_event *event)
 	return style == FYSS_SINGLE_QUOTED || style == FYSS_DOUBLE_QUOTED;
 }
 
+/* A value that is not there: it stands where its key does. (libfyaml 0.8 has a token for it, of no text, 0.7 none.) */
+static bool is_absent(struct fy_event *event)
+{
+	size_t len;
+
+	return event->type == FYET_SCALAR &&
+		(event->scalar.value == NULL ||
+			(fy_token_scalar_style(event->scalar.value) == FYSS_PLAIN &&
+				fy_token_get_text(event->scalar.value, &len) != NULL && len == 0));
+}
+
 static struct ctl_yaml_node *node_new(
 	struct builder *b, enum ctl_yaml_kind kind, struct fy_event *event)
 {
 	struct ctl_yaml_node *node = ctl_yaml_arena_alloc(b->doc->arena, sizeof(*node));
 	const struct fy_mark *mark = fy_event_start_mark(event);
 
-	if (mark != NULL) {
+	if (mark != NULL && !is_absent(event)) {
 		b->line = (uint32_t)mark->line + 1;
 		b->column = MAX((uint32_t)mark->column + 1 - lead_in(event), 1);
 	}
