@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "dataplane/capture.h"
+#include "dataplane/capture_time.h"
 #include "dataplane/pcapng.h"
 
 #include <errno.h>
@@ -15,11 +16,13 @@ struct any {
 	enum dp_link link; // the same
 };
 
-/* A file may claim any second of 64 bits: within what control's arithmetic and JSON can hold. */
-static uint64_t time_of(const struct pcap_pkthdr *h)
+/* A pcapng file may claim any second of 64 bits: within what control's arithmetic and JSON can hold. */
+static uint64_t time_of(const struct any *c, const struct pcap_pkthdr *h)
 {
 	int64_t ns;
 
+	if (!c->walk->has_interface) // a pcap file
+		return dp_capture_pcap_time(h->ts.tv_sec, h->ts.tv_usec);
 	if (h->ts.tv_sec < 0)
 		return 0;
 	// With nanosecond precision tv_usec holds nanoseconds (pcap_open_offline_with_tstamp_precision).
@@ -58,7 +61,7 @@ static int any_next(
 	r = follow_link(c, reterr);
 	if (r < 0)
 		return r;
-	ret->time_ns = time_of(header);
+	ret->time_ns = time_of(c, header);
 	ret->cap_len = header->caplen;
 	ret->wire_len = c->walk->packet_bytes != 0 ? c->walk->packet_bytes : header->len;
 	if (ret->wire_len < header->caplen)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "dataplane/capture.h"
 #include "dataplane/capture_map.h"
+#include "dataplane/capture_time.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -49,17 +50,12 @@ static uint32_t get32(const uint8_t *p, bool is_swapped)
 	return is_swapped ? __builtin_bswap32(v) : v;
 }
 
-/* libpcap takes both fields as signed in a file of this machine's byte order, and as unsigned in one of
- * the other's. */
 static uint64_t time_of(const struct pcap_map *c, const uint8_t *head)
 {
-	const uint32_t second = get32(head, c->is_swapped);
 	const uint32_t fraction = get32(head + FRACTION_OFF, c->is_swapped);
-	const int64_t s = c->is_swapped ? (int64_t)second : (int32_t)second;
-	const int64_t f = c->is_swapped ? (int64_t)fraction : (int32_t)fraction;
-	const int64_t ns = s * 1000000000 + f * c->ns_per_fraction;
 
-	return s >= 0 && ns > 0 ? (uint64_t)ns : 0;
+	return dp_capture_pcap_time(
+		get32(head, c->is_swapped), (int64_t)fraction * c->ns_per_fraction);
 }
 
 /* No sound record begins here: this is the end, or what is wrong with it. */

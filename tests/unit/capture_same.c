@@ -130,6 +130,42 @@ static void odd_times_and_lengths_are_what_libpcap_makes_of_them(void **)
 	}
 }
 
+/* What the format says, which is not what every libpcap makes of it. */
+static void times_go_on_behind_2038(void **)
+{
+	static const struct {
+		uint32_t second, fraction;
+		uint64_t us_ns, ns_ns; // of a file with microseconds, with nanoseconds
+	} rows[] = {
+		{0x7fffffff, 999999, 2147483647999999000, 2147483647000999999},
+		{0x80000000, 1, 2147483648000001000, 2147483648000000001},
+		{0xffffffff, 1000000, 4294967296000000000, 4294967295001000000}, // carried over
+		{1, 0xffffffff, 1000000000, 1000000000}, // no fraction
+	};
+
+	for (unsigned int kind = 0; kind < 4; kind++) {
+		struct capture *c = new_capture(kind >= 2);
+		struct tape tape = {0};
+		const char *path;
+		uint64_t size;
+		int fd;
+
+		capture_pcap(c, magics[kind % 2], 1);
+		for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+			capture_pcap_record(c, rows[i].second, rows[i].fraction, 60, "a frame", 7);
+		path = capture_file(c);
+		fd = open_file(path, &size);
+		assert_int_equal(dp_capture_open_pcap(fd, size, &tape.capture), 1);
+		for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+			assert_int_equal(tape_next(&tape)->time_ns,
+				kind % 2 == 0 ? rows[i].us_ns : rows[i].ns_ns);
+		tape.capture->ops->close(tape.capture);
+		(void)close(fd);
+		capture_close(c);
+		free(c);
+	}
+}
+
 static void headers_of_all_kinds_are_read_alike_or_left_to_libpcap(void **)
 {
 	static const struct {
@@ -277,6 +313,7 @@ int main(int, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(odd_times_and_lengths_are_what_libpcap_makes_of_them),
+		cmocka_unit_test(times_go_on_behind_2038),
 		cmocka_unit_test(headers_of_all_kinds_are_read_alike_or_left_to_libpcap),
 		cmocka_unit_test(every_truncation_ends_alike),
 		cmocka_unit_test(a_header_with_any_bit_turned_over_is_read_alike),
