@@ -45,6 +45,7 @@ enum dp_offload_tcp { // seen of the flow in packets handed up or kept
 	DP_OFFLOAD_RST = 1 << 2,
 	DP_OFFLOAD_TALKED = 1 << 3, // as DP_FLOW_TALKED
 	DP_OFFLOAD_DECIDED = 1 << 4, // not of TCP: the counts stand on an entry, too
+	DP_OFFLOAD_MOVED = 1 << 5, // nor this: they went to the entry that was named
 };
 
 /* Packets of a flow that were kept: of one without a verdict those that stand on it and count nowhere yet, of a
@@ -101,6 +102,8 @@ struct dp_offload_stats {
 	} encaps; // of frames kept
 };
 
+struct dp_usage_key;
+
 struct dp_offload_ops {
 	/* Workers' threads, for flows of their own. 0, or -ENOENT: there is no such flow in there, and the
 	 * counts are 0. Other errors cannot be helped and are like that.
@@ -113,13 +116,18 @@ struct dp_offload_ops {
 	 *         below dp_offload.n_entries. is_watched: payload goes on being handed up. ret_before: what
 	 *         stood on the flow. Of one that is decided the entry changes, and ret_before is 0
 	 * look    what was kept of it so far
-	 * end     forget it; as look */
+	 * end     forget it; as look. id: the entry for what waits where it outlives us; 0: none
+	 *
+	 * What waited is told, or, where what is kept outlives us, moved to the entry (DP_OFFLOAD_MOVED). */
 	int (*decide)(void *self, uint16_t worker, const struct dp_five_tuple *tuple, uint32_t flow,
 		uint32_t id, bool is_watched, struct dp_offload_counts *ret_before);
 	int (*look)(void *self, const struct dp_five_tuple *tuple, uint32_t flow,
 		struct dp_offload_counts *ret_counts);
-	int (*end)(void *self, const struct dp_five_tuple *tuple, uint32_t flow,
-		struct dp_offload_counts *ret_counts);
+	int (*end)(void *self, uint16_t worker, const struct dp_five_tuple *tuple, uint32_t flow,
+		uint32_t id, struct dp_offload_counts *ret_counts);
+
+	/* That worker's thread, before decide or end name the entry: for whom it counts. NULL: nobody asks. */
+	void (*name)(void *self, uint16_t worker, uint32_t id, const struct dp_usage_key *key);
 
 	/* That worker's thread: what was kept for its entries, all that began before end_ns, of at most max
 	 * entries (an entry may come twice, in parts). Returns how many; fewer than max: that is all. */
@@ -129,9 +137,10 @@ struct dp_offload_ops {
 	/* Frames begin to come: live, the port's interface is taken. offset_ns: of event time (dataplane/receiver.h), 0
 	 * in a replay. Control's thread, each port once. Returns 0, or -errno with a sentence. */
 	int (*open_port)(void *self, uint16_t port, uint64_t offset_ns, struct dp_err *reterr);
-	/* No frames come any more, by any port; what was kept and handed up is there to be taken. Control's
-	 * thread; once more is fine. */
-	void (*stop)(void *self);
+	/* No frames come any more, by any port; what was kept and handed up is there to be taken, or, where it
+	 * outlives us, is left to who comes after us. end_ns: of the last tick, in which all that was taken counts.
+	 * Control's thread; once more is fine. */
+	void (*stop)(void *self, uint64_t end_ns);
 
 	/* Run a frame of a capture through port 0. Reader's thread. 0, or -EMSGSIZE: it takes no frame of that
 	 * length, which is handed up so to say; or another -errno with a sentence. */
@@ -141,6 +150,10 @@ struct dp_offload_ops {
 	 * Returns 1, 0: there is none now, or -errno. */
 	int (*take)(void *self, uint16_t port,
 		void (*got)(void *ctx, const struct dp_offload_frame *frame), void *ctx);
+
+	/* What was taken of the port so far, without the frame that got() has just been given, counts in ticks
+	 * that end until end_ns. Receiver's thread. */
+	void (*mark)(void *self, uint16_t port, uint64_t end_ns);
 
 	/* Any thread, but not while stop is called. */
 	void (*stats)(void *self, uint16_t port, struct dp_offload_stats *ret_stats);

@@ -403,7 +403,8 @@ uint64_t dp_path_now_ns(const struct dp_path *path)
 void dp_path_finish(struct dp_path *path, uint64_t tick)
 {
 	if (path->offload != NULL)
-		path->offload->ops->stop(path->offload->self);
+		path->offload->ops->stop(
+			path->offload->self, (tick + 1) * path->receivers[0]->cfg.tick_ns);
 	// Release: pairs with the receivers, which read their clock before.
 	atomic_store_explicit(&path->end.at_tick, tick, memory_order_release);
 }

@@ -22,6 +22,7 @@ struct source_offload {
 	struct rte_mbuf *small, *wide; // for the next frame
 	struct rte_mbuf *got; // what became of one of them
 	uint64_t last_ns; // of what was handed on: time does not run backwards
+	uint64_t tick_end_ns; // live: the first instant behind the tick in which frames are taken
 	bool is_open; // the offload's port
 	// Of a replay: frames of the captures that are to run.
 	struct {
@@ -53,6 +54,18 @@ static struct rte_mbuf *take_room(struct source_offload *s, uint32_t len)
 	return taken;
 }
 
+/* Live: what comes from here on has that time, or a later one. */
+static void go_on_to(struct source_offload *s, uint64_t time_ns)
+{
+	if (time_ns > s->last_ns)
+		s->last_ns = time_ns;
+	if (s->cfg.captures != NULL || s->last_ns < s->tick_end_ns)
+		return;
+	s->tick_end_ns = s->last_ns / s->cfg.tick_ns * s->cfg.tick_ns;
+	s->cfg.offload->ops->mark(s->cfg.offload->self, s->cfg.port, s->tick_end_ns);
+	s->tick_end_ns += s->cfg.tick_ns;
+}
+
 static void put_frame(void *ctx, const struct dp_offload_frame *frame)
 {
 	struct source_offload *s = ctx;
@@ -63,8 +76,7 @@ static void put_frame(void *ctx, const struct dp_offload_frame *frame)
 	memcpy(rte_pktmbuf_append(m, len), frame->data, len);
 	if (frame->handed != DP_HANDED_PLAIN)
 		memcpy(m->buf_addr, &frame->head, sizeof(frame->head));
-	if (frame->time_ns > s->last_ns)
-		s->last_ns = frame->time_ns;
+	go_on_to(s, frame->time_ns);
 	p->time_ns = s->last_ns;
 	p->wire_bytes = frame->wire_len;
 	p->handed = frame->handed;
@@ -101,8 +113,7 @@ static enum dp_poll live_poll(
 	if (n == max || !has_room(s))
 		return DP_POLL_AGAIN;
 	base->time_ns = now_ns - GRACE_NS; // all that was handed up until then has been taken
-	if (base->time_ns > s->last_ns)
-		s->last_ns = base->time_ns; // by a CPU that was held up for longer, it came now
+	go_on_to(s, base->time_ns); // by a CPU that was held up for longer, it came now
 	return DP_POLL_MORE;
 }
 
@@ -236,7 +247,7 @@ static void offload_close(struct dp_source *base)
 	struct source_offload *s = (struct source_offload *)base;
 
 	if (s->is_open)
-		s->cfg.offload->ops->stop(s->cfg.offload->self);
+		s->cfg.offload->ops->stop(s->cfg.offload->self, s->tick_end_ns);
 	drop_frames(s);
 	rte_pktmbuf_free(s->small); // NULL is fine
 	rte_pktmbuf_free(s->wide);

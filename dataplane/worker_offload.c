@@ -73,7 +73,7 @@ static void add(struct dp_worker *w, uint32_t i, const struct dp_offload_counts 
 		return;
 	dp_flow_add_counts(f, up, c->packets[0], c->bytes[0]);
 	dp_flow_add_counts(f, up ^ 1, c->packets[1], c->bytes[1]);
-	if ((c->tcp & DP_OFFLOAD_DECIDED) == 0)
+	if ((c->tcp & (DP_OFFLOAD_DECIDED | DP_OFFLOAD_MOVED)) == 0)
 		dp_usage_absorb(&w->usage, f->usage, tick, &kept);
 }
 
@@ -92,8 +92,22 @@ void dp_worker_offload_inherit(struct dp_worker *w, uint32_t i, const struct dp_
 
 /* --- verdicts and ends ------------------------------------------------------------------------- */
 
-static void tell(struct dp_worker *w, uint32_t i, uint32_t entry, bool is_watched)
+/* The flow's entry, for whom it counts. 0: it is none that there is in there. */
+static uint32_t name_entry(struct dp_worker *w, uint32_t i)
 {
+	const uint32_t entry = dp_worker_flow(w, i)->usage;
+
+	if (entry >= w->cfg.offload->n_entries)
+		return 0;
+	if (ops_of(w)->name != NULL)
+		ops_of(w)->name(w->cfg.offload->self, w->cfg.id, entry,
+			dp_usage_key(&w->usage, entry));
+	return entry;
+}
+
+static void tell(struct dp_worker *w, uint32_t i, bool is_watched)
+{
+	const uint32_t entry = name_entry(w, i);
 	struct dp_worker_told *told = &w->told[i];
 	struct dp_offload_counts before;
 	struct dp_five_tuple tuple;
@@ -118,7 +132,7 @@ void dp_worker_offload_decide(struct dp_worker *w, uint32_t i)
 		(told->entry == f->usage && told->is_watched == is_watched))
 		return;
 	if (f->usage < w->cfg.offload->n_entries)
-		tell(w, i, f->usage, is_watched);
+		tell(w, i, is_watched);
 	else if (told->entry != 0) // that will be somebody else's
 		dp_worker_offload_forget(w, i, w->tick);
 }
@@ -129,7 +143,8 @@ void dp_worker_offload_disown(struct dp_worker *w, uint32_t i)
 	struct dp_five_tuple tuple;
 
 	dp_flow_tuple(&w->flows, i, &tuple);
-	(void)ops_of(w)->end(w->cfg.offload->self, &tuple, w->told[i].flow, &counts);
+	(void)ops_of(w)->end(
+		w->cfg.offload->self, w->cfg.id, &tuple, w->told[i].flow, 0, &counts);
 	w->told[i] = (struct dp_worker_told){0};
 }
 
@@ -141,7 +156,8 @@ void dp_worker_offload_forget(struct dp_worker *w, uint32_t i, uint64_t tick)
 	if (w->told[i].flow == 0)
 		return;
 	dp_flow_tuple(&w->flows, i, &tuple);
-	if (ops_of(w)->end(w->cfg.offload->self, &tuple, w->told[i].flow, &counts) == 0)
+	if (ops_of(w)->end(w->cfg.offload->self, w->cfg.id, &tuple, w->told[i].flow,
+		    name_entry(w, i), &counts) == 0)
 		dp_worker_offload_add(w, i, &counts, tick);
 	w->told[i] = (struct dp_worker_told){0};
 }

@@ -104,8 +104,9 @@ enum { EBPF_PIECES_MAX = 1024, EBPF_PIECE_BYTES = 96, EBPF_ASK_AGAIN = 2048 };
 struct ebpf_verdict {
 	struct ebpf_flow_key key;
 	uint32_t flow; // the id of the flow that is meant; 0: any
-	uint32_t slot;
-	uint32_t is_watched;
+	uint32_t slot; // of an end: where what waits goes; EBPF_SLOT_UNDECIDED: nowhere
+	uint16_t is_watched;
+	uint16_t keeps; // what waits goes to the slot, else it is told
 	uint32_t pad;
 	struct dp_offload_counts counts; // out
 };

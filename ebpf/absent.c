@@ -16,6 +16,21 @@ void ebpf_offload_close(struct dp_offload *)
 {
 }
 
+int ebpf_offload_take_over(const struct dp_offload *, ebpf_past_credit_fn *, void *,
+	struct ebpf_taken_over *ret_over, struct dp_err *)
+{
+	*ret_over = (struct ebpf_taken_over){0};
+	return 0;
+}
+
+void ebpf_offload_credited(const struct dp_offload *, uint64_t)
+{
+}
+
+void ebpf_offload_committed(const struct dp_offload *, uint64_t)
+{
+}
+
 /* There is never one. */
 const struct ebpf_attached *ebpf_offload_attached(const struct dp_offload *, size_t)
 {

@@ -36,6 +36,7 @@ struct ebpf_attached {
 	int promiscuous_fd; // a socket that keeps it so; -1: none
 	bool is_generic;
 	bool is_flag_ours; // promiscuous by its flag, which was not set before
+	bool is_pinned, is_adopted;
 	size_t n_warnings;
 	struct dp_err why;
 	struct dp_err warnings[WARNINGS_MAX];
@@ -239,6 +240,73 @@ static int refuse(
 	return dp_fail(reterr, errnum, "%.400s; or let it be generic", why.text);
 }
 
+/* --- links that outlive us ------------------------------------------------------------------- */
+
+static void end_pinned(const char *path, int fd)
+{
+	(void)bpf_link_detach(fd);
+	(void)close(fd);
+	(void)unlink(path);
+}
+
+static bool is_generic_now(int index)
+{
+	LIBBPF_OPTS(bpf_xdp_query_opts, found);
+
+	return bpf_xdp_query(index, 0, &found) == 0 && found.attach_mode == XDP_ATTACHED_SKB;
+}
+
+/* Whether a link that was pinned is what would be made now. */
+static bool is_wanted(const struct ebpf_attach_config *cfg, int index, int fd)
+{
+	struct bpf_link_info info = {0};
+	uint32_t len = sizeof(info);
+
+	if (cfg->port == NULL || bpf_obj_get_info_by_fd(fd, &info, &len) < 0)
+		return false;
+	// A TCX link has its interface at the same place; headers may not have that.
+	if (info.xdp.ifindex != (uint32_t)index)
+		return false;
+	if (info.type != BPF_LINK_TYPE_XDP || cfg->mode == EBPF_MODE_AUTO)
+		return true;
+	return is_generic_now(index) == (cfg->mode == EBPF_MODE_GENERIC);
+}
+
+/* The link that was pinned, with the new program in the old one's place: no frame passes in between. Returns its fd,
+ * or -ENOENT: there is none any more. */
+static int adopt(
+	const struct ebpf_attach_config *cfg, int index, const char *kind, int prog_fd)
+{
+	char path[EBPF_PIN_PATH_MAX];
+	int fd;
+
+	if (cfg->pins == NULL)
+		return -ENOENT;
+	ebpf_pins_link(cfg->pins, kind, cfg->interface, path);
+	fd = bpf_obj_get(path);
+	if (fd < 0)
+		return -ENOENT;
+	if (prog_fd > 0 && is_wanted(cfg, index, fd) && bpf_link_update(fd, prog_fd, NULL) == 0)
+		return fd;
+	end_pinned(path, fd);
+	return -ENOENT;
+}
+
+/* Returns 0, or -errno with a sentence. */
+static int pin(const struct ebpf_attach_config *cfg, const char *kind, int fd, struct dp_err *reterr)
+{
+	char path[EBPF_PIN_PATH_MAX];
+
+	if (cfg->port == NULL || fd < 0)
+		return 0;
+	ebpf_pins_link(cfg->pins, kind, cfg->interface, path);
+	if (bpf_obj_pin(fd, path) == 0)
+		return 0;
+	return dp_fail(reterr, errno, "cannot pin '%s': %m", path);
+}
+
+/* --- the program that is received by --------------------------------------------------------- */
+
 static int attach_generic(struct ebpf_attached *a, const struct ebpf_attach_config *cfg,
 	const struct ebpf_interface *i, struct dp_err *reterr)
 {
@@ -247,7 +315,7 @@ static int attach_generic(struct ebpf_attached *a, const struct ebpf_attach_conf
 	return a->ingress_fd >= 0 ? 0 : refuse(i, EBPF_MODE_GENERIC, -a->ingress_fd, reterr);
 }
 
-static int attach_ingress(struct ebpf_attached *a, const struct ebpf_attach_config *cfg,
+static int attach_new(struct ebpf_attached *a, const struct ebpf_attach_config *cfg,
 	const struct ebpf_interface *i, struct dp_err *reterr)
 {
 	if (cfg->mode == EBPF_MODE_GENERIC) {
@@ -264,6 +332,36 @@ static int attach_ingress(struct ebpf_attached *a, const struct ebpf_attach_conf
 		return refuse(i, EBPF_MODE_NATIVE, -a->ingress_fd, reterr);
 	say_drivers(i, -a->ingress_fd, &a->why);
 	return attach_generic(a, cfg, i, reterr);
+}
+
+static int attach_ingress(struct ebpf_attached *a, const struct ebpf_attach_config *cfg,
+	const struct ebpf_interface *i, struct dp_err *reterr)
+{
+	int r;
+
+	a->ingress_fd = adopt(cfg, i->index, "xdp", cfg->ingress_fd);
+	if (a->ingress_fd >= 0) {
+		a->is_adopted = true;
+		a->is_generic = is_generic_now(i->index);
+		say_why(a, "it has gone on since the last start");
+		return 0;
+	}
+	r = attach_new(a, cfg, i, reterr);
+	return r < 0 ? r : pin(cfg, "xdp", a->ingress_fd, reterr);
+}
+
+static int attach_egress(struct ebpf_attached *a, const struct ebpf_attach_config *cfg,
+	const struct ebpf_interface *i, struct dp_err *reterr)
+{
+	int r;
+
+	a->egress.link_fd = adopt(cfg, i->index, "tcx", cfg->egress_fd);
+	if (a->egress.link_fd >= 0 || cfg->egress_fd <= 0)
+		return 0;
+	a->is_adopted = false;
+	r = ebpf_egress_attach(
+		&a->egress, i->index, i->name, cfg->egress_fd, cfg->is_egress_filter, reterr);
+	return r < 0 ? r : pin(cfg, "tcx", a->egress.link_fd, reterr);
 }
 
 /* --- frames for others ----------------------------------------------------------------------- */
@@ -290,6 +388,17 @@ static int set_flag(int index, bool is_on, bool *ret_was_on)
 	return r;
 }
 
+/* What outlives us is the flag. */
+static int stay_promiscuous(struct ebpf_kept_port *port, bool was_ours,
+	const struct ebpf_interface *i, struct dp_err *reterr)
+{
+	bool was_on = false;
+	const int r = set_flag(i->index, true, &was_on);
+
+	port->is_flag_ours = was_ours || !was_on;
+	return r == 0 ? 0 : dp_fail(reterr, -r, "cannot make '%s' promiscuous: %m", i->name);
+}
+
 static int be_promiscuous(
 	struct ebpf_attached *a, const struct ebpf_interface *i, struct dp_err *reterr)
 {
@@ -310,6 +419,21 @@ static int be_promiscuous(
 		return dp_fail(reterr, -r, "cannot make '%s' promiscuous: %m", i->name);
 	a->is_flag_ours = a->promiscuous_fd < 0 && !was_on;
 	return 0;
+}
+
+static int set_promiscuous(struct ebpf_attached *a, const struct ebpf_attach_config *cfg,
+	const struct ebpf_interface *i, struct dp_err *reterr)
+{
+	bool was_on;
+	int r = 0;
+
+	if (cfg->is_tap && cfg->port != NULL)
+		return stay_promiscuous(cfg->port, cfg->was_flag_ours, i, reterr);
+	if (cfg->is_tap)
+		r = be_promiscuous(a, i, reterr);
+	if (cfg->was_flag_ours && !a->is_flag_ours) // by a flag that goes on being needed it stays
+		(void)set_flag(i->index, false, &was_on);
+	return r;
 }
 
 /* --- what has to be said --------------------------------------------------------------------- */
@@ -376,11 +500,10 @@ static int attach(
 	a->index = i.index;
 	ebpf_egress_sweep(i.index);
 	r = attach_ingress(a, cfg, &i, reterr);
-	if (r == 0 && cfg->egress_fd > 0)
-		r = ebpf_egress_attach(
-			&a->egress, i.index, i.name, cfg->egress_fd, cfg->is_egress_filter, reterr);
-	if (r == 0 && cfg->is_tap)
-		r = be_promiscuous(a, &i, reterr);
+	if (r == 0)
+		r = attach_egress(a, cfg, &i, reterr);
+	if (r == 0)
+		r = set_promiscuous(a, cfg, &i, reterr);
 	// Again: a program changes features, of the other end, too.
 	if (r == 0)
 		r = read_both(cfg->interface, &i, &peer, reterr);
@@ -406,8 +529,11 @@ int ebpf_attach(const struct ebpf_attach_config *cfg, struct ebpf_attached **ret
 	r = attach(a, cfg, reterr);
 	if (r < 0) {
 		ebpf_detach(a); // copes with what is there so far
+		if (cfg->pins != NULL)
+			ebpf_pins_end(cfg->pins, cfg->interface);
 		return r;
 	}
+	a->is_pinned = cfg->port != NULL;
 	*ret_attached = a;
 	return 0;
 }
@@ -427,15 +553,32 @@ void ebpf_detach(struct ebpf_attached *a)
 
 	if (a == NULL)
 		return;
+	if (a->is_pinned) {
+		(void)close(a->ingress_fd);
+		if (a->egress.link_fd >= 0)
+			(void)close(a->egress.link_fd);
+		free(a);
+		return;
+	}
 	end_link(a->ingress_fd);
 	ebpf_egress_detach(&a->egress);
 	if (a->promiscuous_fd >= 0)
 		(void)close(a->promiscuous_fd);
 	if (a->is_flag_ours)
 		(void)set_flag(a->index, false, &was_on);
-	// In the kernel this is synchronize_rcu(): waits for CPUs that are in the program.
-	(void)syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
+	ebpf_wait_for_programs();
 	free(a);
+}
+
+void ebpf_wait_for_programs(void)
+{
+	// In the kernel this is synchronize_rcu().
+	(void)syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
+}
+
+bool ebpf_attached_is_adopted(const struct ebpf_attached *a)
+{
+	return a->is_adopted;
 }
 
 const char *ebpf_attached_path(const struct ebpf_attached *a)

@@ -2,6 +2,9 @@
 #include "ebpf/offload.h"
 
 #include "ebpf/flow_key.h"
+#include "ebpf/keep.h"
+#include "ebpf/past.h"
+#include "ebpf/pins.h"
 #include "ebpf/program.h"
 #include "ebpf/slots.h"
 
@@ -9,8 +12,19 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 static_assert((int)EBPF_UP == 0 && (int)EBPF_DOWN == 1, "as struct dp_offload_counts has it");
+
+enum { PAST_MAX = 64 }; // of one port: as many starts that were cut short
+
+/* Where frames of a port come from: first what was handed up before us. The receiver's. */
+struct way_up {
+	struct ebpf_past_samples past[PAST_MAX];
+	size_t n_past;
+	struct ebpf_samples *now;
+};
 
 struct offload {
 	struct dp_offload offload; // first: what the path has
@@ -20,6 +34,13 @@ struct offload {
 	struct ebpf_attached *_Atomic *attached;
 	size_t n_ports;
 	struct ebpf_slots *slots;
+	struct way_up *ways; // of each port
+	_Atomic uint64_t stop_ns; // 0: frames come; else the end of the last tick that they may count in
+	struct ebpf_pins *pins; // NULL: there is no folder of them
+	struct ebpf_past *past; // likewise
+	uint64_t offset_ns; // of event time, before threads start
+	struct ebpf_keep keep;
+	bool keeps;
 };
 
 static struct offload *self_of(void *self)
@@ -57,12 +78,20 @@ static int look(void *self, const struct dp_five_tuple *tuple, uint32_t flow,
 	return ask(self, EBPF_ASK_LOOK, &v, ret_counts);
 }
 
-static int end(void *self, const struct dp_five_tuple *tuple, uint32_t flow,
-	struct dp_offload_counts *ret_counts)
+static int end(void *self, uint16_t worker, const struct dp_five_tuple *tuple, uint32_t flow,
+	uint32_t id, struct dp_offload_counts *ret_counts)
 {
-	struct ebpf_verdict v = {.key = ebpf_key_of(tuple), .flow = flow};
+	struct ebpf_verdict v = {.key = ebpf_key_of(tuple),
+		.flow = flow,
+		.slot = id == 0 ? EBPF_SLOT_UNDECIDED
+				: worker * self_of(self)->offload.n_entries + id};
 
 	return ask(self, EBPF_ASK_END, &v, ret_counts);
+}
+
+static void name(void *self, uint16_t worker, uint32_t id, const struct dp_usage_key *key)
+{
+	ebpf_slots_name(self_of(self)->slots, worker, id, key);
 }
 
 static uint32_t drain(void *self, uint16_t worker, uint64_t end_ns,
@@ -73,32 +102,51 @@ static uint32_t drain(void *self, uint16_t worker, uint64_t end_ns,
 
 /* --- frames ---------------------------------------------------------------------------------- */
 
-static int open_port(void *self, uint16_t port, uint64_t offset_ns, struct dp_err *reterr)
+static int attach(struct offload *o, uint16_t port, struct dp_err *reterr)
 {
-	struct offload *o = self_of(self);
+	const char *interface = o->ports[port].interface;
 	struct ebpf_attached *attached;
-	int r;
-
-	ebpf_program_set_offset(o->programs[port], offset_ns);
-	if (o->ports == NULL)
-		return 0;
-	r = ebpf_attach(&(struct ebpf_attach_config){.interface = o->ports[port].interface,
-				.mode = o->ports[port].mode,
-				.is_tap = o->ports[port].is_tap,
-				.ingress_fd = ebpf_program_fd(o->programs[port]),
-				.egress_fd = ebpf_program_egress_fd(o->programs[port])},
+	const int r = ebpf_attach(
+		&(struct ebpf_attach_config){.interface = interface,
+			.mode = o->ports[port].mode,
+			.is_tap = o->ports[port].is_tap,
+			.ingress_fd = ebpf_program_fd(o->programs[port]),
+			.egress_fd = ebpf_program_egress_fd(o->programs[port]),
+			.pins = o->pins,
+			.port = o->keeps ? &o->keep.kept->ports[port] : NULL,
+			.was_flag_ours =
+				o->past != NULL && ebpf_past_is_flag_ours(o->past, interface)},
 		&attached, reterr);
+
 	if (r == 0)
 		o->attached[port] = attached;
 	return r;
 }
 
-static void stop(void *self)
+static int open_port(void *self, uint16_t port, uint64_t offset_ns, struct dp_err *reterr)
 {
 	struct offload *o = self_of(self);
 
+	o->offset_ns = offset_ns;
+	ebpf_program_set_offset(o->programs[port], offset_ns);
+	return o->ports == NULL ? 0 : attach(o, port, reterr);
+}
+
+static void detach(struct offload *o)
+{
 	for (size_t i = 0; o->ports != NULL && i < o->n_ports; i++)
 		ebpf_detach(atomic_exchange(&o->attached[i], NULL));
+}
+
+static void stop(void *self, uint64_t end_ns)
+{
+	struct offload *o = self_of(self);
+	uint64_t none = 0;
+
+	if (o->keeps)
+		(void)atomic_compare_exchange_strong(&o->stop_ns, &none, end_ns);
+	else
+		detach(o);
 }
 
 static int run(void *self, const struct dp_capture_record *frame, struct dp_err *reterr)
@@ -108,9 +156,18 @@ static int run(void *self, const struct dp_capture_record *frame, struct dp_err 
 	return ebpf_program_replay(self_of(self)->programs[0], frame, &action, reterr);
 }
 
+static uint64_t monotonic_ns(void)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts); // cannot fail for this clock
+	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
 struct taker {
 	void (*got)(void *ctx, const struct dp_offload_frame *frame);
 	void *ctx;
+	uint64_t offset_ns;
 };
 
 static void got_sample(void *ctx, const struct ebpf_sample *s, const uint8_t *data)
@@ -133,12 +190,80 @@ static void got_sample(void *ctx, const struct ebpf_sample *s, const uint8_t *da
 	t->got(t->ctx, &frame);
 }
 
+/* What was handed up by those before us: we know none of their flows, and their time is over. */
+static void got_past(void *ctx, const struct ebpf_sample *s, const uint8_t *data)
+{
+	const struct taker *t = ctx;
+	struct dp_offload_frame frame = {
+		.time_ns = t->offset_ns + monotonic_ns(),
+		.data = data,
+		.cap_len = s->cap_len,
+		.wire_len = s->wire_len,
+		.link = (enum dp_link)s->link,
+		.handed = s->handed & DP_HANDED_ENDED,
+		.head = {.n_packets = s->n_packets},
+	};
+
+	if ((s->handed & DP_HANDED_ENDED) != 0)
+		frame.head.ended = s->ended;
+	if (s->n_packets > 1)
+		frame.handed |= DP_HANDED_MERGED;
+	t->got(t->ctx, &frame);
+}
+
+/* The first that has any more. */
+static bool take_past(struct way_up *way, struct taker *t)
+{
+	for (size_t i = 0; i < way->n_past; i++)
+		if (ebpf_samples_take(way->past[i].samples, got_past, t))
+			return true;
+	return false;
+}
+
+static void mark(void *self, uint16_t port, uint64_t end_ns)
+{
+	struct offload *o = self_of(self);
+	struct way_up *way = &o->ways[port];
+
+	for (size_t i = 0; i < way->n_past; i++)
+		ebpf_samples_mark(way->past[i].samples, end_ns);
+	ebpf_samples_mark(way->now, end_ns);
+}
+
+/* Give back what is on the disk, and what is over. */
+static void release(struct way_up *way, uint64_t committed_ns)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < way->n_past; i++) {
+		struct ebpf_past_samples *p = &way->past[i];
+
+		ebpf_samples_release(p->samples, committed_ns);
+		if (!ebpf_samples_is_over(p->samples)) {
+			way->past[n++] = *p;
+			continue;
+		}
+		ebpf_samples_close(p->samples);
+		(void)atomic_fetch_sub(p->n_open, 1);
+	}
+	way->n_past = n;
+	ebpf_samples_release(way->now, committed_ns);
+}
+
 static int take(void *self, uint16_t port,
 	void (*got)(void *ctx, const struct dp_offload_frame *frame), void *ctx)
 {
-	struct taker t = {.got = got, .ctx = ctx};
+	struct offload *o = self_of(self);
+	struct way_up *way = &o->ways[port];
+	struct taker t = {.got = got, .ctx = ctx, .offset_ns = o->offset_ns};
+	const uint64_t stop_ns = atomic_load_explicit(&o->stop_ns, memory_order_acquire);
 
-	return ebpf_program_take(self_of(self)->programs[port], got_sample, &t);
+	release(way, atomic_load_explicit(&o->keep.committed_ns, memory_order_relaxed));
+	if (stop_ns != 0) {
+		mark(o, port, stop_ns);
+		return 0;
+	}
+	return take_past(way, &t) || ebpf_samples_take(way->now, got_sample, &t);
 }
 
 static bool is_link_down(const struct offload *o, uint16_t port)
@@ -178,11 +303,13 @@ static const struct dp_offload_ops ops = {
 	.decide = decide,
 	.look = look,
 	.end = end,
+	.name = name,
 	.drain = drain,
 	.open_port = open_port,
 	.stop = stop,
 	.run = run,
 	.take = take,
+	.mark = mark,
 	.stats = stats,
 };
 
@@ -197,6 +324,8 @@ static int open_program(
 		.ignore = cfg->is_replay ? cfg->replay_ignore : cfg->ports[i].ignore,
 		.ring_bytes = cfg->ring_bytes,
 		.sharer = i > 0 ? o->programs[0] : NULL,
+		.port = o->keeps ? &o->keep.kept->ports[i] : NULL,
+		.keeps = o->keeps,
 		.nets = cfg->nets,
 		.tick_ns = cfg->tick_ns,
 		.n_workers = cfg->n_workers,
@@ -207,24 +336,126 @@ static int open_program(
 	return ebpf_program_open(&program, &o->programs[i], reterr);
 }
 
-static int open_all(struct offload *o, const struct ebpf_offload_config *cfg, struct dp_err *reterr)
+static bool is_used(const struct ebpf_offload_config *cfg, size_t i)
 {
-	int r = 0;
+	return cfg->ports[i].interface != NULL;
+}
 
+/* The folder of pins, and what those before us left there. Without anything to keep it is looked for, too. */
+static int open_pins(
+	struct offload *o, const struct ebpf_offload_config *cfg, struct dp_err *reterr)
+{
+	const char *interfaces[EBPF_KEPT_PORTS];
+	size_t n = 0;
+	int r = ebpf_pins_open(cfg->pins, o->keeps, &o->pins, reterr);
+
+	if (r < 0)
+		return o->keeps ? r : 0;
+	for (size_t i = 0; i < cfg->n_ports && n < EBPF_KEPT_PORTS; i++)
+		if (is_used(cfg, i))
+			interfaces[n++] = cfg->ports[i].interface;
+	ebpf_pins_end_others(o->pins, interfaces, n);
+	return ebpf_past_open(o->pins, cfg->watermark_ns, &o->past, reterr);
+}
+
+static int open_keep(
+	struct offload *o, const struct ebpf_offload_config *cfg, struct dp_err *reterr)
+{
+	const long n_cpus = ebpf_program_cpus();
+	int r;
+
+	if (cfg->n_ports > EBPF_KEPT_PORTS)
+		return dp_fail(reterr, E2BIG, "xdp.persist is for at most %d ports, not %zu",
+			EBPF_KEPT_PORTS, cfg->n_ports);
+	r = ebpf_keep_open(
+		&o->keep, (uint32_t)n_cpus + 1, cfg->n_workers, cfg->n_entries, reterr);
+	if (r < 0)
+		return r;
+	o->keep.kept->n_ports = (uint32_t)cfg->n_ports;
+	for (size_t i = 0; i < cfg->n_ports; i++)
+		if (is_used(cfg, i))
+			(void)snprintf(o->keep.kept->ports[i].interface, IF_NAMESIZE, "%s",
+				cfg->ports[i].interface);
+	return 0;
+}
+
+/* All that who comes after us needs, before any program of ours is attached. */
+static int pin_all(struct offload *o, struct dp_err *reterr)
+{
+	struct ebpf_slot_maps maps;
+	char name[32];
+	uint32_t number;
+	int r = ebpf_pins_begin(o->pins, reterr);
+
+	ebpf_program_slot_maps(o->programs[0], &maps);
+	if (r == 0)
+		r = ebpf_keep_pin(&o->keep, o->pins, reterr);
+	if (r == 0)
+		r = ebpf_pins_add(o->pins, EBPF_PIN_SLOTS, maps.slots_fd, reterr);
+	if (r == 0)
+		r = ebpf_pins_add(
+			o->pins, EBPF_PIN_FLOWS, ebpf_program_flows_fd(o->programs[0]), reterr);
+	for (size_t i = 0; r == 0 && i < o->n_ports; i++) {
+		(void)snprintf(name, sizeof(name), EBPF_PIN_SAMPLES, i);
+		r = ebpf_pins_add(
+			o->pins, name, ebpf_program_samples_fd(o->programs[i]), reterr);
+	}
+	return r == 0 ? ebpf_pins_finish(o->pins, &number, reterr) : r;
+}
+
+/* Each port's samples, and those of its interface before us; what has no port any more the first one takes. */
+static void open_ways(struct offload *o)
+{
+	for (size_t i = 0; i < o->n_ports; i++)
+		o->ways[i].now = ebpf_program_samples(o->programs[i]);
+	for (size_t i = 0; o->past != NULL && i < o->n_ports; i++)
+		if (o->ports[i].interface != NULL)
+			o->ways[i].n_past = ebpf_past_samples(
+				o->past, o->ports[i].interface, o->ways[i].past, PAST_MAX);
+	for (size_t i = 0; o->past != NULL && i < o->n_ports; i++) {
+		struct way_up *way = &o->ways[i];
+
+		if (o->ports[i].interface != NULL)
+			way->n_past += ebpf_past_samples(o->past, NULL, way->past + way->n_past,
+				PAST_MAX - way->n_past);
+	}
+}
+
+static int make_room(
+	struct offload *o, const struct ebpf_offload_config *cfg, struct dp_err *reterr)
+{
 	o->n_ports = cfg->is_replay ? 1 : cfg->n_ports;
 	o->programs = calloc(o->n_ports, sizeof(struct ebpf_program *));
 	o->attached = calloc(o->n_ports, sizeof(*o->attached));
+	o->ways = calloc(o->n_ports, sizeof(*o->ways));
 	if (!cfg->is_replay)
 		o->ports = calloc(o->n_ports, sizeof(*o->ports));
-	if (o->programs == NULL || o->attached == NULL || (o->ports == NULL && !cfg->is_replay))
+	if (o->programs == NULL || o->attached == NULL || o->ways == NULL ||
+		(o->ports == NULL && !cfg->is_replay))
 		return dp_fail(reterr, ENOMEM, "cannot load the XDP program: %m");
 	if (o->ports != NULL)
 		memcpy(o->ports, cfg->ports, o->n_ports * sizeof(*o->ports));
+	return 0;
+}
+
+static int open_all(struct offload *o, const struct ebpf_offload_config *cfg, struct dp_err *reterr)
+{
+	int r = make_room(o, cfg, reterr);
+
+	o->keeps = cfg->keeps;
+	if (r == 0 && cfg->pins != NULL)
+		r = open_pins(o, cfg, reterr);
+	if (r == 0 && o->keeps)
+		r = open_keep(o, cfg, reterr);
 	for (size_t i = 0; r == 0 && i < o->n_ports; i++)
 		r = open_program(o, cfg, i, reterr);
 	if (r == 0)
-		r = ebpf_slots_open(
-			o->programs[0], cfg->n_workers, cfg->n_entries, &o->slots, reterr);
+		r = ebpf_slots_open(o->programs[0], cfg->n_workers, cfg->n_entries,
+			o->keeps ? &o->keep : NULL, &o->slots, reterr);
+	if (r == 0 && o->keeps)
+		r = pin_all(o, reterr);
+	if (r == 0)
+		open_ways(o);
 	return r;
 }
 
@@ -246,11 +477,62 @@ int ebpf_offload_open(const struct ebpf_offload_config *cfg, struct dp_offload *
 	return 0;
 }
 
+/* --- what those before us left --------------------------------------------------------------- */
+
+static bool is_whole(const struct offload *o)
+{
+	for (size_t i = 0; i < o->n_ports; i++)
+		if (o->attached[i] == NULL || !ebpf_attached_is_adopted(o->attached[i]))
+			return false;
+	return ebpf_past_n_unreadable(o->past, &(struct dp_err){0}) == 0;
+}
+
+int ebpf_offload_take_over(const struct dp_offload *offload, ebpf_past_credit_fn *fn, void *ctx,
+	struct ebpf_taken_over *ret_over, struct dp_err *reterr)
+{
+	struct offload *o = offload->self;
+
+	*ret_over = (struct ebpf_taken_over){0};
+	if (o->past == NULL)
+		return 0;
+	ret_over->n_generations = ebpf_past_count(o->past);
+	ret_over->n_unreadable = ebpf_past_n_unreadable(o->past, &ret_over->why);
+	ret_over->is_whole = ret_over->n_generations > 0 && is_whole(o);
+	ebpf_wait_for_programs();
+	return ebpf_past_credit(o->past, fn, ctx, reterr);
+}
+
+void ebpf_offload_credited(const struct dp_offload *offload, uint64_t end_ns)
+{
+	const struct offload *o = offload->self;
+
+	if (o->past != NULL)
+		ebpf_past_credited(o->past, end_ns);
+}
+
+void ebpf_offload_committed(const struct dp_offload *offload, uint64_t end_ns)
+{
+	struct offload *o = offload->self;
+
+	if (end_ns == atomic_load_explicit(&o->keep.committed_ns, memory_order_relaxed) &&
+		o->past == NULL)
+		return;
+	atomic_store_explicit(&o->keep.committed_ns, end_ns, memory_order_relaxed);
+	if (o->past != NULL)
+		ebpf_past_committed(o->past, end_ns);
+}
+
 const struct ebpf_attached *ebpf_offload_attached(const struct dp_offload *offload, size_t i)
 {
 	const struct offload *o = offload->self;
 
 	return i < o->n_ports ? o->attached[i] : NULL;
+}
+
+static void close_way(struct way_up *way)
+{
+	for (size_t i = 0; i < way->n_past; i++)
+		ebpf_samples_close(way->past[i].samples);
 }
 
 void ebpf_offload_close(struct dp_offload *offload)
@@ -260,10 +542,17 @@ void ebpf_offload_close(struct dp_offload *offload)
 	if (o == NULL)
 		return;
 	if (o->attached != NULL)
-		stop(o);
+		detach(o);
 	ebpf_slots_close(o->slots);
+	for (size_t i = 0; o->ways != NULL && i < o->n_ports; i++)
+		close_way(&o->ways[i]);
 	for (size_t i = 0; o->programs != NULL && i < o->n_ports; i++)
 		ebpf_program_close(o->programs[i]);
+	ebpf_past_close(o->past);
+	if (o->keeps)
+		ebpf_keep_close(&o->keep);
+	ebpf_pins_close(o->pins);
+	free(o->ways);
 	free(o->programs);
 	free(o->ports);
 	free(o->attached);

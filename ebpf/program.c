@@ -20,13 +20,10 @@ enum { LOG_BYTES = 1 << 16 }; // the verifier's last words; a longer log is cut 
 struct ebpf_program {
 	struct ebpf_ingress *skeleton;
 	struct ebpf_egress_program *egress; // of a host port, else NULL
-	struct ring_buffer *ring; // of samples
+	struct ebpf_samples *samples;
 	uint8_t *frame; // of a replay: what stands in front of it, then the frame
 	unsigned int n_cpus; // possible ones
-	struct {
-		void (*got)(void *ctx, const struct ebpf_sample *sample, const uint8_t *frame);
-		void *ctx; // both borrowed, while a frame is taken
-	} taker;
+	bool keeps;
 };
 
 /* --- open and close -------------------------------------------------------------------------- */
@@ -60,6 +57,7 @@ static void configure(struct ebpf_program *p, const struct ebpf_program_config *
 	ro->ebpf_is_replay = cfg->is_replay;
 	ro->ebpf_tick_ns = cfg->tick_ns;
 	ro->ebpf_n_workers = cfg->n_workers;
+	ro->ebpf_n_cpus = p->n_cpus;
 	ro->ebpf_entries_shift = log2_of(cfg->n_entries);
 	if (cfg->ignore == NULL)
 		return;
@@ -69,11 +67,17 @@ static void configure(struct ebpf_program *p, const struct ebpf_program_config *
 	memcpy((void *)ro->ebpf_ignored_vlans, cfg->ignore->vlans, sizeof(cfg->ignore->vlans));
 }
 
+/* Each CPU's, and one for what verdicts move. */
+static uint32_t rows_of(const struct ebpf_program *p, const struct ebpf_program_config *cfg)
+{
+	return p->n_cpus + cfg->keeps;
+}
+
 /* Maps have 32-bit keys. Returns 0 when so many CPUs fit. */
 static int set_slots(
 	struct ebpf_program *p, const struct ebpf_program_config *cfg, struct dp_err *reterr)
 {
-	const uint64_t n_lists = (uint64_t)p->n_cpus * cfg->n_workers * 2;
+	const uint64_t n_lists = (uint64_t)rows_of(p, cfg) * cfg->n_workers * 2;
 	int r;
 
 	if (n_lists > (uint64_t)INT32_MAX / cfg->n_entries)
@@ -170,29 +174,15 @@ static int load_egress(struct ebpf_program *p, struct dp_err *reterr)
 	return r;
 }
 
-/* Less than 0: no more of them for now. */
-static int take_sample(void *ctx, void *data, size_t size)
-{
-	const struct ebpf_program *p = ctx;
-	const struct ebpf_sample *s = data;
-
-	if (size < sizeof(*s) || s->cap_len > size - sizeof(*s))
-		return 0;
-	p->taker.got(p->taker.ctx, s, (const uint8_t *)(s + 1));
-	return -ECANCELED;
-}
-
-static int make_room(struct ebpf_program *p, struct dp_err *reterr)
+static int make_room(
+	struct ebpf_program *p, const struct ebpf_program_config *cfg, struct dp_err *reterr)
 {
 	p->frame = malloc(sizeof(struct ebpf_replayed) + EBPF_REPLAY_MAX);
 	if (p->frame == NULL)
 		return dp_fail(
 			reterr, ENOMEM, "no memory for the XDP program's side in user space");
-	p->ring = ring_buffer__new(
-		bpf_map__fd(p->skeleton->maps.ebpf_samples), take_sample, p, NULL);
-	if (p->ring == NULL)
-		return dp_fail(reterr, errno, "cannot map the XDP program's samples: %m");
-	return 0;
+	return ebpf_samples_open(bpf_map__fd(p->skeleton->maps.ebpf_samples), cfg->port, 0,
+		&p->samples, reterr);
 }
 
 static int set_prefixes(const struct bpf_map *map, const struct dp_prefix *prefixes, uint16_t n)
@@ -229,12 +219,13 @@ static int set_nets(
 static int open_skeleton(
 	struct ebpf_program *p, const struct ebpf_program_config *cfg, struct dp_err *reterr)
 {
-	const int n_cpus = libbpf_num_possible_cpus();
+	const int n_cpus = ebpf_program_cpus();
 	int r;
 
 	if (n_cpus < 0)
 		return dp_fail(reterr, -n_cpus, "cannot tell how many CPUs there are: %m");
 	p->n_cpus = (unsigned int)n_cpus;
+	p->keeps = cfg->keeps;
 	(void)libbpf_set_print(say_nothing);
 	p->skeleton = ebpf_ingress__open();
 	if (p->skeleton == NULL)
@@ -246,7 +237,7 @@ static int open_skeleton(
 	if (r == 0 && !cfg->is_tap && !cfg->is_replay)
 		r = load_egress(p, reterr);
 	if (r == 0)
-		r = make_room(p, reterr);
+		r = make_room(p, cfg, reterr);
 	if (r == 0)
 		r = set_nets(p, cfg, reterr);
 	return r;
@@ -276,16 +267,31 @@ void ebpf_program_close(struct ebpf_program *p)
 {
 	if (p == NULL)
 		return;
-	ring_buffer__free(p->ring);
+	ebpf_samples_close(p->samples);
 	ebpf_egress_program_close(p->egress);
 	ebpf_ingress__destroy(p->skeleton);
 	free(p->frame);
 	free(p);
 }
 
+int ebpf_program_cpus(void)
+{
+	return libbpf_num_possible_cpus();
+}
+
 int ebpf_program_fd(const struct ebpf_program *p)
 {
 	return bpf_program__fd(p->skeleton->progs.ebpf_ingress);
+}
+
+int ebpf_program_flows_fd(const struct ebpf_program *p)
+{
+	return bpf_map__fd(p->skeleton->maps.ebpf_flows);
+}
+
+int ebpf_program_samples_fd(const struct ebpf_program *p)
+{
+	return bpf_map__fd(p->skeleton->maps.ebpf_samples);
 }
 
 int ebpf_program_egress_fd(const struct ebpf_program *p)
@@ -306,7 +312,7 @@ void ebpf_program_slot_maps(const struct ebpf_program *p, struct ebpf_slot_maps 
 		.slots_fd = bpf_map__fd(p->skeleton->maps.ebpf_slots),
 		.lists_fd = bpf_map__fd(p->skeleton->maps.ebpf_lists),
 		.listed_fd = bpf_map__fd(p->skeleton->maps.ebpf_listed),
-		.n_cpus = p->n_cpus,
+		.n_rows = p->n_cpus + p->keeps,
 	};
 }
 
@@ -337,15 +343,9 @@ int ebpf_program_replay(struct ebpf_program *p, const struct dp_capture_record *
 	return 0;
 }
 
-int ebpf_program_take(struct ebpf_program *p,
-	void (*got)(void *ctx, const struct ebpf_sample *sample, const uint8_t *frame), void *ctx)
+struct ebpf_samples *ebpf_program_samples(struct ebpf_program *p)
 {
-	int r;
-
-	p->taker.got = got;
-	p->taker.ctx = ctx;
-	r = ring_buffer__consume(p->ring);
-	return r == -ECANCELED ? 1 : r;
+	return p->samples;
 }
 
 /* Who holds the flow meanwhile is another CPU, and it takes no longer than a packet takes. Start value. */
@@ -362,6 +362,7 @@ int ebpf_program_ask(struct ebpf_program *p, enum ebpf_ask ask, struct ebpf_verd
 	int r = -EAGAIN;
 
 	memset(&verdict->counts, 0, sizeof(verdict->counts));
+	verdict->keeps = p->keeps;
 	for (int i = 0; r == -EAGAIN && i < ASK_TRIES; i++) {
 		r = bpf_prog_test_run_opts(bpf_program__fd(programs[ask]), &run);
 		if (r == 0)

@@ -11,6 +11,7 @@
 #include "dataplane/err.h"
 #include "dataplane/ignore.h"
 #include "ebpf/abi.h"
+#include "ebpf/samples.h"
 
 enum {
 	EBPF_REPLAY_MIN = 14, // net/bpf/test_run.c: ETH_HLEN
@@ -32,6 +33,9 @@ struct ebpf_program_config {
 	uint16_t n_workers; // at least 1
 	uint32_t n_entries; // of each worker; a power of two
 	uint32_t n_flows; // when there are more, some that were idle long are forgotten
+	// Where what is read of its samples is noted (ebpf/samples.h). Borrowed until it is closed. NULL: nowhere.
+	struct ebpf_kept_port *port;
+	bool keeps; // what waits goes to slots (struct ebpf_verdict)
 };
 
 /* Load. Returns 0, or -errno with a sentence: which capability is missing, what the kernel is too old
@@ -40,6 +44,9 @@ struct ebpf_program_config {
 	struct ebpf_program **ret_program, struct dp_err *reterr);
 
 void ebpf_program_close(struct ebpf_program *program);
+
+/* How many CPUs may be, each with slots of its own; or -errno. */
+int ebpf_program_cpus(void);
 
 /* The XDP program, to be attached. Borrowed. */
 int ebpf_program_fd(const struct ebpf_program *program);
@@ -60,13 +67,8 @@ void ebpf_program_set_offset(struct ebpf_program *program, uint64_t offset_ns);
 [[nodiscard]] int ebpf_program_replay(struct ebpf_program *program,
 	const struct dp_capture_record *frame, uint32_t *ret_action, struct dp_err *reterr);
 
-/* Take the next frame that was handed up, in order. One thread.
- *
- * got    called with it, sample->cap_len bytes of frame; both borrowed for the call
- *
- * Returns 1, 0: none waits, or -errno. */
-int ebpf_program_take(struct ebpf_program *program,
-	void (*got)(void *ctx, const struct ebpf_sample *sample, const uint8_t *frame), void *ctx);
+/* Frames that were handed up. Borrowed. */
+struct ebpf_samples *ebpf_program_samples(struct ebpf_program *program);
 
 enum ebpf_ask { EBPF_ASK_DECIDE, EBPF_ASK_LOOK, EBPF_ASK_END, EBPF_ASK_COUNT };
 
@@ -80,9 +82,12 @@ int ebpf_program_ask(struct ebpf_program *program, enum ebpf_ask ask, struct ebp
 /* Maps, to be mapped. Borrowed. */
 struct ebpf_slot_maps {
 	int slots_fd, lists_fd, listed_fd;
-	unsigned int n_cpus; // possible ones: each has its own slots
+	uint32_t n_rows; // of slots: each possible CPU has its own; and what verdicts move, where it keeps
 };
 void ebpf_program_slot_maps(const struct ebpf_program *program, struct ebpf_slot_maps *ret_maps);
+
+int ebpf_program_flows_fd(const struct ebpf_program *program);
+int ebpf_program_samples_fd(const struct ebpf_program *program);
 
 /* All CPUs' ledgers, summed up. Any thread. */
 [[nodiscard]] int ebpf_program_ledger(

@@ -22,50 +22,37 @@ struct cursor {
 	uint64_t n; // of struct ebpf_list's
 };
 
-struct mapping {
-	void *begin;
-	size_t bytes;
-};
-
 struct ebpf_slots {
-	struct mapping slots, lists, listed; // arrays of struct ebpf_slot, ebpf_list, ebpf_listed
+	struct ebpf_mapping slots, lists, listed; // arrays of struct ebpf_slot, ebpf_list, ebpf_listed
 	struct seen *seen; // of each slot. Untouched pages cost nothing
-	struct cursor **cursors; // [worker][cpu * 2 + parity], each worker's its own allocation
-	unsigned int n_cpus;
+	struct cursor **cursors; // [worker][row * 2 + parity], each worker's its own allocation
+	struct ebpf_keep *keep; // where what is read is noted; NULL: nowhere
+	uint32_t n_rows; // of slots
 	uint32_t n_workers, n_entries;
 };
 
 /* --- open and close -------------------------------------------------------------------------- */
 
-static int map(struct mapping *m, int fd, uint64_t n, size_t value_bytes, struct dp_err *reterr)
-{
-	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	const size_t bytes = (n * value_bytes + page - 1) / page * page;
-	void *begin = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-
-	if (begin == MAP_FAILED)
-		return dp_fail(reterr, errno, "cannot map the XDP program's counters: %m");
-	*m = (struct mapping){.begin = begin, .bytes = bytes};
-	return 0;
-}
-
 static int map_all(struct ebpf_slots *s, const struct ebpf_slot_maps *maps, struct dp_err *reterr)
 {
-	const uint64_t n_lists = (uint64_t)s->n_cpus * s->n_workers * 2;
+	const uint64_t n_lists = (uint64_t)s->n_rows * s->n_workers * 2;
 	const uint64_t n_slots = n_lists * s->n_entries;
-	int r = map(&s->slots, maps->slots_fd, n_slots, sizeof(struct ebpf_slot), reterr);
+	int r = ebpf_mapping_open(
+		&s->slots, maps->slots_fd, n_slots, sizeof(struct ebpf_slot), reterr);
 
 	if (r == 0)
-		r = map(&s->lists, maps->lists_fd, n_lists, sizeof(struct ebpf_list), reterr);
+		r = ebpf_mapping_open(
+			&s->lists, maps->lists_fd, n_lists, sizeof(struct ebpf_list), reterr);
 	if (r == 0)
-		r = map(&s->listed, maps->listed_fd, n_slots, sizeof(struct ebpf_listed), reterr);
+		r = ebpf_mapping_open(
+			&s->listed, maps->listed_fd, n_slots, sizeof(struct ebpf_listed), reterr);
 	return r;
 }
 
 /* A worker writes its cursors: on lines of their own. */
 static bool make_cursors(struct ebpf_slots *s)
 {
-	const size_t bytes = (s->n_cpus * 2 * sizeof(struct cursor) + 63) / 64 * 64;
+	const size_t bytes = (s->n_rows * 2 * sizeof(struct cursor) + 63) / 64 * 64;
 
 	s->cursors = calloc(s->n_workers, sizeof(*s->cursors));
 	for (uint32_t i = 0; s->cursors != NULL && i < s->n_workers; i++) {
@@ -78,7 +65,7 @@ static bool make_cursors(struct ebpf_slots *s)
 }
 
 int ebpf_slots_open(const struct ebpf_program *program, uint16_t n_workers, uint32_t n_entries,
-	struct ebpf_slots **ret_slots, struct dp_err *reterr)
+	struct ebpf_keep *keep, struct ebpf_slots **ret_slots, struct dp_err *reterr)
 {
 	struct ebpf_slots *s = calloc(1, sizeof(*s));
 	struct ebpf_slot_maps maps;
@@ -87,10 +74,11 @@ int ebpf_slots_open(const struct ebpf_program *program, uint16_t n_workers, uint
 	if (s == NULL)
 		return dp_fail(reterr, ENOMEM, "cannot map the XDP program's counters: %m");
 	ebpf_program_slot_maps(program, &maps);
-	s->n_cpus = maps.n_cpus;
+	s->n_rows = maps.n_rows;
+	s->keep = keep;
 	s->n_workers = n_workers;
 	s->n_entries = n_entries;
-	s->seen = calloc((size_t)s->n_cpus * n_workers * 2 * n_entries, sizeof(*s->seen));
+	s->seen = calloc((size_t)s->n_rows * n_workers * 2 * n_entries, sizeof(*s->seen));
 	r = s->seen != NULL && make_cursors(s)
 		? map_all(s, &maps, reterr)
 		: dp_fail(reterr, ENOMEM, "cannot read the XDP program's counters: %m");
@@ -102,24 +90,65 @@ int ebpf_slots_open(const struct ebpf_program *program, uint16_t n_workers, uint
 	return 0;
 }
 
-static void unmap(struct mapping *m)
-{
-	if (m->begin != NULL)
-		(void)munmap(m->begin, m->bytes);
-}
-
 void ebpf_slots_close(struct ebpf_slots *s)
 {
 	if (s == NULL)
 		return;
-	unmap(&s->slots);
-	unmap(&s->lists);
-	unmap(&s->listed);
+	ebpf_mapping_close(&s->slots);
+	ebpf_mapping_close(&s->lists);
+	ebpf_mapping_close(&s->listed);
 	for (uint32_t i = 0; s->cursors != NULL && i < s->n_workers; i++)
 		free(s->cursors[i]);
 	free(s->cursors);
 	free(s->seen);
 	free(s);
+}
+
+/* --- what is noted --------------------------------------------------------------------------- */
+
+void ebpf_slots_name(
+	struct ebpf_slots *s, uint16_t worker, uint32_t entry, const struct dp_usage_key *key)
+{
+	if (s->keep != NULL)
+		s->keep->keys[worker * s->n_entries + entry] = *key;
+}
+
+/* Of ticks that are on the disk: for who comes after us, in this order, each step again where it was cut short. */
+static void settle(struct ebpf_keep *k, uint16_t worker)
+{
+	const uint64_t committed_ns =
+		atomic_load_explicit(&k->committed_ns, memory_order_relaxed);
+	struct ebpf_kept_log *log = &k->kept->logs[worker];
+
+	while (log->first != log->end) {
+		const struct ebpf_drained *d = ebpf_keep_drained(k, worker, log->first);
+
+		if (d->end_ns > committed_ns)
+			break;
+		k->counted[d->slot] = d->counted;
+		__atomic_store_n(&log->first, log->first + 1, __ATOMIC_RELEASE);
+	}
+}
+
+static uint32_t log_room(const struct ebpf_keep *k, uint16_t worker)
+{
+	const struct ebpf_kept_log *log = &k->kept->logs[worker];
+
+	return k->kept->n_log - (uint32_t)(log->end - log->first);
+}
+
+static void note(struct ebpf_slots *s, uint16_t worker, uint64_t end_ns, size_t slot, uint32_t entry)
+{
+	struct ebpf_keep *k = s->keep;
+	struct ebpf_kept_log *log = &k->kept->logs[worker];
+	const struct seen *seen = &s->seen[slot];
+
+	*ebpf_keep_drained(k, worker, log->end) = (struct ebpf_drained){.end_ns = end_ns,
+		.slot = (uint32_t)slot,
+		.key = k->keys[worker * s->n_entries + entry],
+		.counted = {.packets = {seen->packets[0], seen->packets[1]},
+			.bytes = {seen->bytes[0], seen->bytes[1]}}};
+	__atomic_store_n(&log->end, log->end + 1, __ATOMIC_RELEASE);
 }
 
 /* --- reading --------------------------------------------------------------------------------- */
@@ -155,8 +184,8 @@ static void read_slot(struct ebpf_slot *slot, struct seen *seen, struct dp_offlo
 }
 
 /* One list, up to what began at end_ns. Returns how many were written. */
-static uint32_t drain_list(struct ebpf_slots *s, uint32_t list, struct cursor *c, uint64_t end_ns,
-	struct dp_offload_usage *ret_usages, uint32_t max)
+static uint32_t drain_list(struct ebpf_slots *s, uint16_t worker, uint32_t list, struct cursor *c,
+	uint64_t end_ns, struct dp_offload_usage *ret_usages, uint32_t max)
 {
 	const struct ebpf_list *l = (const struct ebpf_list *)s->lists.begin + list;
 	const struct ebpf_listed *places = (const struct ebpf_listed *)s->listed.begin +
@@ -177,7 +206,11 @@ static uint32_t drain_list(struct ebpf_slots *s, uint32_t list, struct cursor *c
 		// Where we are late ticks were counted together.
 		if (u->last_ns >= end_ns)
 			u->last_ns = end_ns - 1;
-		n += (u->packets[0] | u->packets[1] | u->bytes[0] | u->bytes[1]) != 0;
+		if ((u->packets[0] | u->packets[1] | u->bytes[0] | u->bytes[1]) == 0)
+			continue;
+		if (s->keep != NULL)
+			note(s, worker, end_ns, slot, e->entry);
+		n++;
 	}
 	return n;
 }
@@ -188,12 +221,18 @@ uint32_t ebpf_slots_drain(struct ebpf_slots *s, uint16_t worker, uint64_t end_ns
 	struct cursor *cursors = s->cursors[worker];
 	uint32_t n = 0;
 
-	for (unsigned int cpu = 0; cpu < s->n_cpus; cpu++) {
-		for (uint32_t parity = 0; parity < 2 && n < max; parity++) {
-			const uint32_t list = (cpu * s->n_workers + worker) * 2 + parity;
+	if (s->keep != NULL) {
+		settle(s->keep, worker);
+		// What there is no room to note stays in the kernel until there is.
+		max = max < log_room(s->keep, worker) ? max : log_room(s->keep, worker);
+	}
 
-			n += drain_list(s, list, &cursors[cpu * 2 + parity], end_ns, ret_usages + n,
-				max - n);
+	for (uint32_t row = 0; row < s->n_rows; row++) {
+		for (uint32_t parity = 0; parity < 2 && n < max; parity++) {
+			const uint32_t list = (row * s->n_workers + worker) * 2 + parity;
+
+			n += drain_list(s, worker, list, &cursors[row * 2 + parity], end_ns,
+				ret_usages + n, max - n);
 		}
 	}
 	return n;

@@ -43,6 +43,59 @@ static void count_taken(const struct dp_offload_counts *c)
 		__sync_fetch_and_add(&l->taken_bytes, c->bytes[0] + c->bytes[1]);
 }
 
+/* Set before it is loaded: slots of so many CPUs stand before the row of which this here writes. */
+const volatile __u32 ebpf_n_cpus = 1;
+
+/* What waited goes to the slot v->slot: as count_on_slot(), but in a row that is no CPU's. There only the slot's worker
+ * counts, by what it asks here. No packet came: it was not active. False: there is no such row. */
+static bool move_to_slot(const struct ebpf_verdict *v, const struct dp_offload_counts *c)
+{
+	const __u32 shift = ebpf_entries_shift, parity = c->last_ns / ebpf_tick_ns % 2;
+	const __u32 row = ebpf_n_cpus * ebpf_n_workers;
+	__u32 index = ((row << shift) + v->slot) * 2 + parity;
+	struct ebpf_slot *s = bpf_map_lookup_elem(&ebpf_slots, &index);
+	struct ebpf_listed *listed;
+	struct ebpf_list *list;
+
+	if (s == NULL)
+		return false;
+	s->bytes[0] += c->bytes[0];
+	s->bytes[1] += c->bytes[1];
+	s->packets[0] += c->packets[0];
+	s->packets[1] += c->packets[1];
+	if (s->is_listed != 0) {
+		if (c->last_ns > s->last_ns)
+			s->last_ns = c->last_ns;
+		return true;
+	}
+	s->last_ns = c->last_ns;
+	s->active[0] = 0;
+	s->active[1] = 0;
+	index = (row + (v->slot >> shift)) * 2 + parity;
+	list = bpf_map_lookup_elem(&ebpf_lists, &index);
+	if (list == NULL)
+		return true;
+	index = (index << shift) + ((__u32)list->n & ((1U << shift) - 1));
+	listed = bpf_map_lookup_elem(&ebpf_listed, &index);
+	if (listed == NULL)
+		return true;
+	s->is_listed = 1;
+	listed->entry = v->slot & ((1U << shift) - 1);
+	listed->first_ns = c->last_ns;
+	(void)__sync_lock_test_and_set(&list->n, list->n + 1);
+	return true;
+}
+
+/* What waited on a flow: told, or moved. */
+static void settle(const struct ebpf_verdict *v, struct dp_offload_counts *c)
+{
+	count_taken(c);
+	if (v->keeps != 0 && v->slot != EBPF_SLOT_UNDECIDED &&
+		(c->packets[0] | c->packets[1] | c->bytes[0] | c->bytes[1]) != 0 &&
+		move_to_slot(v, c))
+		c->tcp |= DP_OFFLOAD_MOVED;
+}
+
 /* As dp_offload_ops.decide. */
 SEC("syscall")
 int ebpf_decide(struct ebpf_verdict *v)
@@ -65,12 +118,12 @@ int ebpf_decide(struct ebpf_verdict *v)
 	else
 		__sync_fetch_and_and(&f->flags, ~EBPF_FLOW_WATCHED);
 	(void)__sync_lock_test_and_set(&f->slot, v->slot); // before its words are closed
-	if (is_first) {
-		take_waiting(f, &c, EBPF_CLOSED);
-		count_taken(&c);
-	}
 	c.last_ns = f->last_ns;
 	c.tcp = tcp_of(f);
+	if (is_first) {
+		take_waiting(f, &c, EBPF_CLOSED);
+		settle(v, &c);
+	}
 	flow_leave(f);
 	answer(v, &c);
 	return 0;
@@ -112,7 +165,7 @@ int ebpf_end(struct ebpf_verdict *v)
 		return r;
 	take_waiting(f, &c, EBPF_CLOSED);
 	if (f->slot == EBPF_SLOT_UNDECIDED)
-		count_taken(&c);
+		settle(v, &c);
 	else
 		look_kept(f, &c);
 	(void)bpf_map_delete_elem(&ebpf_flows, &key);

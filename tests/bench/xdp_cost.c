@@ -99,7 +99,7 @@ static void decide_all(void)
 {
 	for (uint32_t n = 0; n < n_flows; n += CHUNK) {
 		(void)run(ebpf_program_fd(ours), CHUNK, XDP_DROP);
-		while (ebpf_program_take(ours, decide, NULL) > 0)
+		while (ebpf_samples_take(ebpf_program_samples(ours), decide, NULL))
 			;
 	}
 	if (n_decided != n_flows)

@@ -66,7 +66,7 @@ static struct ebpf_ledger look(void)
 {
 	struct ebpf_ledger l;
 
-	while (ebpf_program_take(program, take, NULL) > 0)
+	while (ebpf_samples_take(ebpf_program_samples(program), take, NULL))
 		;
 	assert_int_equal(ebpf_program_ledger(program, &l, NULL), 0);
 	return l;

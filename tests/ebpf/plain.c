@@ -101,7 +101,7 @@ static void decide(void *side, const struct ebpf_sample *sample, const uint8_t *
 static void decide_all(void)
 {
 	for (int i = 0; i < SIDES; i++)
-		while (ebpf_program_take(sides[i], decide, sides[i]) > 0)
+		while (ebpf_samples_take(ebpf_program_samples(sides[i]), decide, sides[i]))
 			;
 }
 

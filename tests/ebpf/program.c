@@ -159,7 +159,7 @@ static void each_frame_counts_in_the_kernel_or_in_user_space(void **)
 
 	for (int i = 0; i < 2; i++) {
 		all.n_bytes += run_shapes(p, &all.counters, all.outcomes);
-		while (ebpf_program_take(p, got, &up) == 1)
+		while (ebpf_samples_take(ebpf_program_samples(p), got, &up))
 			;
 	}
 	assert_int_equal(ebpf_program_ledger(p, &l, &err), 0);

@@ -44,7 +44,7 @@ void rig_open(void)
 void rig_close(void)
 {
 	if (rig.offload != NULL)
-		rig.offload->ops->stop(rig.offload->self);
+		rig.offload->ops->stop(rig.offload->self, 0);
 	ebpf_offload_close(rig.offload);
 	rig.offload = NULL;
 }

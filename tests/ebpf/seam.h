@@ -30,7 +30,7 @@ static inline int seam_end(uint8_t proto, uint32_t flow, struct dp_offload_count
 {
 	const struct dp_five_tuple t = rig_tuple(proto);
 
-	return rig.offload->ops->end(rig.offload->self, &t, flow, ret);
+	return rig.offload->ops->end(rig.offload->self, 0, &t, flow, 0, ret);
 }
 
 /* The flow of the frame that came up last. */

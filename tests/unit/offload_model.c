@@ -350,7 +350,7 @@ static int look(void *self, const struct dp_five_tuple *tuple, uint32_t flow,
 	return f != NULL ? 0 : -ENOENT;
 }
 
-static int end(void *self, const struct dp_five_tuple *tuple, uint32_t flow,
+static int end(void *self, uint16_t, const struct dp_five_tuple *tuple, uint32_t flow, uint32_t,
 	struct dp_offload_counts *ret_counts)
 {
 	struct offload_model *m = self;
@@ -392,7 +392,7 @@ static int open_port(void *self, uint16_t port, uint64_t offset_ns, struct dp_er
 	return 0;
 }
 
-static void stop(void *)
+static void stop(void *, uint64_t)
 {
 }
 
