@@ -131,8 +131,11 @@ static void print_offload(const struct ctl_config *config)
 	if (!is_wanted)
 		return;
 	ctl_offload_sizes(config, ctl_plan_workers(config, true), &sizes);
-	(void)printf("xdp       %u flows, %u entries a worker, ring of %u bytes\n", sizes.n_flows,
+	(void)printf("xdp       %u flows, %u entries a worker, ring of %u bytes", sizes.n_flows,
 		sizes.n_entries, sizes.ring_bytes);
+	if (config->xdp.persist)
+		(void)printf(", goes on in %s", config->xdp.pins);
+	(void)putchar('\n');
 }
 
 static void print_threads(const char *threads)

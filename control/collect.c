@@ -155,6 +155,12 @@ static size_t merge(const struct dp_record *records, const struct ctl_order *tur
 	return kept;
 }
 
+void ctl_collect_add(struct ctl_collect *c, const struct dp_record *record)
+{
+	g_array_set_size(c->open, c->open->len + 1);
+	dp_record_copy(&g_array_index(c->open, struct dp_record, c->open->len - 1), record);
+}
+
 static void sort_in(struct ctl_collect *c, uint16_t worker, const struct dp_record *r)
 {
 	const struct end end = {r->tick, r->end.n_ticks};
@@ -172,8 +178,7 @@ static void sort_in(struct ctl_collect *c, uint16_t worker, const struct dp_reco
 			c->ops->told(c->ctx, worker, r->told.request);
 		break;
 	default:
-		g_array_set_size(c->open, c->open->len + 1);
-		dp_record_copy(&g_array_index(c->open, struct dp_record, c->open->len - 1), r);
+		ctl_collect_add(c, r);
 		break;
 	}
 }

@@ -28,6 +28,9 @@ struct ctl_collect *ctl_collect_new(struct dp_path *path, uint16_t n_workers, ui
 	const struct ctl_collect_ops *ops, void *ctx);
 void ctl_collect_free(struct ctl_collect *c);
 
+/* A record that no worker of ours posted: usage, of the first tick that is complete after it or a later one. Copied. */
+void ctl_collect_add(struct ctl_collect *c, const struct dp_record *record);
+
 /* Take what waits, hand on what is complete. Returns true when anything was taken. */
 bool ctl_collect_poll(struct ctl_collect *c);
 

@@ -36,6 +36,7 @@ void ctl_config_free(struct ctl_config *config)
 	ctl_options_fini(ctl_redis_options, &config->redis);
 	ctl_options_fini(ctl_store_options, &config->store);
 	ctl_options_fini(ctl_samples_options, &config->samples);
+	ctl_options_fini(ctl_xdp_options, &config->xdp);
 	g_free(config->apps_path);
 	g_free(config->path);
 	g_free(config);

@@ -114,11 +114,13 @@ struct ctl_store_options {
 	uint64_t keep_untold_ns; // how long a profile outlives its person in the told facts
 };
 
-/* Sizes of what the program in the kernel keeps, over all its ports. */
+/* What the program in the kernel keeps, over all its ports. */
 struct ctl_xdp_options {
 	uint64_t n_flows; // 0: workers.flows
 	uint64_t n_entries; // 0: a sixteenth of that
-	uint64_t ring_bytes;
+	uint64_t ring_bytes; // of each port
+	bool persist; // it outlives the process; only with the store
+	char *pins; // folder in a BPF file system
 };
 
 /* Captures of flows that stay unknown, of `run`. */

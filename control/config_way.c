@@ -7,6 +7,11 @@
 
 #include <string.h>
 
+static const char *check_pins(const char *text)
+{
+	return text[0] == '/' && strlen(text) < 200 ? NULL : "expected an absolute path below 200 bytes";
+}
+
 const struct ctl_option ctl_xdp_options[] = {
 	{.name = "flows",
 		.type = CTL_OPTION_COUNT,
@@ -28,7 +33,21 @@ const struct ctl_option ctl_xdp_options[] = {
 		.def = "16MiB",
 		.min = "256KiB",
 		.max = "1GiB",
-		.help = "Frames on their way up from all ports."},
+		.help = "Frames on their way up, of each port. With `persist` they stay until they "
+			"are on the disk, two ticks or so."},
+	{.name = "persist",
+		.type = CTL_OPTION_BOOL,
+		.off = offsetof(struct ctl_xdp_options, persist),
+		.def = "false",
+		.help = "Programs go on counting while the daemon is away, and the next start takes "
+			"that over. Takes the store."},
+	{.name = "pins",
+		.type = CTL_OPTION_STRING,
+		.off = offsetof(struct ctl_xdp_options, pins),
+		.def = "/sys/fs/bpf/wirecue",
+		.check = check_pins,
+		.help = "Folder for that in a BPF file system; made when it is missing. Each daemon "
+			"of a host needs its own."},
 	{.name = NULL},
 };
 
@@ -38,6 +57,10 @@ void ctl_config_read_xdp(struct ctl_config_reader *r, const struct ctl_yaml_node
 
 	ctl_options_init(ctl_xdp_options, o);
 	ctl_yaml_options(r->doc, xdp, &(struct ctl_yaml_part){ctl_xdp_options, o}, 1, NULL);
+	if (o->persist && !r->config->store.enabled)
+		ctl_yaml_mistake(r->doc, ctl_yaml_get(xdp, "persist"),
+			"'true', expected `store.enabled: true` with it: what was counted is taken over "
+			"once because the store says how far it has come");
 }
 
 /* A mistake at a key of the port, where it is written. */

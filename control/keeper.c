@@ -212,6 +212,14 @@ uint64_t ctl_keeper_watermark(const struct ctl_keeper *keeper)
 	return keeper->watermark_ns;
 }
 
+uint64_t ctl_keeper_committed(const struct ctl_keeper *keeper)
+{
+	struct ctl_store_stats stats;
+
+	ctl_store_stats(keeper->store, &stats);
+	return stats.watermark_ns;
+}
+
 static void put_names(struct ctl_batch *batch, enum ctl_table table, const struct ctl_dict *dict,
 	uint32_t first, uint32_t *n)
 {

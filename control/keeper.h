@@ -44,6 +44,9 @@ struct ctl_rot;
 /* Event time everything before which was committed before this start; 0 = nothing was. */
 uint64_t ctl_keeper_watermark(const struct ctl_keeper *keeper);
 
+/* The same of now. */
+uint64_t ctl_keeper_committed(const struct ctl_keeper *keeper);
+
 /* Receiving ends in order: nothing is seen from now_ns on. Kept by the flush that follows. */
 void ctl_keeper_stopping(struct ctl_keeper *keeper, uint64_t now_ns);
 

@@ -66,6 +66,7 @@ static int load(const struct ctl_plan *plan, const struct ctl_config *config,
 	const struct ebpf_offload_port *ports, struct dp_offload **ret_offload,
 	struct dp_err *reterr)
 {
+	const bool is_live = plan->path.captures == NULL;
 	struct ctl_offload_sizes sizes;
 
 	ctl_offload_sizes(config, plan->path.n_workers, &sizes);
@@ -78,7 +79,10 @@ static int load(const struct ctl_plan *plan, const struct ctl_config *config,
 					 .is_replay = plan->path.captures != NULL,
 					 .replay_ignore = plan->path.captures_ignore,
 					 .ports = ports,
-					 .n_ports = plan->path.n_ports},
+					 .n_ports = plan->path.n_ports,
+					 .pins = is_live ? config->xdp.pins : NULL,
+					 .keeps = is_live && config->xdp.persist,
+					 .watermark_ns = plan->path.not_before_ns},
 		ret_offload, reterr);
 }
 

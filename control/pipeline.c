@@ -14,6 +14,7 @@
 #include "control/recent.h"
 #include "control/rot.h"
 #include "control/sampler.h"
+#include "control/takeover.h"
 #include "control/totals.h"
 #include "control/utc.h"
 #include "control/watch_sources.h"
@@ -59,6 +60,7 @@ struct ctl_pipeline {
 	uint64_t notes_dropped; // when the last tick ended
 	uint64_t seen_ns; // end of the last tick
 	bool is_live;
+	bool is_whole; // nothing passed uncounted since the last stop
 	bool is_eal_started;
 };
 
@@ -92,6 +94,7 @@ static void on_tick(void *ctx, uint64_t end_ns, const struct dp_record *records,
 	// A replay that goes on after a kill reads its captures again: this was worked then.
 	if (p->keeper != NULL && end_ns <= ctl_keeper_watermark(p->keeper))
 		return;
+	ctl_takeover_tick(p->offload, end_ns);
 	ctl_engine_tick(p->engine, end_ns, records, n, capture_loss(p, end_ns));
 	if (p->keeper != NULL)
 		ctl_keeper_tick(p->keeper, end_ns);
@@ -275,6 +278,12 @@ int ctl_pipeline_open(const struct ctl_pipeline_config *c, struct ctl_pipeline *
 	}
 	p->collect = ctl_collect_new(
 		p->path, p->n_workers, p->config->tick_ns, p->is_live ? &live : &replay, p);
+	r = ctl_takeover(p->offload, p->collect, dp_path_now_ns(p->path), p->config->tick_ns,
+		&p->is_whole, reterr);
+	if (r < 0) {
+		ctl_pipeline_close(p);
+		return r;
+	}
 	*ret_pipeline = p;
 	return 0;
 }
@@ -325,7 +334,8 @@ static void say_resumed(const struct ctl_pipeline *p)
 			CTL_TEXT("remedy",
 				"set the clock right and start again; when it was wrong before, restore "
 				"a backup of the time before"));
-	ctl_keeper_gap(p->keeper, dp_path_now_ns(p->path));
+	if (!p->is_whole)
+		ctl_keeper_gap(p->keeper, dp_path_now_ns(p->path));
 }
 
 int ctl_pipeline_start(struct ctl_pipeline *p, struct dp_err *reterr)
@@ -355,7 +365,7 @@ bool ctl_pipeline_poll(struct ctl_pipeline *p)
 
 	free_retired(p); // a large one is not kept because the disk is slow
 	if (p->keeper != NULL) {
-		ctl_keeper_tend(p->keeper);
+		ctl_pipeline_tend(p);
 		if (!ctl_keeper_has_room(p->keeper))
 			return false; // workers postpone
 	}
@@ -367,6 +377,7 @@ void ctl_pipeline_tend(struct ctl_pipeline *p)
 {
 	if (p->keeper != NULL)
 		ctl_keeper_tend(p->keeper);
+	ctl_takeover_tend(p->offload, p->keeper);
 }
 
 bool ctl_pipeline_keep(struct ctl_pipeline *p)

@@ -336,9 +336,10 @@ static int open_program(
 	return ebpf_program_open(&program, &o->programs[i], reterr);
 }
 
-static bool is_used(const struct ebpf_offload_config *cfg, size_t i)
+/* NULL: the port is not ours. */
+static const char *interface_of(const struct ebpf_offload_config *cfg, size_t i)
 {
-	return cfg->ports[i].interface != NULL;
+	return cfg->is_replay ? "replay" : cfg->ports[i].interface;
 }
 
 /* The folder of pins, and what those before us left there. Without anything to keep it is looked for, too. */
@@ -351,9 +352,9 @@ static int open_pins(
 
 	if (r < 0)
 		return o->keeps ? r : 0;
-	for (size_t i = 0; i < cfg->n_ports && n < EBPF_KEPT_PORTS; i++)
-		if (is_used(cfg, i))
-			interfaces[n++] = cfg->ports[i].interface;
+	for (size_t i = 0; i < o->n_ports && n < EBPF_KEPT_PORTS; i++)
+		if (interface_of(cfg, i) != NULL)
+			interfaces[n++] = interface_of(cfg, i);
 	ebpf_pins_end_others(o->pins, interfaces, n);
 	return ebpf_past_open(o->pins, cfg->watermark_ns, &o->past, reterr);
 }
@@ -364,18 +365,18 @@ static int open_keep(
 	const long n_cpus = ebpf_program_cpus();
 	int r;
 
-	if (cfg->n_ports > EBPF_KEPT_PORTS)
+	if (o->n_ports > EBPF_KEPT_PORTS)
 		return dp_fail(reterr, E2BIG, "xdp.persist is for at most %d ports, not %zu",
-			EBPF_KEPT_PORTS, cfg->n_ports);
+			EBPF_KEPT_PORTS, o->n_ports);
 	r = ebpf_keep_open(
 		&o->keep, (uint32_t)n_cpus + 1, cfg->n_workers, cfg->n_entries, reterr);
 	if (r < 0)
 		return r;
-	o->keep.kept->n_ports = (uint32_t)cfg->n_ports;
-	for (size_t i = 0; i < cfg->n_ports; i++)
-		if (is_used(cfg, i))
+	o->keep.kept->n_ports = (uint32_t)o->n_ports;
+	for (size_t i = 0; i < o->n_ports; i++)
+		if (interface_of(cfg, i) != NULL)
 			(void)snprintf(o->keep.kept->ports[i].interface, IF_NAMESIZE, "%s",
-				cfg->ports[i].interface);
+				interface_of(cfg, i));
 	return 0;
 }
 
@@ -404,18 +405,18 @@ static int pin_all(struct offload *o, struct dp_err *reterr)
 }
 
 /* Each port's samples, and those of its interface before us; what has no port any more the first one takes. */
-static void open_ways(struct offload *o)
+static void open_ways(struct offload *o, const struct ebpf_offload_config *cfg)
 {
 	for (size_t i = 0; i < o->n_ports; i++)
 		o->ways[i].now = ebpf_program_samples(o->programs[i]);
 	for (size_t i = 0; o->past != NULL && i < o->n_ports; i++)
-		if (o->ports[i].interface != NULL)
+		if (interface_of(cfg, i) != NULL)
 			o->ways[i].n_past = ebpf_past_samples(
-				o->past, o->ports[i].interface, o->ways[i].past, PAST_MAX);
+				o->past, interface_of(cfg, i), o->ways[i].past, PAST_MAX);
 	for (size_t i = 0; o->past != NULL && i < o->n_ports; i++) {
 		struct way_up *way = &o->ways[i];
 
-		if (o->ports[i].interface != NULL)
+		if (interface_of(cfg, i) != NULL)
 			way->n_past += ebpf_past_samples(o->past, NULL, way->past + way->n_past,
 				PAST_MAX - way->n_past);
 	}
@@ -455,7 +456,7 @@ static int open_all(struct offload *o, const struct ebpf_offload_config *cfg, st
 	if (r == 0 && o->keeps)
 		r = pin_all(o, reterr);
 	if (r == 0)
-		open_ways(o);
+		open_ways(o, cfg);
 	return r;
 }
 

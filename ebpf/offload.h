@@ -35,7 +35,8 @@ struct ebpf_offload_config {
 	const struct ebpf_offload_port *ports; // of the path, in its order; NULL in a replay
 	size_t n_ports;
 	// What is counted outlives the process (ebpf/kept.h), in this folder of a BPF file system. Where it does not,
-	// the folder is looked into for what did, and needs not be there. NULL: there is none. Borrowed for the call.
+	// the folder is looked into for what did, and needs not be there. NULL: there is none. Borrowed for the call. A
+	// replay's port is called "replay".
 	const char *pins;
 	bool keeps;
 	uint64_t watermark_ns; // ticks that end until then are on the disk

@@ -374,9 +374,12 @@ int ebpf_past_credit(
 
 void ebpf_past_credited(struct ebpf_past *past, uint64_t end_ns)
 {
-	for (size_t i = 0; i < past->n; i++)
-		if (past->generations[i].number != 0 && !past->generations[i].is_counted)
-			past->generations[i].kept->credited_ns = end_ns;
+	for (size_t i = 0; i < past->n; i++) {
+		const struct generation *g = &past->generations[i];
+
+		if (g->number != 0 && !g->is_counted && g->kept->credited_ns == 0)
+			g->kept->credited_ns = end_ns;
+	}
 }
 
 void ebpf_past_committed(struct ebpf_past *past, uint64_t end_ns)
