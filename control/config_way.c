@@ -9,7 +9,8 @@
 
 static const char *check_pins(const char *text)
 {
-	return text[0] == '/' && strlen(text) < 200 ? NULL : "expected an absolute path below 200 bytes";
+	return text[0] == '/' && strlen(text) < 200 ? NULL
+						    : "expected an absolute path below 200 bytes";
 }
 
 const struct ctl_option ctl_xdp_options[] = {

@@ -45,7 +45,7 @@ static const struct section wirecue_sections[] = {
 		{ctl_rot_options}},
 	{"`samples`", NULL, {ctl_samples_options}},
 	{"`xdp`",
-		"Sizes of what the program in the kernel keeps for all XDP ports together: memory of "
+		"What the program in the kernel keeps for all XDP ports together: memory of "
 		"the kernel, taken at start ([operations.md](operations.md#xdp)).",
 		{ctl_xdp_options}},
 	{"`control`", NULL, {ctl_control_options}},

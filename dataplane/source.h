@@ -104,7 +104,8 @@ struct dp_offload_source {
 	uint16_t port;
 	struct rte_mempool *pool, *wide; // borrowed: frames that fit in one of pool's, and others
 	struct dp_source *captures; // given: replayed through the offload; NULL: live
-	uint64_t tick_ns; // a replay stands still before the first frame of each tick; live, the offload is told of it
+	uint64_t
+		tick_ns; // a replay stands still before the first frame of each tick; live, the offload is told of it
 	uint64_t offset_ns; // of live event time
 };
 

@@ -100,8 +100,8 @@ static uint32_t name_entry(struct dp_worker *w, uint32_t i)
 	if (entry >= w->cfg.offload->n_entries)
 		return 0;
 	if (ops_of(w)->name != NULL)
-		ops_of(w)->name(w->cfg.offload->self, w->cfg.id, entry,
-			dp_usage_key(&w->usage, entry));
+		ops_of(w)->name(
+			w->cfg.offload->self, w->cfg.id, entry, dp_usage_key(&w->usage, entry));
 	return entry;
 }
 
@@ -143,8 +143,7 @@ void dp_worker_offload_disown(struct dp_worker *w, uint32_t i)
 	struct dp_five_tuple tuple;
 
 	dp_flow_tuple(&w->flows, i, &tuple);
-	(void)ops_of(w)->end(
-		w->cfg.offload->self, w->cfg.id, &tuple, w->told[i].flow, 0, &counts);
+	(void)ops_of(w)->end(w->cfg.offload->self, w->cfg.id, &tuple, w->told[i].flow, 0, &counts);
 	w->told[i] = (struct dp_worker_told){0};
 }
 

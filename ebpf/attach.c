@@ -3,6 +3,7 @@
 
 #include "ebpf/attach_egress.h"
 #include "ebpf/interface.h"
+#include "ebpf/link.h"
 #include "ebpf/refused.h"
 
 #include <errno.h>
@@ -240,71 +241,6 @@ static int refuse(
 	return dp_fail(reterr, errnum, "%.400s; or let it be generic", why.text);
 }
 
-/* --- links that outlive us ------------------------------------------------------------------- */
-
-static void end_pinned(const char *path, int fd)
-{
-	(void)bpf_link_detach(fd);
-	(void)close(fd);
-	(void)unlink(path);
-}
-
-static bool is_generic_now(int index)
-{
-	LIBBPF_OPTS(bpf_xdp_query_opts, found);
-
-	return bpf_xdp_query(index, 0, &found) == 0 && found.attach_mode == XDP_ATTACHED_SKB;
-}
-
-/* Whether a link that was pinned is what would be made now. */
-static bool is_wanted(const struct ebpf_attach_config *cfg, int index, int fd)
-{
-	struct bpf_link_info info = {0};
-	uint32_t len = sizeof(info);
-
-	if (cfg->port == NULL || bpf_obj_get_info_by_fd(fd, &info, &len) < 0)
-		return false;
-	// A TCX link has its interface at the same place; headers may not have that.
-	if (info.xdp.ifindex != (uint32_t)index)
-		return false;
-	if (info.type != BPF_LINK_TYPE_XDP || cfg->mode == EBPF_MODE_AUTO)
-		return true;
-	return is_generic_now(index) == (cfg->mode == EBPF_MODE_GENERIC);
-}
-
-/* The link that was pinned, with the new program in the old one's place: no frame passes in between. Returns its fd,
- * or -ENOENT: there is none any more. */
-static int adopt(
-	const struct ebpf_attach_config *cfg, int index, const char *kind, int prog_fd)
-{
-	char path[EBPF_PIN_PATH_MAX];
-	int fd;
-
-	if (cfg->pins == NULL)
-		return -ENOENT;
-	ebpf_pins_link(cfg->pins, kind, cfg->interface, path);
-	fd = bpf_obj_get(path);
-	if (fd < 0)
-		return -ENOENT;
-	if (prog_fd > 0 && is_wanted(cfg, index, fd) && bpf_link_update(fd, prog_fd, NULL) == 0)
-		return fd;
-	end_pinned(path, fd);
-	return -ENOENT;
-}
-
-/* Returns 0, or -errno with a sentence. */
-static int pin(const struct ebpf_attach_config *cfg, const char *kind, int fd, struct dp_err *reterr)
-{
-	char path[EBPF_PIN_PATH_MAX];
-
-	if (cfg->port == NULL || fd < 0)
-		return 0;
-	ebpf_pins_link(cfg->pins, kind, cfg->interface, path);
-	if (bpf_obj_pin(fd, path) == 0)
-		return 0;
-	return dp_fail(reterr, errno, "cannot pin '%s': %m", path);
-}
-
 /* --- the program that is received by --------------------------------------------------------- */
 
 static int attach_generic(struct ebpf_attached *a, const struct ebpf_attach_config *cfg,
@@ -339,15 +275,15 @@ static int attach_ingress(struct ebpf_attached *a, const struct ebpf_attach_conf
 {
 	int r;
 
-	a->ingress_fd = adopt(cfg, i->index, "xdp", cfg->ingress_fd);
+	a->ingress_fd = ebpf_link_adopt(cfg, i->index, "xdp", cfg->ingress_fd);
 	if (a->ingress_fd >= 0) {
 		a->is_adopted = true;
-		a->is_generic = is_generic_now(i->index);
+		a->is_generic = ebpf_link_is_generic(i->index);
 		say_why(a, "it has gone on since the last start");
 		return 0;
 	}
 	r = attach_new(a, cfg, i, reterr);
-	return r < 0 ? r : pin(cfg, "xdp", a->ingress_fd, reterr);
+	return r < 0 ? r : ebpf_link_pin(cfg, "xdp", a->ingress_fd, reterr);
 }
 
 static int attach_egress(struct ebpf_attached *a, const struct ebpf_attach_config *cfg,
@@ -355,13 +291,13 @@ static int attach_egress(struct ebpf_attached *a, const struct ebpf_attach_confi
 {
 	int r;
 
-	a->egress.link_fd = adopt(cfg, i->index, "tcx", cfg->egress_fd);
+	a->egress.link_fd = ebpf_link_adopt(cfg, i->index, "tcx", cfg->egress_fd);
 	if (a->egress.link_fd >= 0 || cfg->egress_fd <= 0)
 		return 0;
 	a->is_adopted = false;
 	r = ebpf_egress_attach(
 		&a->egress, i->index, i->name, cfg->egress_fd, cfg->is_egress_filter, reterr);
-	return r < 0 ? r : pin(cfg, "tcx", a->egress.link_fd, reterr);
+	return r < 0 ? r : ebpf_link_pin(cfg, "tcx", a->egress.link_fd, reterr);
 }
 
 /* --- frames for others ----------------------------------------------------------------------- */

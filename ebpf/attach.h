@@ -32,7 +32,8 @@ struct ebpf_attach_config {
 	bool is_egress_filter; // not by TCX, as on kernels before 6.6
 	// Where links may be pinned from before; borrowed for the call; NULL: nowhere.
 	struct ebpf_pins *pins;
-	struct ebpf_kept_port *port; // links are pinned, and this says how; borrowed; NULL: they are not
+	struct ebpf_kept_port
+		*port; // links are pinned, and this says how; borrowed; NULL: they are not
 	bool was_flag_ours; // who was before us made it promiscuous
 };
 

@@ -8,8 +8,8 @@
 
 #include <bpf/bpf.h>
 
-int ebpf_mapping_open(struct ebpf_mapping *m, int fd, uint64_t n, size_t value_bytes,
-	struct dp_err *reterr)
+int ebpf_mapping_open(
+	struct ebpf_mapping *m, int fd, uint64_t n, size_t value_bytes, struct dp_err *reterr)
 {
 	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
 	const size_t bytes = (n * value_bytes + page - 1) / page * page;

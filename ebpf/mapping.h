@@ -15,6 +15,6 @@ struct ebpf_mapping {
 
 /* fd: of a map that has n values of value_bytes, a multiple of 8; borrowed for the call. Returns 0, or -errno with a
  * sentence; -EPROTO: its values are others. */
-[[nodiscard]] int ebpf_mapping_open(struct ebpf_mapping *m, int fd, uint64_t n, size_t value_bytes,
-	struct dp_err *reterr);
+[[nodiscard]] int ebpf_mapping_open(
+	struct ebpf_mapping *m, int fd, uint64_t n, size_t value_bytes, struct dp_err *reterr);
 void ebpf_mapping_close(struct ebpf_mapping *m);

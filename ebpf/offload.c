@@ -7,24 +7,14 @@
 #include "ebpf/pins.h"
 #include "ebpf/program.h"
 #include "ebpf/slots.h"
+#include "ebpf/way.h"
 
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
 static_assert((int)EBPF_UP == 0 && (int)EBPF_DOWN == 1, "as struct dp_offload_counts has it");
-
-enum { PAST_MAX = 64 }; // of one port: as many starts that were cut short
-
-/* Where frames of a port come from: first what was handed up before us. The receiver's. */
-struct way_up {
-	struct ebpf_past_samples past[PAST_MAX];
-	size_t n_past;
-	struct ebpf_samples *now;
-};
 
 struct offload {
 	struct dp_offload offload; // first: what the path has
@@ -34,11 +24,11 @@ struct offload {
 	struct ebpf_attached *_Atomic *attached;
 	size_t n_ports;
 	struct ebpf_slots *slots;
-	struct way_up *ways; // of each port
-	_Atomic uint64_t stop_ns; // 0: frames come; else the end of the last tick that they may count in
+	struct ebpf_way *ways; // of each port
+	_Atomic uint64_t
+		stop_ns; // 0: frames come; else the end of the last tick that they may count in
 	struct ebpf_pins *pins; // NULL: there is no folder of them
 	struct ebpf_past *past; // likewise
-	uint64_t offset_ns; // of event time, before threads start
 	struct ebpf_keep keep;
 	bool keeps;
 };
@@ -106,16 +96,15 @@ static int attach(struct offload *o, uint16_t port, struct dp_err *reterr)
 {
 	const char *interface = o->ports[port].interface;
 	struct ebpf_attached *attached;
-	const int r = ebpf_attach(
-		&(struct ebpf_attach_config){.interface = interface,
-			.mode = o->ports[port].mode,
-			.is_tap = o->ports[port].is_tap,
-			.ingress_fd = ebpf_program_fd(o->programs[port]),
-			.egress_fd = ebpf_program_egress_fd(o->programs[port]),
-			.pins = o->pins,
-			.port = o->keeps ? &o->keep.kept->ports[port] : NULL,
-			.was_flag_ours =
-				o->past != NULL && ebpf_past_is_flag_ours(o->past, interface)},
+	const int r = ebpf_attach(&(struct ebpf_attach_config){.interface = interface,
+					  .mode = o->ports[port].mode,
+					  .is_tap = o->ports[port].is_tap,
+					  .ingress_fd = ebpf_program_fd(o->programs[port]),
+					  .egress_fd = ebpf_program_egress_fd(o->programs[port]),
+					  .pins = o->pins,
+					  .port = o->keeps ? &o->keep.kept->ports[port] : NULL,
+					  .was_flag_ours = o->past != NULL &&
+						  ebpf_past_is_flag_ours(o->past, interface)},
 		&attached, reterr);
 
 	if (r == 0)
@@ -127,7 +116,7 @@ static int open_port(void *self, uint16_t port, uint64_t offset_ns, struct dp_er
 {
 	struct offload *o = self_of(self);
 
-	o->offset_ns = offset_ns;
+	o->ways[port].offset_ns = offset_ns;
 	ebpf_program_set_offset(o->programs[port], offset_ns);
 	return o->ports == NULL ? 0 : attach(o, port, reterr);
 }
@@ -156,114 +145,23 @@ static int run(void *self, const struct dp_capture_record *frame, struct dp_err 
 	return ebpf_program_replay(self_of(self)->programs[0], frame, &action, reterr);
 }
 
-static uint64_t monotonic_ns(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts); // cannot fail for this clock
-	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
-}
-
-struct taker {
-	void (*got)(void *ctx, const struct dp_offload_frame *frame);
-	void *ctx;
-	uint64_t offset_ns;
-};
-
-static void got_sample(void *ctx, const struct ebpf_sample *s, const uint8_t *data)
-{
-	const struct taker *t = ctx;
-	struct dp_offload_frame frame = {
-		.time_ns = s->time_ns,
-		.data = data,
-		.cap_len = s->cap_len,
-		.wire_len = s->wire_len,
-		.link = (enum dp_link)s->link,
-		.handed = s->handed,
-		.head = {.flow = s->flow, .n_packets = s->n_packets},
-	};
-
-	if ((s->handed & DP_HANDED_ENDED) != 0)
-		frame.head.ended = s->ended;
-	if (s->n_packets > 1 && frame.handed != DP_HANDED_PLAIN)
-		frame.handed |= DP_HANDED_MERGED;
-	t->got(t->ctx, &frame);
-}
-
-/* What was handed up by those before us: we know none of their flows, and their time is over. */
-static void got_past(void *ctx, const struct ebpf_sample *s, const uint8_t *data)
-{
-	const struct taker *t = ctx;
-	struct dp_offload_frame frame = {
-		.time_ns = t->offset_ns + monotonic_ns(),
-		.data = data,
-		.cap_len = s->cap_len,
-		.wire_len = s->wire_len,
-		.link = (enum dp_link)s->link,
-		.handed = s->handed & DP_HANDED_ENDED,
-		.head = {.n_packets = s->n_packets},
-	};
-
-	if ((s->handed & DP_HANDED_ENDED) != 0)
-		frame.head.ended = s->ended;
-	if (s->n_packets > 1)
-		frame.handed |= DP_HANDED_MERGED;
-	t->got(t->ctx, &frame);
-}
-
-/* The first that has any more. */
-static bool take_past(struct way_up *way, struct taker *t)
-{
-	for (size_t i = 0; i < way->n_past; i++)
-		if (ebpf_samples_take(way->past[i].samples, got_past, t))
-			return true;
-	return false;
-}
-
 static void mark(void *self, uint16_t port, uint64_t end_ns)
 {
-	struct offload *o = self_of(self);
-	struct way_up *way = &o->ways[port];
-
-	for (size_t i = 0; i < way->n_past; i++)
-		ebpf_samples_mark(way->past[i].samples, end_ns);
-	ebpf_samples_mark(way->now, end_ns);
-}
-
-/* Give back what is on the disk, and what is over. */
-static void release(struct way_up *way, uint64_t committed_ns)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < way->n_past; i++) {
-		struct ebpf_past_samples *p = &way->past[i];
-
-		ebpf_samples_release(p->samples, committed_ns);
-		if (!ebpf_samples_is_over(p->samples)) {
-			way->past[n++] = *p;
-			continue;
-		}
-		ebpf_samples_close(p->samples);
-		(void)atomic_fetch_sub(p->n_open, 1);
-	}
-	way->n_past = n;
-	ebpf_samples_release(way->now, committed_ns);
+	ebpf_way_mark(&self_of(self)->ways[port], end_ns);
 }
 
 static int take(void *self, uint16_t port,
 	void (*got)(void *ctx, const struct dp_offload_frame *frame), void *ctx)
 {
 	struct offload *o = self_of(self);
-	struct way_up *way = &o->ways[port];
-	struct taker t = {.got = got, .ctx = ctx, .offset_ns = o->offset_ns};
+	struct ebpf_way *way = &o->ways[port];
 	const uint64_t stop_ns = atomic_load_explicit(&o->stop_ns, memory_order_acquire);
 
-	release(way, atomic_load_explicit(&o->keep.committed_ns, memory_order_relaxed));
-	if (stop_ns != 0) {
-		mark(o, port, stop_ns);
-		return 0;
-	}
-	return take_past(way, &t) || ebpf_samples_take(way->now, got_sample, &t);
+	ebpf_way_release(way, atomic_load_explicit(&o->keep.committed_ns, memory_order_relaxed));
+	if (stop_ns == 0)
+		return ebpf_way_take(way, got, ctx);
+	ebpf_way_mark(way, stop_ns);
+	return 0;
 }
 
 static bool is_link_down(const struct offload *o, uint16_t port)
@@ -368,8 +266,7 @@ static int open_keep(
 	if (o->n_ports > EBPF_KEPT_PORTS)
 		return dp_fail(reterr, E2BIG, "xdp.persist is for at most %d ports, not %zu",
 			EBPF_KEPT_PORTS, o->n_ports);
-	r = ebpf_keep_open(
-		&o->keep, (uint32_t)n_cpus + 1, cfg->n_workers, cfg->n_entries, reterr);
+	r = ebpf_keep_open(&o->keep, (uint32_t)n_cpus + 1, cfg->n_workers, cfg->n_entries, reterr);
 	if (r < 0)
 		return r;
 	o->keep.kept->n_ports = (uint32_t)o->n_ports;
@@ -398,27 +295,25 @@ static int pin_all(struct offload *o, struct dp_err *reterr)
 			o->pins, EBPF_PIN_FLOWS, ebpf_program_flows_fd(o->programs[0]), reterr);
 	for (size_t i = 0; r == 0 && i < o->n_ports; i++) {
 		(void)snprintf(name, sizeof(name), EBPF_PIN_SAMPLES, i);
-		r = ebpf_pins_add(
-			o->pins, name, ebpf_program_samples_fd(o->programs[i]), reterr);
+		r = ebpf_pins_add(o->pins, name, ebpf_program_samples_fd(o->programs[i]), reterr);
 	}
 	return r == 0 ? ebpf_pins_finish(o->pins, &number, reterr) : r;
 }
 
-/* Each port's samples, and those of its interface before us; what has no port any more the first one takes. */
+/* What has no port any more the first one takes. */
 static void open_ways(struct offload *o, const struct ebpf_offload_config *cfg)
 {
+	bool is_first = true;
+
 	for (size_t i = 0; i < o->n_ports; i++)
-		o->ways[i].now = ebpf_program_samples(o->programs[i]);
+		ebpf_way_open(&o->ways[i], ebpf_program_samples(o->programs[i]));
 	for (size_t i = 0; o->past != NULL && i < o->n_ports; i++)
 		if (interface_of(cfg, i) != NULL)
-			o->ways[i].n_past = ebpf_past_samples(
-				o->past, interface_of(cfg, i), o->ways[i].past, PAST_MAX);
+			ebpf_way_add_past(&o->ways[i], o->past, interface_of(cfg, i));
 	for (size_t i = 0; o->past != NULL && i < o->n_ports; i++) {
-		struct way_up *way = &o->ways[i];
-
-		if (interface_of(cfg, i) != NULL)
-			way->n_past += ebpf_past_samples(o->past, NULL, way->past + way->n_past,
-				PAST_MAX - way->n_past);
+		if (interface_of(cfg, i) != NULL && is_first)
+			ebpf_way_add_past(&o->ways[i], o->past, NULL);
+		is_first &= interface_of(cfg, i) == NULL;
 	}
 }
 
@@ -530,12 +425,6 @@ const struct ebpf_attached *ebpf_offload_attached(const struct dp_offload *offlo
 	return i < o->n_ports ? o->attached[i] : NULL;
 }
 
-static void close_way(struct way_up *way)
-{
-	for (size_t i = 0; i < way->n_past; i++)
-		ebpf_samples_close(way->past[i].samples);
-}
-
 void ebpf_offload_close(struct dp_offload *offload)
 {
 	struct offload *o = offload == NULL ? NULL : offload->self;
@@ -546,7 +435,7 @@ void ebpf_offload_close(struct dp_offload *offload)
 		detach(o);
 	ebpf_slots_close(o->slots);
 	for (size_t i = 0; o->ways != NULL && i < o->n_ports; i++)
-		close_way(&o->ways[i]);
+		ebpf_way_close(&o->ways[i]);
 	for (size_t i = 0; o->programs != NULL && i < o->n_ports; i++)
 		ebpf_program_close(o->programs[i]);
 	ebpf_past_close(o->past);

@@ -65,8 +65,8 @@ static int open_map(const struct ebpf_past *past, const struct generation *g, co
 	int r;
 
 	if (fd < 0)
-		return dp_fail(reterr, -fd, "cannot open '%s' of generation %u: %m", name,
-			g->number);
+		return dp_fail(
+			reterr, -fd, "cannot open '%s' of generation %u: %m", name, g->number);
 	r = ebpf_mapping_open(m, fd, n, value_bytes, reterr);
 	(void)close(fd);
 	return r;
@@ -159,8 +159,7 @@ static int open_generation(
 /* It was credited in a tick that is on the disk; or it was not, and then it is to be again. */
 static void judge(struct ebpf_past *past, struct generation *g)
 {
-	g->is_counted =
-		g->kept->credited_ns != 0 && g->kept->credited_ns <= past->watermark_ns;
+	g->is_counted = g->kept->credited_ns != 0 && g->kept->credited_ns <= past->watermark_ns;
 	if (!g->is_counted)
 		g->kept->credited_ns = 0;
 	else
@@ -279,8 +278,8 @@ static void credit_log(const struct crediting *c, const struct ebpf_past *past,
 	const struct generation *g, uint32_t worker)
 {
 	const struct ebpf_kept_log *log = &g->kept->logs[worker];
-	const struct ebpf_drained *entries =
-		(const struct ebpf_drained *)g->logs.begin + (size_t)worker * g->kept->n_log;
+	const struct ebpf_drained *entries = (const struct ebpf_drained *)g->logs.begin +
+		(size_t)worker * g->kept->n_log;
 	if (log->end - log->first > g->kept->n_log)
 		return;
 	for (uint64_t i = log->first; i != log->end; i++) {
@@ -311,8 +310,8 @@ static void credit_slots(const struct crediting *c, const struct generation *g)
 }
 
 /* Of a flow without a verdict: nobody will know any more. */
-static void credit_flow(const struct crediting *c, const struct ebpf_flow_key *key,
-	const struct ebpf_flow *f)
+static void credit_flow(
+	const struct crediting *c, const struct ebpf_flow_key *key, const struct ebpf_flow *f)
 {
 	const struct dp_usage_key whom = {
 		.endpoint = key->addr[(f->flags & EBPF_FLOW_ENDPOINT) != 0], .app = DP_APP_UNKNOWN};
@@ -320,7 +319,7 @@ static void credit_flow(const struct crediting *c, const struct ebpf_flow_key *k
 				  all = {.packets = {f->waiting_packets[0], f->waiting_packets[1]},
 					  .bytes = {f->waiting_bytes[0], f->waiting_bytes[1]}};
 
-	if (f->slot == EBPF_SLOT_UNDECIDED && (all.bytes[0] & EBPF_CLOSED) == 0)
+	if ((all.bytes[0] & EBPF_CLOSED) == 0)
 		credit_between(c, &whom, &none, &all);
 }
 
@@ -389,8 +388,7 @@ void ebpf_past_committed(struct ebpf_past *past, uint64_t end_ns)
 
 		if (g->number == 0)
 			continue;
-		if (!g->is_counted && g->kept->credited_ns != 0 &&
-			g->kept->credited_ns <= end_ns) {
+		if (!g->is_counted && g->kept->credited_ns != 0 && g->kept->credited_ns <= end_ns) {
 			g->is_counted = true;
 			close_counts(g);
 		}

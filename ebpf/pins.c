@@ -278,8 +278,7 @@ void ebpf_pins_end(struct ebpf_pins *p, const char *interface)
 	}
 }
 
-void ebpf_pins_end_others(
-	struct ebpf_pins *p, const char *const *interfaces, size_t n_interfaces)
+void ebpf_pins_end_others(struct ebpf_pins *p, const char *const *interfaces, size_t n_interfaces)
 {
 	DIR *dir = list(p, ".");
 	const char *name;

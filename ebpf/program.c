@@ -181,8 +181,8 @@ static int make_room(
 	if (p->frame == NULL)
 		return dp_fail(
 			reterr, ENOMEM, "no memory for the XDP program's side in user space");
-	return ebpf_samples_open(bpf_map__fd(p->skeleton->maps.ebpf_samples), cfg->port, 0,
-		&p->samples, reterr);
+	return ebpf_samples_open(
+		bpf_map__fd(p->skeleton->maps.ebpf_samples), cfg->port, 0, &p->samples, reterr);
 }
 
 static int set_prefixes(const struct bpf_map *map, const struct dp_prefix *prefixes, uint16_t n)

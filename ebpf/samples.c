@@ -11,7 +11,8 @@
 
 struct ebpf_samples {
 	uint64_t *consumed; // a page: the kernel may write over what lies before
-	const uint8_t *produced; // a page with how far it has written, then the data, twice in a row
+	const uint8_t
+		*produced; // a page with how far it has written, then the data, twice in a row
 	size_t page_bytes, data_bytes;
 	uint64_t pos; // we have read up to there
 	uint64_t marked; // and marked up to here
@@ -98,10 +99,11 @@ bool ebpf_samples_take(struct ebpf_samples *s,
 	bool has_got = false;
 
 	while (!has_got && has_room(s->port) && s->pos != load(s->produced)) {
-		const uint8_t *record =
-			s->produced + s->page_bytes + (s->pos & (s->data_bytes - 1));
+		const uint8_t *record = s->produced + s->page_bytes +
+			(s->pos & (s->data_bytes - 1));
 		const uint32_t head = __atomic_load_n((const uint32_t *)record, __ATOMIC_ACQUIRE);
-		const uint32_t len = head & ~(uint32_t)(BPF_RINGBUF_BUSY_BIT | BPF_RINGBUF_DISCARD_BIT);
+		const uint32_t len = head &
+			~(uint32_t)(BPF_RINGBUF_BUSY_BIT | BPF_RINGBUF_DISCARD_BIT);
 		const struct ebpf_sample *sample = (const void *)(record + BPF_RINGBUF_HDR_SZ);
 
 		if ((head & BPF_RINGBUF_BUSY_BIT) != 0)

@@ -23,7 +23,8 @@ struct cursor {
 };
 
 struct ebpf_slots {
-	struct ebpf_mapping slots, lists, listed; // arrays of struct ebpf_slot, ebpf_list, ebpf_listed
+	struct ebpf_mapping slots, lists,
+		listed; // arrays of struct ebpf_slot, ebpf_list, ebpf_listed
 	struct seen *seen; // of each slot. Untouched pages cost nothing
 	struct cursor **cursors; // [worker][row * 2 + parity], each worker's its own allocation
 	struct ebpf_keep *keep; // where what is read is noted; NULL: nowhere
@@ -116,8 +117,7 @@ void ebpf_slots_name(
 /* Of ticks that are on the disk: for who comes after us, in this order, each step again where it was cut short. */
 static void settle(struct ebpf_keep *k, uint16_t worker)
 {
-	const uint64_t committed_ns =
-		atomic_load_explicit(&k->committed_ns, memory_order_relaxed);
+	const uint64_t committed_ns = atomic_load_explicit(&k->committed_ns, memory_order_relaxed);
 	struct ebpf_kept_log *log = &k->kept->logs[worker];
 
 	while (log->first != log->end) {
@@ -137,7 +137,8 @@ static uint32_t log_room(const struct ebpf_keep *k, uint16_t worker)
 	return k->kept->n_log - (uint32_t)(log->end - log->first);
 }
 
-static void note(struct ebpf_slots *s, uint16_t worker, uint64_t end_ns, size_t slot, uint32_t entry)
+static void note(
+	struct ebpf_slots *s, uint16_t worker, uint64_t end_ns, size_t slot, uint32_t entry)
 {
 	struct ebpf_keep *k = s->keep;
 	struct ebpf_kept_log *log = &k->kept->logs[worker];

@@ -212,7 +212,7 @@ static void what_the_other_way_alone_can_is_a_mistake(void **)
 		"wirecue.yaml:10:14: '1', expected 1k to 256M\n"
 		"wirecue.yaml:10:26: 'x', expected a count such as 17, 512k or 4M\n"
 		"wirecue.yaml:10:35: '2GiB', expected 256KiB to 1GiB\n"
-		"wirecue.yaml:10:41: 'size', expected a known key (flows, entries, ring)");
+		"wirecue.yaml:10:41: 'size', expected a known key (flows, entries, ring, persist, pins)");
 }
 
 static void both_ways_take_what_they_can(void **)
