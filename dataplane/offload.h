@@ -53,8 +53,7 @@ enum dp_offload_tcp { // seen of the flow in packets handed up or kept
 struct dp_offload_counts {
 	uint64_t packets[2], bytes[2]; // [0] sent by the endpoint, [1] to it; bytes of IP packets
 	uint64_t last_ns; // of its last packet, handed up or kept
-	uint32_t tcp; // set of enum dp_offload_tcp
-	uint32_t pad;
+	uint64_t tcp; // set of enum dp_offload_tcp
 };
 
 /* What came up with a packet that is not plain: stands at the beginning of its mbuf's headroom. */

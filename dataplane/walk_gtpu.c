@@ -19,8 +19,8 @@ static enum dp_step skip_extensions(struct dp_walk *w, uint8_t next)
 			return dp_refuse(w, DP_ENCAP_GTPU, DP_REFUSAL_MALFORMED);
 		if (!dp_has(w, len))
 			return dp_refuse(w, DP_ENCAP_GTPU, DP_REFUSAL_TRUNCATED);
-		next = dp_at(w)[len - 1];
 		w->off += len;
+		next = *dp_frame_at(w, w->off - 1);
 	}
 	dp_open(w, DP_ENCAP_GTPU);
 	return DP_STEP_IP;

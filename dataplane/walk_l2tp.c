@@ -29,7 +29,7 @@ static enum dp_step data_message(struct dp_walk *w, uint16_t flags)
 	if ((flags & LENGTH) != 0 && !limit_by_length(w))
 		return dp_refuse(w, DP_ENCAP_L2TP, DP_REFUSAL_MALFORMED);
 	if ((flags & OFFSET) != 0)
-		len += dp_be16(dp_at(w) + offset_off); // of padding
+		len += dp_be16(dp_frame_at(w, w->off + offset_off)); // of padding
 	if (!dp_has(w, len))
 		return dp_refuse(w, DP_ENCAP_L2TP, DP_REFUSAL_TRUNCATED);
 	w->off += len;

@@ -38,7 +38,7 @@ static void see(struct dp_worker *w, uint32_t i, const struct dp_offload_counts 
 
 	if (c->last_ns > f->last_ns)
 		f->last_ns = c->last_ns;
-	follow(w, i, c->tcp);
+	follow(w, i, (uint32_t)c->tcp);
 }
 
 void dp_worker_offload_look(struct dp_worker *w, uint32_t i, struct dp_offload_counts *ret_counts)

@@ -14,10 +14,8 @@ enum {
 
 static bool load_bytes(void *ctx, __u32 off, void *to, __u32 n, __u32 room)
 {
-	asm volatile("" : "+r"(n)); // or the compiler tests another register than it passes
-	if (n == 0 || n > room)
-		return false;
-	return bpf_skb_load_bytes(ctx, off, to, n) == 0;
+	n = index_of_last(n);
+	return n < room && bpf_skb_load_bytes(ctx, off, to, n + 1) == 0;
 }
 
 static bool frame_load(void *ctx, const struct work *w, void *to, __u32 n, __u32 room)

@@ -130,7 +130,6 @@ static void take_waiting(struct ebpf_flow *f, struct dp_offload_counts *c, __u64
 	c->packets[1] = __sync_lock_test_and_set(&f->waiting_packets[1], leave);
 	c->last_ns = f->last_ns;
 	c->tcp = tcp_of(f);
-	c->pad = 0;
 }
 
 static void look_kept(const struct ebpf_flow *f, struct dp_offload_counts *c)
@@ -141,7 +140,6 @@ static void look_kept(const struct ebpf_flow *f, struct dp_offload_counts *c)
 	c->packets[1] = f->kept_packets[1];
 	c->last_ns = f->last_ns;
 	c->tcp = tcp_of(f) | DP_OFFLOAD_DECIDED;
-	c->pad = 0;
 }
 
 /* Hold a flow: nobody else changes what it is. False: somebody else does. */

@@ -13,10 +13,8 @@ const volatile __u32 ebpf_action = XDP_PASS; // what becomes of a frame: XDP_DRO
 
 static bool frame_load(void *ctx, const struct work *, void *to, __u32 n, __u32 room)
 {
-	asm volatile("" : "+r"(n)); // or the compiler tests another register than it passes
-	if (n == 0 || n > room)
-		return false;
-	return bpf_xdp_load_bytes(ctx, 0, to, n) == 0;
+	n = index_of_last(n);
+	return n < room && bpf_xdp_load_bytes(ctx, 0, to, n + 1) == 0;
 }
 
 /* False: it is no frame of a replay. */

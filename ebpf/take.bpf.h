@@ -119,13 +119,12 @@ static bool is_wanted(struct work *w, struct ebpf_flow *f)
 }
 
 /* False: the flow is to be left as it is, and the packet kept. */
-static bool hand_up_packet(
-	void *ctx, struct work *w, struct ebpf_ledger *l, struct ebpf_flow *f, bool is_new)
+static bool hand_up_packet(void *ctx, struct work *w, struct ebpf_ledger *l, struct ebpf_flow *f)
 {
 	w->up.handed = f->slot == EBPF_SLOT_UNDECIDED ? DP_HANDED_ASKS : DP_HANDED_FOLLOWS;
-	if (is_new)
+	if (w->up.is_new != 0)
 		w->up.handed = DP_HANDED_ASKS | DP_HANDED_ENDED;
-	if (hand_up(ctx, w, is_new ? f : NULL))
+	if (hand_up(ctx, w, f))
 		return true;
 	l->lost++;
 	return false;
@@ -139,7 +138,7 @@ static __attribute__((noinline)) int take_closely(
 	w->up.flow = id_of(f); // before it is looked at: what is over is this one
 	w->up.is_new = is_stale(w, f);
 	w->up.is_to_go = w->up.is_new != 0 || is_wanted(w, f);
-	w->up.has_gone = w->up.is_to_go != 0 && hand_up_packet(ctx, w, l, f, w->up.is_new != 0);
+	w->up.has_gone = w->up.is_to_go != 0 && hand_up_packet(ctx, w, l, f);
 	w->way = way_of(w, f);
 	if (w->up.is_new != 0 && w->up.has_gone == 0) // the next packet ends it
 		return keep(w, l, f);
