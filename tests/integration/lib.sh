@@ -16,8 +16,8 @@ export LC_ALL=C.UTF-8
 : "${WIRECUE:=$WIRECUE_BUILD/control/wirecue}"
 pcaps=$WIRECUE_TOP/pcaps
 n_failed=0
-patience=1 # times the seconds that wait_for is told
-[ -z "${ASAN_OPTIONS:-}" ] || patience=4
+patience=2 # times the seconds that wait_for is told: another scenario may run beside
+[ -z "${ASAN_OPTIONS:-}" ] || patience=6
 wirecue_pid=''
 redis_pid=''
 
