@@ -10,6 +10,9 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/mount.h>
 
 struct rig rig;
 
@@ -60,6 +63,20 @@ int rig_teardown(void **)
 {
 	rig_close();
 	return 0;
+}
+
+void rig_mount_pins(void)
+{
+	if (unshare(CLONE_NEWNS) == 0 && mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+		mount("bpf", "/sys/fs/bpf", "bpf", 0, NULL) == 0)
+		return;
+	print_message("SKIP: cannot mount a BPF file system at /sys/fs/bpf: %s\n", strerror(errno));
+	exit(77);
+}
+
+int rig_remove_pins(void)
+{
+	return system("rm -rf " RIG_PINS) == 0 ? 0 : -1;
 }
 
 void rig_send_cut(struct frame *f, uint32_t cap_len)

@@ -41,6 +41,13 @@ void rig_close(void);
 int rig_setup(void **);
 int rig_teardown(void **);
 
+/* A BPF file system that ends with the process, for rig.cfg.pins = RIG_PINS. Where there can be none, it skips the
+ * test. */
+#define RIG_PINS "/sys/fs/bpf/rig"
+void rig_mount_pins(void);
+/* What stands there. Returns 0 as cmocka's teardowns do. */
+int rig_remove_pins(void);
+
 void rig_send(struct frame *f);
 void rig_send_cut(struct frame *f, uint32_t cap_len);
 
