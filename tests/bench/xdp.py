@@ -159,8 +159,7 @@ def live(ctx):
 def new_flows(ctx):
     """What finds no room on its way up."""
     with veth(), daemon(ctx, OUT) as d:
-        # Paced by calls that take their time: it comes to two thirds of what is asked for.
-        sent = feed(ctx, '--new', EACH, '--pps', 3 * PER_SECOND * EACH // 2, IN, 0,
+        sent = feed(ctx, '--new', EACH, '--pps', PER_SECOND * EACH, IN, 0,
                     int(ctx.seconds(10) * PER_SECOND * EACH))
         time.sleep(0.2)
         row = {row['what']: row['count'] for row in d.show('ledger', 'xdp')}
