@@ -57,6 +57,12 @@ static int say_nothing(enum libbpf_print_level, const char *, va_list)
 	return 0;
 }
 
+/* Of the network namespace: no neighbour discovery, only what the test sends. */
+static void send_nothing_else(void)
+{
+	(void)net_run("sysctl -qw net.ipv6.conf.default.disable_ipv6=1");
+}
+
 void net_enter(void)
 {
 	const struct bpf_insn code[] = {
@@ -68,8 +74,7 @@ void net_enter(void)
 		skip("this user may make no network namespace");
 	if (net_run("ip link set lo up && ethtool --version >/dev/null") != 0)
 		skip("there is no ip or no ethtool");
-	// No neighbour discovery: only what the test sends.
-	(void)net_run("sysctl -qw net.ipv6.conf.default.disable_ipv6=1");
+	send_nothing_else();
 	fd = load(BPF_PROG_TYPE_XDP, BPF_XDP, code, 2);
 	if (fd < 0)
 		skip("the kernel loads no XDP program for this user");
@@ -272,6 +277,7 @@ static void echo(int listener)
 	char what;
 
 	must(unshare(CLONE_NEWNET) == 0, "namespace");
+	send_nothing_else();
 	put(fd, "n", 1);
 	get(fd, &what, 1); // va is here
 	must(net_run("ip addr add 198.51.100.1 peer 10.0.0.7 dev va && %s && ip link set va up",
