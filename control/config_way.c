@@ -52,19 +52,7 @@ const struct ctl_option ctl_xdp_options[] = {
 	{.name = NULL},
 };
 
-void ctl_config_read_xdp(struct ctl_config_reader *r, const struct ctl_yaml_node *xdp)
-{
-	struct ctl_xdp_options *o = &r->config->xdp;
-
-	ctl_options_init(ctl_xdp_options, o);
-	ctl_yaml_options(r->doc, xdp, &(struct ctl_yaml_part){ctl_xdp_options, o}, 1, NULL);
-	if (o->persist && !r->config->store.enabled)
-		ctl_yaml_mistake(r->doc, ctl_yaml_get(xdp, "persist"),
-			"'true', expected `store.enabled: true` with it: what was counted is taken over "
-			"once because the store says how far it has come");
-}
-
-/* A mistake at a key of the port, where it is written. */
+/* A mistake at a key, where it is written. */
 static void refuse(const struct ctl_config_reader *r, const struct ctl_yaml_node *map,
 	const char *key, const char *expected)
 {
@@ -74,6 +62,18 @@ static void refuse(const struct ctl_config_reader *r, const struct ctl_yaml_node
 	if (value != NULL)
 		ctl_yaml_mistake(
 			r->doc, value, "%s, %s", ctl_yaml_found(r->doc, value, found), expected);
+}
+
+void ctl_config_read_xdp(struct ctl_config_reader *r, const struct ctl_yaml_node *xdp)
+{
+	struct ctl_xdp_options *o = &r->config->xdp;
+
+	ctl_options_init(ctl_xdp_options, o);
+	ctl_yaml_options(r->doc, xdp, &(struct ctl_yaml_part){ctl_xdp_options, o}, 1, NULL);
+	if (o->persist && !r->config->store.enabled)
+		refuse(r, xdp, "persist",
+			"expected `store.enabled: true` with it: what was counted is taken over once "
+			"because the store says how far it has come");
 }
 
 static void check_xdp(const struct ctl_config_reader *r, const struct ctl_port *port,

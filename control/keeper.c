@@ -214,10 +214,7 @@ uint64_t ctl_keeper_watermark(const struct ctl_keeper *keeper)
 
 uint64_t ctl_keeper_committed(const struct ctl_keeper *keeper)
 {
-	struct ctl_store_stats stats;
-
-	ctl_store_stats(keeper->store, &stats);
-	return stats.watermark_ns;
+	return ctl_store_watermark(keeper->store);
 }
 
 static void put_names(struct ctl_batch *batch, enum ctl_table table, const struct ctl_dict *dict,

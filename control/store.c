@@ -171,6 +171,11 @@ uint64_t ctl_store_committed(const struct ctl_store *store)
 	return atomic_load_explicit(&store->committed, memory_order_acquire);
 }
 
+uint64_t ctl_store_watermark(const struct ctl_store *store)
+{
+	return atomic_load_explicit(&store->watermark_ns, memory_order_relaxed);
+}
+
 int ctl_store_fd(const struct ctl_store *store)
 {
 	return store->fd;

@@ -66,6 +66,9 @@ void ctl_store_give(struct ctl_store *store, struct ctl_batch *given);
 /* Serial of the last batch that is durable; 0 = none since the start. Any thread. */
 uint64_t ctl_store_committed(const struct ctl_store *store);
 
+/* The watermark of that one, or of the last one of an earlier process; 0 = none ever. Any thread. */
+uint64_t ctl_store_watermark(const struct ctl_store *store);
+
 /* Readable after a commit, until ctl_store_heard(): for an event loop. */
 int ctl_store_fd(const struct ctl_store *store);
 void ctl_store_heard(struct ctl_store *store);

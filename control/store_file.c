@@ -90,6 +90,7 @@ static int open_db(struct ctl_store *store, struct dp_err *reterr)
 	store->generation = txn.state.generation + 1;
 	store->is_trimmed = ctl_db_is_trimmed(&txn);
 	store->stats.watermark_ns = txn.state.watermark_ns;
+	store->watermark_ns = txn.state.watermark_ns;
 	ctl_db_abort(&txn);
 	return 0;
 }

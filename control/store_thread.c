@@ -274,6 +274,8 @@ static void finish(struct ctl_store *store, const struct attempt *attempt)
 
 	if (stats->failing_since_ns != 0) // written by this thread alone
 		tell_recovery(store, stats->failing_since_ns);
+	atomic_store_explicit(
+		&store->watermark_ns, attempt->state.watermark_ns, memory_order_relaxed);
 	atomic_store_explicit(&store->committed, attempt->state.serial, memory_order_release);
 	(void)pthread_mutex_lock(&store->lock);
 	for (size_t i = 0; i < attempt->n_applied; i++) {

@@ -30,6 +30,7 @@ struct ctl_store {
 	uint64_t readers_ns; // the thread's: when dead readers were looked for
 	int fd; // eventfd
 	_Atomic uint64_t committed; // the thread writes, any reads
+	_Atomic uint64_t watermark_ns; // of that, or of an earlier process; likewise
 
 	pthread_mutex_t lock; // all below
 	pthread_cond_t to_thread, to_flush; // CLOCK_MONOTONIC

@@ -47,6 +47,13 @@ int ctl_takeover(const struct dp_offload *offload, struct ctl_collect *collect, 
 			CTL_TEXT("cause", over.why.text),
 			CTL_TEXT("consequence",
 				"what was counted since the last tick in the store is missing"));
+	if (over.is_crowded)
+		ctl_log(CTL_LOG_WARNING, "takeover_crowded",
+			CTL_COUNT("starts", over.n_generations),
+			CTL_TEXT("cause", "they ended before their first tick was in the store"),
+			CTL_TEXT("consequence",
+				"their counts are taken over, and counting ends with this process"),
+			CTL_TEXT("remedy", "find out why they ended, and restart"));
 	if (r == 0 && over.n_generations > 0)
 		ctl_log(CTL_LOG_NOTICE, "taken_over", CTL_COUNT("packets", t.packets),
 			CTL_COUNT("bytes", t.bytes),

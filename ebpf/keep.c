@@ -14,14 +14,12 @@ static int make(const char *name, uint64_t n, size_t value_bytes, struct ebpf_ma
 	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_MMAPABLE);
 	const int fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, name, sizeof(uint32_t),
 		(uint32_t)value_bytes, (uint32_t)n, &opts);
-	int r;
 
 	if (fd < 0)
 		return dp_fail(reterr, errno,
 			"cannot make the map '%s' for what is to outlive the process: %m", name);
 	*ret_fd = fd;
-	r = ebpf_mapping_open(m, fd, n, value_bytes, reterr);
-	return r;
+	return ebpf_mapping_open(m, fd, n, value_bytes, reterr);
 }
 
 static int make_all(struct ebpf_keep *k, const struct ebpf_kept *sizes, struct dp_err *reterr)

@@ -9,13 +9,6 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
-static void end_pinned(const char *path, int fd)
-{
-	(void)bpf_link_detach(fd);
-	(void)close(fd);
-	(void)unlink(path);
-}
-
 bool ebpf_link_is_generic(int index)
 {
 	LIBBPF_OPTS(bpf_xdp_query_opts, found);
@@ -41,30 +34,24 @@ static bool is_wanted(const struct ebpf_attach_config *cfg, int index, int fd)
 
 int ebpf_link_adopt(const struct ebpf_attach_config *cfg, int index, const char *kind, int prog_fd)
 {
-	char path[EBPF_PIN_PATH_MAX];
 	int fd;
 
 	if (cfg->pins == NULL)
 		return -ENOENT;
-	ebpf_pins_link(cfg->pins, kind, cfg->interface, path);
-	fd = bpf_obj_get(path);
+	fd = ebpf_pins_get_link(cfg->pins, kind, cfg->interface);
 	if (fd < 0)
 		return -ENOENT;
 	if (prog_fd > 0 && is_wanted(cfg, index, fd) && bpf_link_update(fd, prog_fd, NULL) == 0)
 		return fd;
-	end_pinned(path, fd);
+	(void)close(fd);
+	ebpf_pins_end_link(cfg->pins, kind, cfg->interface);
 	return -ENOENT;
 }
 
 int ebpf_link_pin(
 	const struct ebpf_attach_config *cfg, const char *kind, int fd, struct dp_err *reterr)
 {
-	char path[EBPF_PIN_PATH_MAX];
-
 	if (cfg->port == NULL || fd < 0)
 		return 0;
-	ebpf_pins_link(cfg->pins, kind, cfg->interface, path);
-	if (bpf_obj_pin(fd, path) == 0)
-		return 0;
-	return dp_fail(reterr, errno, "cannot pin '%s': %m", path);
+	return ebpf_pins_add_link(cfg->pins, kind, cfg->interface, fd, reterr);
 }

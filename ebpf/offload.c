@@ -33,6 +33,10 @@ struct offload {
 	bool keeps;
 };
 
+/* What as many starts leave is kept: a daemon that dies before its first tick is on the disk, again and again, would fill
+ * the memory. Start value. */
+enum { GENERATIONS_MAX = 8 };
+
 static struct offload *self_of(void *self)
 {
 	return self;
@@ -254,7 +258,10 @@ static int open_pins(
 		if (interface_of(cfg, i) != NULL)
 			interfaces[n++] = interface_of(cfg, i);
 	ebpf_pins_end_others(o->pins, interfaces, n);
-	return ebpf_past_open(o->pins, cfg->watermark_ns, &o->past, reterr);
+	r = ebpf_past_open(o->pins, cfg->watermark_ns, &o->past, reterr);
+	if (r == 0 && ebpf_past_count(o->past) >= GENERATIONS_MAX)
+		o->keeps = false; // they are credited, and the next start keeps again
+	return r;
 }
 
 static int open_keep(
@@ -282,7 +289,6 @@ static int pin_all(struct offload *o, struct dp_err *reterr)
 {
 	struct ebpf_slot_maps maps;
 	char name[32];
-	uint32_t number;
 	int r = ebpf_pins_begin(o->pins, reterr);
 
 	ebpf_program_slot_maps(o->programs[0], &maps);
@@ -297,7 +303,7 @@ static int pin_all(struct offload *o, struct dp_err *reterr)
 		(void)snprintf(name, sizeof(name), EBPF_PIN_SAMPLES, i);
 		r = ebpf_pins_add(o->pins, name, ebpf_program_samples_fd(o->programs[i]), reterr);
 	}
-	return r == 0 ? ebpf_pins_finish(o->pins, &number, reterr) : r;
+	return r == 0 ? ebpf_pins_finish(o->pins, reterr) : r;
 }
 
 /* What has no port any more the first one takes. */
@@ -393,6 +399,7 @@ int ebpf_offload_take_over(const struct dp_offload *offload, ebpf_past_credit_fn
 		return 0;
 	ret_over->n_generations = ebpf_past_count(o->past);
 	ret_over->n_unreadable = ebpf_past_n_unreadable(o->past, &ret_over->why);
+	ret_over->is_crowded = ret_over->n_generations >= GENERATIONS_MAX;
 	ret_over->is_whole = ret_over->n_generations > 0 && is_whole(o);
 	ebpf_wait_for_programs();
 	return ebpf_past_credit(o->past, fn, ctx, reterr);

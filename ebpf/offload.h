@@ -56,6 +56,7 @@ struct ebpf_taken_over {
 	size_t n_generations; // starts that left something; 0: nobody has
 	size_t n_unreadable; // of others, whose counts are lost
 	struct dp_err why; // they are
+	bool is_crowded; // so many that this start keeps nothing
 	bool is_whole; // no frame of any port passed uncounted since the last stop
 };
 

@@ -280,6 +280,7 @@ static void credit_log(const struct crediting *c, const struct ebpf_past *past,
 	const struct ebpf_kept_log *log = &g->kept->logs[worker];
 	const struct ebpf_drained *entries = (const struct ebpf_drained *)g->logs.begin +
 		(size_t)worker * g->kept->n_log;
+
 	if (log->end - log->first > g->kept->n_log)
 		return;
 	for (uint64_t i = log->first; i != log->end; i++) {

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +16,8 @@
 
 #include <bpf/bpf.h>
 
+enum { PATH_BYTES = 512 };
+
 static const char MAKING[] = "making";
 
 struct ebpf_pins {
@@ -24,12 +27,18 @@ struct ebpf_pins {
 
 /* --- the folder ------------------------------------------------------------------------------ */
 
+/* Of the folder, or where it would be made. */
 static int check_fs(const struct ebpf_pins *p, struct dp_err *reterr)
 {
+	char above[sizeof(p->path)];
 	struct statfs fs;
+	int r = statfs(p->path, &fs);
 
-	if (fstatfs(p->fd, &fs) < 0)
-		return dp_fail(reterr, errno, "cannot look at '%s': %m", p->path);
+	(void)snprintf(above, sizeof(above), "%s", p->path);
+	if (r < 0 && errno == ENOENT)
+		r = statfs(dirname(above), &fs);
+	if (r < 0)
+		return dp_fail(reterr, errno, "cannot look at xdp.pins '%s': %m", p->path);
 	if ((uint32_t)fs.f_type == BPF_FS_MAGIC)
 		return 0;
 	return dp_fail(reterr, EINVAL,
@@ -40,15 +49,19 @@ static int check_fs(const struct ebpf_pins *p, struct dp_err *reterr)
 
 static int open_folder(struct ebpf_pins *p, bool is_made, struct dp_err *reterr)
 {
+	const int r = check_fs(p, reterr);
+
+	if (r < 0)
+		return r;
 	if (is_made && mkdir(p->path, 0700) < 0 && errno != EEXIST)
 		return dp_fail(reterr, errno, "cannot make the folder xdp.pins '%s': %m", p->path);
 	p->fd = open(p->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (p->fd < 0)
 		return dp_fail(reterr, errno, "cannot open the folder xdp.pins '%s': %m", p->path);
-	if (check_fs(p, reterr) < 0)
-		return -EINVAL;
 	if (flock(p->fd, LOCK_EX | LOCK_NB) == 0)
 		return 0;
+	if (errno != EWOULDBLOCK)
+		return dp_fail(reterr, errno, "cannot lock the folder xdp.pins '%s': %m", p->path);
 	return dp_fail(reterr, EBUSY,
 		"another process has what is pinned in '%s': each wirecue of a host needs its own xdp.pins",
 		p->path);
@@ -81,11 +94,6 @@ void ebpf_pins_close(struct ebpf_pins *p)
 	if (p->fd >= 0)
 		(void)close(p->fd);
 	free(p);
-}
-
-const char *ebpf_pins_path(const struct ebpf_pins *p)
-{
-	return p->path;
 }
 
 /* Its entries, one after the other. */
@@ -174,13 +182,13 @@ static int pin(int fd, const char *path, struct dp_err *reterr)
 
 int ebpf_pins_add(struct ebpf_pins *p, const char *name, int fd, struct dp_err *reterr)
 {
-	char path[EBPF_PIN_PATH_MAX];
+	char path[PATH_BYTES];
 
 	(void)snprintf(path, sizeof(path), "%s/%s/%s", p->path, MAKING, name);
 	return pin(fd, path, reterr);
 }
 
-int ebpf_pins_finish(struct ebpf_pins *p, uint32_t *ret_number, struct dp_err *reterr)
+int ebpf_pins_finish(struct ebpf_pins *p, struct dp_err *reterr)
 {
 	uint32_t numbers[64], last = 0;
 	const size_t n = ebpf_pins_generations(p, numbers, 64);
@@ -191,13 +199,12 @@ int ebpf_pins_finish(struct ebpf_pins *p, uint32_t *ret_number, struct dp_err *r
 	(void)snprintf(name, sizeof(name), "%u", last + 1);
 	if (renameat(p->fd, MAKING, p->fd, name) < 0)
 		return dp_fail(reterr, errno, "cannot make '%s/%s': %m", p->path, name);
-	*ret_number = last + 1;
 	return 0;
 }
 
 int ebpf_pins_get(const struct ebpf_pins *p, uint32_t number, const char *name)
 {
-	char path[EBPF_PIN_PATH_MAX];
+	char path[PATH_BYTES];
 	int fd;
 
 	(void)snprintf(path, sizeof(path), "%s/%u/%s", p->path, number, name);
@@ -224,15 +231,6 @@ static void link_name(const char *kind, const char *interface, char ret_name[64]
 		*c = *c == '.' ? ':' : *c;
 }
 
-void ebpf_pins_link(const struct ebpf_pins *p, const char *kind, const char *interface,
-	char ret_path[EBPF_PIN_PATH_MAX])
-{
-	char name[64];
-
-	link_name(kind, interface, name);
-	(void)snprintf(ret_path, EBPF_PIN_PATH_MAX, "%s/%s", p->path, name);
-}
-
 static bool is_link(const char *name)
 {
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
@@ -254,13 +252,21 @@ static bool is_of(const char *name, const char *const *interfaces, size_t n_inte
 	return false;
 }
 
-static void end_link(struct ebpf_pins *p, const char *name)
+/* By its name in the folder. */
+static int get_link(const struct ebpf_pins *p, const char *name)
 {
-	char path[EBPF_PIN_PATH_MAX];
+	char path[PATH_BYTES];
 	int fd;
 
 	(void)snprintf(path, sizeof(path), "%s/%s", p->path, name);
 	fd = bpf_obj_get(path);
+	return fd < 0 ? -errno : fd;
+}
+
+static void end_link(struct ebpf_pins *p, const char *name)
+{
+	const int fd = get_link(p, name);
+
 	if (fd >= 0) {
 		(void)bpf_link_detach(fd);
 		(void)close(fd);
@@ -268,14 +274,36 @@ static void end_link(struct ebpf_pins *p, const char *name)
 	(void)unlinkat(p->fd, name, 0);
 }
 
-void ebpf_pins_end(struct ebpf_pins *p, const char *interface)
+int ebpf_pins_add_link(const struct ebpf_pins *p, const char *kind, const char *interface, int fd,
+	struct dp_err *reterr)
+{
+	char name[64], path[PATH_BYTES];
+
+	link_name(kind, interface, name);
+	(void)snprintf(path, sizeof(path), "%s/%s", p->path, name);
+	return pin(fd, path, reterr);
+}
+
+int ebpf_pins_get_link(const struct ebpf_pins *p, const char *kind, const char *interface)
 {
 	char name[64];
 
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-		link_name(kinds[i], interface, name);
-		end_link(p, name);
-	}
+	link_name(kind, interface, name);
+	return get_link(p, name);
+}
+
+void ebpf_pins_end_link(struct ebpf_pins *p, const char *kind, const char *interface)
+{
+	char name[64];
+
+	link_name(kind, interface, name);
+	end_link(p, name);
+}
+
+void ebpf_pins_end(struct ebpf_pins *p, const char *interface)
+{
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		ebpf_pins_end_link(p, kinds[i], interface);
 }
 
 void ebpf_pins_end_others(struct ebpf_pins *p, const char *const *interfaces, size_t n_interfaces)

@@ -26,8 +26,6 @@ struct ebpf_pins;
 	const char *path, bool is_made, struct ebpf_pins **ret_pins, struct dp_err *reterr);
 void ebpf_pins_close(struct ebpf_pins *pins); // pins stay. NULL is fine
 
-const char *ebpf_pins_path(const struct ebpf_pins *pins);
-
 /* Numbers of the generations, ascending. Returns how many, at most max: those. */
 size_t ebpf_pins_generations(const struct ebpf_pins *pins, uint32_t *ret_numbers, size_t max);
 
@@ -35,20 +33,21 @@ size_t ebpf_pins_generations(const struct ebpf_pins *pins, uint32_t *ret_numbers
 [[nodiscard]] int ebpf_pins_begin(struct ebpf_pins *pins, struct dp_err *reterr);
 [[nodiscard]] int ebpf_pins_add(
 	struct ebpf_pins *pins, const char *name, int fd, struct dp_err *reterr);
-[[nodiscard]] int ebpf_pins_finish(
-	struct ebpf_pins *pins, uint32_t *ret_number, struct dp_err *reterr);
+[[nodiscard]] int ebpf_pins_finish(struct ebpf_pins *pins, struct dp_err *reterr);
 
 /* A map of a generation: its fd, the caller's, or -errno. */
 int ebpf_pins_get(const struct ebpf_pins *pins, uint32_t number, const char *name);
 
 void ebpf_pins_remove(struct ebpf_pins *pins, uint32_t number);
 
-/* A link's name, kind "xdp" or "tcx", into ret_path. */
-enum { EBPF_PIN_PATH_MAX = 512 };
-void ebpf_pins_link(const struct ebpf_pins *pins, const char *kind, const char *interface,
-	char ret_path[EBPF_PIN_PATH_MAX]);
+/* Links; kind: "xdp" or "tcx". Pin one; returns 0, or -errno with a sentence. Its fd, the caller's, or -errno. End and
+ * unpin it; none is fine. */
+[[nodiscard]] int ebpf_pins_add_link(const struct ebpf_pins *pins, const char *kind,
+	const char *interface, int fd, struct dp_err *reterr);
+int ebpf_pins_get_link(const struct ebpf_pins *pins, const char *kind, const char *interface);
+void ebpf_pins_end_link(struct ebpf_pins *pins, const char *kind, const char *interface);
 
-/* End and unpin the links of an interface. */
+/* End and unpin both of an interface. */
 void ebpf_pins_end(struct ebpf_pins *pins, const char *interface);
 
 /* End and unpin each link that is not of one of these interfaces. */

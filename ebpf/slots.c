@@ -223,11 +223,12 @@ uint32_t ebpf_slots_drain(struct ebpf_slots *s, uint16_t worker, uint64_t end_ns
 	uint32_t n = 0;
 
 	if (s->keep != NULL) {
-		settle(s->keep, worker);
-		// What there is no room to note stays in the kernel until there is.
-		max = max < log_room(s->keep, worker) ? max : log_room(s->keep, worker);
-	}
+		uint32_t room;
 
+		settle(s->keep, worker);
+		room = log_room(s->keep, worker);
+		max = max < room ? max : room; // what finds none stays in the kernel until it does
+	}
 	for (uint32_t row = 0; row < s->n_rows; row++) {
 		for (uint32_t parity = 0; parity < 2 && n < max; parity++) {
 			const uint32_t list = (row * s->n_workers + worker) * 2 + parity;

@@ -35,21 +35,30 @@ struct taker {
 	uint64_t offset_ns;
 };
 
-static void got_sample(void *ctx, const struct ebpf_sample *s, const uint8_t *data)
+/* handed: of what the sample says, without DP_HANDED_MERGED. */
+static struct dp_offload_frame frame_of(
+	const struct ebpf_sample *s, const uint8_t *data, uint8_t handed)
 {
-	const struct taker *t = ctx;
 	struct dp_offload_frame frame = {
 		.time_ns = s->time_ns,
 		.data = data,
 		.cap_len = s->cap_len,
 		.wire_len = s->wire_len,
 		.link = (enum dp_link)s->link,
-		.handed = s->handed,
+		.handed = handed,
 		.head = {.flow = s->flow, .n_packets = s->n_packets},
 	};
 
-	if ((s->handed & DP_HANDED_ENDED) != 0)
+	if ((handed & DP_HANDED_ENDED) != 0)
 		frame.head.ended = s->ended;
+	return frame;
+}
+
+static void got_sample(void *ctx, const struct ebpf_sample *s, const uint8_t *data)
+{
+	const struct taker *t = ctx;
+	struct dp_offload_frame frame = frame_of(s, data, s->handed);
+
 	if (s->n_packets > 1 && frame.handed != DP_HANDED_PLAIN)
 		frame.handed |= DP_HANDED_MERGED;
 	t->got(t->ctx, &frame);
@@ -59,19 +68,11 @@ static void got_sample(void *ctx, const struct ebpf_sample *s, const uint8_t *da
 static void got_past(void *ctx, const struct ebpf_sample *s, const uint8_t *data)
 {
 	const struct taker *t = ctx;
-	struct dp_offload_frame frame = {
-		.time_ns = t->offset_ns + monotonic_ns(),
-		.data = data,
-		.cap_len = s->cap_len,
-		.wire_len = s->wire_len,
-		.link = (enum dp_link)s->link,
-		.handed = s->handed & DP_HANDED_ENDED,
-		.head = {.n_packets = s->n_packets},
-	};
+	struct dp_offload_frame frame = frame_of(s, data, s->handed & DP_HANDED_ENDED);
 
-	if ((s->handed & DP_HANDED_ENDED) != 0)
-		frame.head.ended = s->ended;
-	if (s->n_packets > 1)
+	frame.time_ns = t->offset_ns + monotonic_ns();
+	frame.head.flow = 0;
+	if (s->n_packets > 1 && s->handed != DP_HANDED_PLAIN)
 		frame.handed |= DP_HANDED_MERGED;
 	t->got(t->ctx, &frame);
 }

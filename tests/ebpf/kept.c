@@ -391,6 +391,22 @@ static void what_is_over_is_removed(void **)
 	assert_int_equal(n_pinned(), 1);
 }
 
+static void many_starts_that_were_cut_short_are_bounded(void **)
+{
+	struct ebpf_taken_over over = {0};
+	struct credits c;
+	unsigned int n = 1;
+
+	for (; !over.is_crowded; n++) {
+		rig_send_up(); // stays in the ring, and stands on no slot
+		over = next(RIG_BEGIN_NS, &c);
+		assert_in_range(n, 1, 8);
+	}
+	assert_int_equal(over.n_generations, 8);
+	assert_int_equal(n_pinned(), 8); // and none of this one
+	assert_int_equal(rig_take_all(), 8); // theirs come
+}
+
 static void what_another_version_left_is_removed_and_said(void **)
 {
 	struct ebpf_taken_over over;
@@ -474,6 +490,7 @@ int main(void)
 		KEPT_TEST(its_room_is_given_back_then),
 		KEPT_TEST(a_credit_is_told_again_until_it_is_on_the_disk),
 		KEPT_TEST(what_is_over_is_removed),
+		KEPT_TEST(many_starts_that_were_cut_short_are_bounded),
 		KEPT_TEST(what_another_version_left_is_removed_and_said),
 		KEPT_TEST(one_without_anything_to_keep_takes_it_over_as_well),
 		KEPT_TEST(two_cannot_have_the_same_folder),

@@ -225,7 +225,7 @@ ip netns del peer
 # What cannot be is said.
 persist_config yes native tap
 sed -i "s|pins: [^}]*|pins: $dir/elsewhere|" "$config"
-mkdir "$dir/elsewhere"
 ends "a folder that is in no BPF file system is refused" 1 "is in no BPF file system" "$WIRECUE" run -c "$config"
+check "and not made" [ ! -e "$dir/elsewhere" ]
 sed -i 's/^store:.*/store: {enabled: false}/' "$config"
 ends "so is going on without a store" 2 "'true', expected .store.enabled: true. with it" "$WIRECUE" run -c "$config"
