@@ -49,11 +49,12 @@ with open(sys.argv[1], "wb") as out:
         pcaplib.write_frame(out, 1767225600 * 10**9 + i * 10**5, frame, size, False)' "$1" "$FRAME"
 }
 
-# persist_config yes|no MODE ROLE
+# persist_config yes|no MODE ROLE: with room for what comes up while a slow machine starts. What finds none waits on its
+# flow, and of one that has ended nobody hears.
 persist_config()
 {
 	write_config vb <<-END
-		xdp: {persist: $([ "$1" = yes ] && echo true || echo false), pins: "$pins"}
+		xdp: {persist: $([ "$1" = yes ] && echo true || echo false), pins: "$pins", ring: 128MiB}
 		store: {path: "$dir/store", size: 1GB}
 	END
 	sed -i "s/role: tap}/driver: xdp, xdp_mode: $2, role: $3}/" "$config"
