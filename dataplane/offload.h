@@ -15,6 +15,10 @@
  *               entry that the verdict named; packets for which the way up had no room, and more packets of a
  *               flow without a verdict than anybody wants, both on their flow
  *
+ * TCP connections are followed in there (dataplane/tcp.h, the same code), from a flow's first packet on: what a packet
+ * told comes up with it, or counts where it is kept. As long as the worker has no verdict it follows what it sees by
+ * itself, since the classifier's state stands in the way of some of it.
+ *
  * All times are event time. A flow ends in here by the same rules as in a worker: what follows is a new flow, and
  * asks for a verdict again. */
 
@@ -23,7 +27,9 @@
 #include "dataplane/encap.h"
 #include "dataplane/err.h"
 #include "dataplane/outcome.h"
+#include "dataplane/record.h"
 #include "dataplane/stage.h"
+#include "dataplane/tcp_event.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -52,6 +58,7 @@ enum dp_offload_tcp { // seen of the flow in packets handed up or kept
  * decided one those since the verdict. */
 struct dp_offload_counts {
 	uint64_t packets[2], bytes[2]; // [0] sent by the endpoint, [1] to it; bytes of IP packets
+	uint32_t segments[2]; // of TCP with data, of those without a verdict
 	uint64_t last_ns; // of its last packet, handed up or kept
 	uint64_t tcp; // set of enum dp_offload_tcp
 };
@@ -61,8 +68,9 @@ struct dp_offload_head {
 	uint32_t flow; // which of the flows that its tuple had, not 0
 	uint32_t n_packets; // valid with DP_HANDED_MERGED: in the frame, each with its headers
 	struct dp_offload_counts ended; // valid with DP_HANDED_ENDED: of the one that ended
+	struct dp_tcp_event event; // what the packet told of its connection
 };
-static_assert(sizeof(struct dp_offload_head) == 56, "fits in a headroom of 128");
+static_assert(sizeof(struct dp_offload_head) == 72, "fits in a headroom of 128");
 
 /* What was kept for a usage entry since it was asked for last. */
 struct dp_offload_usage {
@@ -72,6 +80,7 @@ struct dp_offload_usage {
 	uint64_t first_ns, last_ns;
 	// A bit for each 100 ms since the beginning of the tick with traffic, the first 128.
 	uint64_t active[2];
+	struct dp_quality quality; // of TCP, with the same times
 };
 
 /* A frame handed up. */
@@ -112,14 +121,16 @@ struct dp_offload_ops {
 	 * there; for decide one that is decided.
 	 *
 	 * decide  the flow has a verdict: from here on what is kept of it counts on entry `id` of the worker,
-	 *         below dp_offload.n_entries. is_watched: payload goes on being handed up. ret_before: what
-	 *         stood on the flow. Of one that is decided the entry changes, and ret_before is 0
+	 *         below dp_offload.n_entries. is_watched: payload goes on being handed up. since_ns: when the
+	 *         classifier's state went, as struct dp_worker_told's. ret_before: what stood on the flow. Of one
+	 *         that is decided the entry changes, and ret_before is 0
 	 * look    what was kept of it so far
 	 * end     forget it; as look. id: the entry for what waits where it outlives us; 0: none
 	 *
 	 * What waited is told, or, where what is kept outlives us, moved to the entry (DP_OFFLOAD_MOVED). */
 	int (*decide)(void *self, uint16_t worker, const struct dp_five_tuple *tuple, uint32_t flow,
-		uint32_t id, bool is_watched, struct dp_offload_counts *ret_before);
+		uint32_t id, bool is_watched, uint64_t since_ns,
+		struct dp_offload_counts *ret_before);
 	int (*look)(void *self, const struct dp_five_tuple *tuple, uint32_t flow,
 		struct dp_offload_counts *ret_counts);
 	int (*end)(void *self, uint16_t worker, const struct dp_five_tuple *tuple, uint32_t flow,

@@ -12,26 +12,9 @@
 #include "dataplane/dirty.h"
 #include "dataplane/record.h"
 #include "dataplane/ring.h"
+#include "dataplane/tcp_event.h"
 
 enum { DP_QUALITY_NONE = 0 };
-
-enum dp_tcp_what { // set, in dp_tcp_event.what
-	DP_TCP_RETRANSMITTED = 1 << 0, // data that passed here before
-	DP_TCP_OUT_OF_ORDER = 1 << 1, // data that fills a hole, sooner than a retransmission could
-	DP_TCP_ZERO_WINDOW = 1 << 2, // its sender can take no more
-	DP_TCP_RESET = 1 << 3,
-	DP_TCP_HANDSHAKE_FAILED = 1 << 4, // refused, or never answered
-	DP_TCP_RTT_HANDSHAKE = 1 << 5, // rtt_us is of SYN to SYN-ACK, or of SYN-ACK to ACK
-	DP_TCP_RTT_DATA = 1 << 6, // of data to its acknowledgement
-};
-
-/* What one packet, or the end of a flow, told (dataplane/tcp.h). */
-struct dp_tcp_event {
-	uint8_t what; // enum dp_tcp_what; 0: nothing happened
-	bool is_up; // the packet was sent by the endpoint
-	bool is_rtt_of_endpoint; // the round trip from here to the endpoint and back; else the network's side
-	uint32_t rtt_us;
-};
 
 struct dp_quality_entry {
 	struct dp_addr endpoint;
@@ -76,6 +59,13 @@ void dp_quality_add_segments(struct dp_quality_table *t, uint32_t id, uint64_t t
 /* Count what a packet told besides. event->what is not 0. tick: as above. */
 void dp_quality_add_event(struct dp_quality_table *t, uint32_t id, uint64_t tick, uint64_t time_ns,
 	const struct dp_tcp_event *event);
+
+/* Whether there is anything but times. */
+bool dp_quality_is_any(const struct dp_quality *counts);
+
+/* Count what somebody else has counted. tick: as above. */
+void dp_quality_absorb(
+	struct dp_quality_table *t, uint32_t id, uint64_t tick, const struct dp_quality *counts);
 
 /* Post what the tick being closed left, at most max entries. Returns true when nothing is left to do:
  * all is posted, or the full ring postponed the rest into the open tick. */

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "dataplane/tcp.h"
 
+#include "dataplane/walk_step.h"
+
 enum {
 	/* Numbers further apart than this are not of one stream's present: sixteen times a window of
 	 * 1 MB, more than twice what Linux buffers by default (tcp_rmem, 6 MB). Start value. */
@@ -23,6 +25,17 @@ struct step {
 	unsigned int dir, other; // 0: from src
 	struct dp_tcp_event event;
 };
+
+/* Its direction and the other one, to index by: see dp_below(). */
+static unsigned int mine(const struct step *s)
+{
+	return dp_below(s->dir, 2);
+}
+
+static unsigned int theirs(const struct step *s)
+{
+	return dp_below(s->other, 2);
+}
 
 static uint32_t us_of(const struct dp_pkt *p)
 {
@@ -91,7 +104,7 @@ static bool is_awaited(const struct dp_flow *f, unsigned int dir)
 /* Only the SYN or SYN-ACK of dir has passed. */
 static bool is_opening(const struct dp_flow *f, unsigned int dir)
 {
-	return dp_flow_packets(f, dir) == 1;
+	return dp_flow_packets(f, dp_below(dir, 2)) == 1;
 }
 
 static void await(struct step *s, uint32_t seq)
@@ -105,7 +118,7 @@ static void await(struct step *s, uint32_t seq)
 static bool is_answer(const struct step *s)
 {
 	return is_awaited(s->f, s->other) && !is_behind(s->rest->scratch.rtt.seq, s->p->tcp_ack) &&
-		!is_behind(s->p->tcp_ack, s->f->next_seq[s->other]);
+		!is_behind(s->p->tcp_ack, s->f->next_seq[theirs(s)]);
 }
 
 /* Two round trips make that of the handshake: here to one side, here to the other. */
@@ -162,18 +175,18 @@ static void handshake(struct step *s)
 	const uint32_t first = s->p->tcp_seq + 1;
 	const bool is_answering = (s->p->tcp_flags & DP_TCP_ACK) != 0;
 
-	if (f->next_seq[s->dir] != 0) {
+	if (f->next_seq[mine(s)] != 0) {
 		if (is_awaited(f, s->dir) && s->rest->scratch.rtt.seq == first)
 			clear_scratch(f);
 		return;
 	}
-	if (is_answering && f->next_seq[s->other] != 0 &&
-		is_far(s->p->tcp_ack, f->next_seq[s->other]))
+	if (is_answering && f->next_seq[theirs(s)] != 0 &&
+		is_far(s->p->tcp_ack, f->next_seq[theirs(s)]))
 		return; // to some other SYN
-	f->next_seq[s->dir] = first + s->p->payload_bytes;
+	f->next_seq[mine(s)] = first + s->p->payload_bytes;
 	if (is_answering && is_answer(s) && is_opening(f, s->other))
 		sample(s, DP_TCP_RTT_HANDSHAKE);
-	if (scratch_of(f) == DP_SCRATCH_NONE && dp_flow_packets(f, s->dir) == 0)
+	if (scratch_of(f) == DP_SCRATCH_NONE && dp_flow_packets(f, mine(s)) == 0)
 		await(s, first);
 }
 
@@ -184,16 +197,17 @@ static void reset(struct step *s)
 	const struct dp_pkt *p = s->p;
 	const bool has_ack = (p->tcp_flags & DP_TCP_ACK) != 0;
 
-	if (f->next_seq[s->dir] != 0) {
-		if (is_far(p->tcp_seq, f->next_seq[s->dir]))
+	if (f->next_seq[mine(s)] != 0) {
+		if (is_far(p->tcp_seq, f->next_seq[mine(s)]))
 			return;
-	} else if (has_ack && f->next_seq[s->other] != 0 &&
-		is_far(p->tcp_ack, f->next_seq[s->other])) {
+	} else if (has_ack && f->next_seq[theirs(s)] != 0 &&
+		is_far(p->tcp_ack, f->next_seq[theirs(s)])) {
 		return;
 	}
 	s->event.what |= DP_TCP_RESET;
-	if (s->dir == 1 && (f->flags & (DP_FLOW_SYN_START | DP_FLOW_TALKED)) == DP_FLOW_SYN_START &&
-		has_ack && p->tcp_ack == f->next_seq[0] && dp_flow_packets(f, 1) == 0)
+	// Whose first word it is did not send the SYN.
+	if ((f->flags & (DP_FLOW_SYN_START | DP_FLOW_TALKED)) == DP_FLOW_SYN_START && has_ack &&
+		p->tcp_ack == f->next_seq[theirs(s)] && dp_flow_packets(f, mine(s)) == 0)
 		s->event.what |= DP_TCP_HANDSHAKE_FAILED;
 }
 
@@ -202,7 +216,7 @@ static void reset(struct step *s)
 static void missing(struct step *s)
 {
 	struct dp_flow *f = s->f;
-	uint32_t from = f->next_seq[s->dir], bytes;
+	uint32_t from = f->next_seq[mine(s)], bytes;
 
 	switch (scratch_of(f)) {
 	case DP_SCRATCH_STAGE:
@@ -232,7 +246,7 @@ static bool is_overtaken(struct step *s)
 	const uint32_t room = s->rest->scratch.hole.bytes;
 
 	if (scratch_of(f) == DP_SCRATCH_STAGE) // nobody knows where, but the newest is not missing
-		return (f->flags & DP_FLOW_LOOK) != 0 && s->p->tcp_seq + n != f->next_seq[s->dir];
+		return (f->flags & DP_FLOW_LOOK) != 0 && s->p->tcp_seq + n != f->next_seq[mine(s)];
 	if (scratch_of(f) != DP_SCRATCH_HOLE || scratch_dir(f) != s->dir || off > room ||
 		n > room - off)
 		return false;
@@ -248,14 +262,14 @@ static bool is_overtaken(struct step *s)
 }
 
 /* The packet begins below next_seq. */
-static void below(struct step *s, uint32_t end, uint32_t *ret_n_segments)
+static void below(struct step *s, uint32_t end)
 {
 	struct dp_flow *f = s->f;
-	const uint32_t next = f->next_seq[s->dir];
+	const uint32_t next = f->next_seq[mine(s)];
 	const bool is_old = !is_behind(end, next);
 
 	if (!is_old)
-		f->next_seq[s->dir] = end;
+		f->next_seq[mine(s)] = end;
 	if (s->p->payload_bytes == 0)
 		return; // an acknowledgement that was overtaken, a FIN again, a keep-alive
 	if (is_awaited(f, s->dir))
@@ -264,7 +278,7 @@ static void below(struct step *s, uint32_t end, uint32_t *ret_n_segments)
 		// RFC 9293 3.8.4 and 3.8.6.1: a keep-alive or a window probe with a byte, or, longer,
 		// what follows a probe.
 		if (is_old)
-			*ret_n_segments = 0;
+			s->event.n_segments = 0;
 		return;
 	}
 	s->event.what |= is_overtaken(s) ? DP_TCP_OUT_OF_ORDER : DP_TCP_RETRANSMITTED;
@@ -291,7 +305,7 @@ static void await_data(struct step *s)
 		return;
 	if (scratch_dir(f) != 0)
 		stop_looking(f);
-	await(s, f->next_seq[s->dir]);
+	await(s, f->next_seq[mine(s)]);
 }
 
 /* Neither number belongs to what is known: bytes were missed, or it is not of this connection. Nothing
@@ -300,36 +314,36 @@ static void start_anew(struct step *s, uint32_t end, bool is_far_ack)
 {
 	struct dp_flow *f = s->f;
 
-	f->next_seq[s->dir] = end;
+	f->next_seq[mine(s)] = end;
 	if (is_far_ack)
-		f->next_seq[s->other] = s->p->tcp_ack;
+		f->next_seq[theirs(s)] = s->p->tcp_ack;
 	stop_looking(f);
 	if (scratch_of(f) != DP_SCRATCH_STAGE)
 		clear_scratch(f);
 }
 
 /* Anything but SYN and RST. */
-static void segment(struct step *s, uint32_t *ret_n_segments)
+static void segment(struct step *s)
 {
 	struct dp_flow *f = s->f;
 	const struct dp_pkt *p = s->p;
-	const uint32_t next = f->next_seq[s->dir];
+	const uint32_t next = f->next_seq[mine(s)];
 	const uint32_t end = p->tcp_seq + p->payload_bytes + ((p->tcp_flags & DP_TCP_FIN) != 0);
-	const bool is_far_ack = f->next_seq[s->other] != 0 &&
-		is_far(p->tcp_ack, f->next_seq[s->other]);
+	const bool is_far_ack = f->next_seq[theirs(s)] != 0 &&
+		is_far(p->tcp_ack, f->next_seq[theirs(s)]);
 
 	if (is_far_ack || (next != 0 && is_far(p->tcp_seq, next))) {
 		start_anew(s, end, is_far_ack);
 		return;
 	}
 	if (next != 0 && is_behind(next, p->tcp_seq)) {
-		below(s, end, ret_n_segments);
+		below(s, end);
 	} else {
 		if (next == 0 && scratch_of(f) == DP_SCRATCH_RTT)
 			clear_scratch(f); // the answer to a SYN went another way
 		if (next != 0 && p->tcp_seq != next)
 			missing(s);
-		f->next_seq[s->dir] = end;
+		f->next_seq[mine(s)] = end;
 	}
 	acknowledge(s);
 	if (next != 0 && p->tcp_seq == next)
@@ -338,51 +352,34 @@ static void segment(struct step *s, uint32_t *ret_n_segments)
 		s->event.what |= DP_TCP_ZERO_WINDOW;
 }
 
-/* As expected, but for the round trip that is awaited, and it does not bring the answer: most of what
- * comes here from a busy connection. */
-static bool is_waiting(const struct dp_flow *f, const struct dp_flow_rest *rest,
-	const struct dp_pkt *p, unsigned int dir)
+void dp_tcp_odd(struct dp_flow *f, struct dp_flow_rest *rest, const struct dp_pkt *p,
+	bool is_reverse, struct dp_tcp_event *ret_event)
 {
-	const unsigned int flags = p->tcp_flags &
-		(DP_TCP_FIN | DP_TCP_SYN | DP_TCP_RST | DP_TCP_ACK);
-
-	if (scratch_of(f) != DP_SCRATCH_RTT || p->tcp_seq != f->next_seq[dir] ||
-		flags != DP_TCP_ACK || p->tcp_window == 0 || (p->time_ns ^ f->last_ns) >> 30 != 0)
-		return false;
-	return scratch_dir(f) == dir ? !is_opening(f, dir)
-				     : is_behind(rest->scratch.rtt.seq, p->tcp_ack);
-}
-
-bool dp_tcp_odd(struct dp_flow *f, struct dp_flow_rest *rest, const struct dp_pkt *p,
-	bool is_reverse, uint32_t *ret_n_segments, struct dp_tcp_event *ret_event)
-{
-	if (is_waiting(f, rest, p, is_reverse)) {
-		f->next_seq[is_reverse] += p->payload_bytes;
-		return false;
-	}
-
 	struct step s = {
 		.f = f,
 		.rest = rest,
 		.p = p,
 		.dir = is_reverse,
 		.other = !is_reverse,
-		.event.is_up = upward(f, is_reverse),
+		.event = {.n_segments = p->payload_bytes != 0, .is_up = upward(f, is_reverse)},
 	};
 
+	if (dp_tcp_is_waiting(f->flags, f->next_seq[mine(&s)], f->last_ns, rest->scratch.rtt.seq,
+		    is_opening(f, s.dir), p, is_reverse)) {
+		f->next_seq[mine(&s)] += p->payload_bytes;
+		*ret_event = s.event;
+		return;
+	}
 	age(&s);
 	if ((p->tcp_flags & DP_TCP_RST) != 0) {
-		*ret_n_segments = 0; // RFC 9293 3.5.3: text about the reason at most
+		s.event.n_segments = 0; // RFC 9293 3.5.3: text about the reason at most
 		reset(&s);
 	} else if ((p->tcp_flags & DP_TCP_SYN) != 0) {
 		handshake(&s);
 	} else if ((p->tcp_flags & DP_TCP_ACK) != 0) {
-		segment(&s, ret_n_segments);
+		segment(&s);
 	} // RFC 9293 3.10.7.4: without ACK nobody takes it
-	if (s.event.what == 0)
-		return false;
 	*ret_event = s.event;
-	return true;
 }
 
 bool dp_tcp_end(const struct dp_flow *f, struct dp_tcp_event *ret_event)

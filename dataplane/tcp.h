@@ -21,25 +21,39 @@
 
 #include "dataplane/flow.h"
 #include "dataplane/packet.h"
-#include "dataplane/quality.h"
+#include "dataplane/tcp_event.h"
 
-/* Whether a packet of a TCP flow, before it is counted, changes nothing but the number that is expected next:
- * dp_tcp_go_on() is enough for it.
+/* Whether a packet of a TCP flow, before it is counted, changes nothing but the number that is expected next: next,
+ * of the direction it came in. flags: enum dp_flow_flag, last_ns: the flow's.
  *
  * No jumps: each of these questions alone is hard to foresee when packets of many flows come one after the
  * other, and all together hardly ever are answered with no. */
-static inline bool dp_tcp_is_expected(
-	const struct dp_flow *f, const struct dp_pkt *p, bool is_reverse)
+static inline bool dp_tcp_is_next(
+	unsigned int flags, uint32_t next, uint64_t last_ns, const struct dp_pkt *p)
 {
 	// RTT and HOLE have one bit in common that NONE and STAGE lack.
 	const unsigned int awaited = (DP_SCRATCH_RTT & DP_SCRATCH_HOLE) | DP_FLOW_LOOK;
 	// A round trip that is due begins with data: an acknowledgement may pass.
-	const bool may_pass = ((f->flags & (DP_FLOW_SCRATCH | DP_FLOW_LOOK)) == DP_FLOW_LOOK) &
+	const bool may_pass = ((flags & (DP_FLOW_SCRATCH | DP_FLOW_LOOK)) == DP_FLOW_LOOK) &
 		(p->payload_bytes == 0);
 
-	return (((f->flags & awaited) == 0) | may_pass) & (p->tcp_seq == f->next_seq[is_reverse]) &
+	return (((flags & awaited) == 0) | may_pass) & (p->tcp_seq == next) &
 		((p->tcp_flags & (DP_TCP_FIN | DP_TCP_SYN | DP_TCP_RST)) == 0) &
-		(p->tcp_window != 0) & ((p->time_ns ^ f->last_ns) >> 30 == 0);
+		(p->tcp_window != 0) & ((p->time_ns ^ last_ns) >> 30 == 0);
+}
+
+/* That: dp_tcp_go_on() is enough for it. */
+static inline bool dp_tcp_is_expected(
+	const struct dp_flow *f, const struct dp_pkt *p, bool is_reverse)
+{
+	return dp_tcp_is_next(f->flags, f->next_seq[is_reverse], f->last_ns, p);
+}
+
+/* Whether the flow's period of 2^30 ns is another one than at since_ns: only then a round trip of data may have begun
+ * that was not under way. */
+static inline bool dp_tcp_has_turned(uint64_t since_ns, uint64_t now_ns)
+{
+	return (since_ns ^ now_ns) >> 30 != 0;
 }
 
 /* n_bytes of the stream, as expected. */
@@ -48,27 +62,40 @@ static inline void dp_tcp_go_on(struct dp_flow *f, uint32_t n_bytes, bool is_rev
 	f->next_seq[is_reverse] += n_bytes;
 }
 
+/* As expected, but for the round trip that is awaited, and it does not bring the answer: most of what else
+ * comes from a busy connection. rtt_seq acknowledges what is awaited; is_opening: the flow has one packet of that
+ * direction so far. The rest as dp_tcp_is_next(). */
+static inline bool dp_tcp_is_waiting(unsigned int flags, uint32_t next, uint64_t last_ns,
+	uint32_t rtt_seq, bool is_opening, const struct dp_pkt *p, bool is_reverse)
+{
+	const unsigned int kinds = p->tcp_flags &
+		(DP_TCP_FIN | DP_TCP_SYN | DP_TCP_RST | DP_TCP_ACK);
+
+	if ((flags & DP_FLOW_SCRATCH) != DP_SCRATCH_RTT || p->tcp_seq != next ||
+		kinds != DP_TCP_ACK || p->tcp_window == 0 || (p->time_ns ^ last_ns) >> 30 != 0)
+		return false;
+	return ((flags & DP_FLOW_SCRATCH_DIR) != 0) == is_reverse
+		? !is_opening
+		: (int32_t)(rtt_seq - p->tcp_ack) > 0;
+}
+
 /* As dp_tcp_track(), of a packet that is not expected. */
-bool dp_tcp_odd(struct dp_flow *f, struct dp_flow_rest *rest, const struct dp_pkt *p,
-	bool is_reverse, uint32_t *ret_n_segments, struct dp_tcp_event *ret_event);
+void dp_tcp_odd(struct dp_flow *f, struct dp_flow_rest *rest, const struct dp_pkt *p,
+	bool is_reverse, struct dp_tcp_event *ret_event);
 
 /* A packet of a TCP flow, before it is counted: no fragment (a rebuilt datagram is none) and with its
  * whole TCP header. Others are left out: what they carry is missing then, and never counted wrong.
  *
- * is_reverse       it was sent by dst
- * ret_n_segments   1 when it carries data of the stream, else 0
- *
- * Returns whether *ret_event, which is only written then, has anything. */
-static inline bool dp_tcp_track(struct dp_flow *f, struct dp_flow_rest *rest,
-	const struct dp_pkt *p, bool is_reverse, uint32_t *ret_n_segments,
-	struct dp_tcp_event *ret_event)
+ * is_reverse  it was sent by dst */
+static inline void dp_tcp_track(struct dp_flow *f, struct dp_flow_rest *rest,
+	const struct dp_pkt *p, bool is_reverse, struct dp_tcp_event *ret_event)
 {
-	*ret_n_segments = p->payload_bytes != 0;
-	if (dp_tcp_is_expected(f, p, is_reverse)) {
-		dp_tcp_go_on(f, p->payload_bytes, is_reverse);
-		return false;
+	if (!dp_tcp_is_expected(f, p, is_reverse)) {
+		dp_tcp_odd(f, rest, p, is_reverse, ret_event);
+		return;
 	}
-	return dp_tcp_odd(f, rest, p, is_reverse, ret_n_segments, ret_event);
+	dp_tcp_go_on(f, p->payload_bytes, is_reverse);
+	*ret_event = (struct dp_tcp_event){.n_segments = p->payload_bytes != 0};
 }
 
 /* The flow ends. Returns whether *ret_event, which is only written then, has anything: a SYN that nobody

@@ -315,6 +315,13 @@ void dp_usage_absorb(
 	h->n_slots = n_slots > UINT16_MAX ? UINT16_MAX : (uint16_t)n_slots;
 }
 
+void dp_usage_absorb_quality(
+	struct dp_usage_table *t, uint32_t id, uint64_t tick, const struct dp_quality *counts)
+{
+	if (quality_of(t, &t->rest[id]) != DP_QUALITY_NONE)
+		dp_quality_absorb(&t->quality, t->rest[id].quality, tick, counts);
+}
+
 void dp_usage_add_flow(struct dp_usage_table *t, uint32_t id, uint64_t tick, uint64_t time_ns)
 {
 	struct dp_usage_hot *h = &t->hot[id];

@@ -144,6 +144,10 @@ static inline void dp_usage_add(struct dp_usage_table *t, uint32_t id, uint64_t 
 void dp_usage_absorb(
 	struct dp_usage_table *t, uint32_t id, uint64_t tick, const struct dp_usage *counts);
 
+/* Of the same: what its TCP connections told, for the endpoint. */
+void dp_usage_absorb_quality(
+	struct dp_usage_table *t, uint32_t id, uint64_t tick, const struct dp_quality *counts);
+
 /* Count a flow whose app has become known. tick: the open one or the one being closed. */
 void dp_usage_add_flow(struct dp_usage_table *t, uint32_t id, uint64_t tick, uint64_t time_ns);
 

@@ -286,6 +286,8 @@ static void ask(struct dp_worker *w, uint32_t i, struct dp_stage_item *item,
 	item->server_is_src = (f->flags & DP_FLOW_ENDPOINT_IS_SRC) == 0;
 	item->is_watched = (f->flags & DP_FLOW_WATCHED) != 0;
 	operation(w->stage.self, item);
+	if (w->told != NULL && state == NULL && lend_state(f, rest) != NULL)
+		w->told[i].since_ns = item->time_ns;
 	keep_state(f, rest, state);
 }
 

@@ -73,8 +73,14 @@ static void add(struct dp_worker *w, uint32_t i, const struct dp_offload_counts 
 		return;
 	dp_flow_add_counts(f, up, c->packets[0], c->bytes[0]);
 	dp_flow_add_counts(f, up ^ 1, c->packets[1], c->bytes[1]);
-	if ((c->tcp & (DP_OFFLOAD_DECIDED | DP_OFFLOAD_MOVED)) == 0)
-		dp_usage_absorb(&w->usage, f->usage, tick, &kept);
+	if ((c->tcp & (DP_OFFLOAD_DECIDED | DP_OFFLOAD_MOVED)) != 0)
+		return;
+	dp_usage_absorb(&w->usage, f->usage, tick, &kept);
+	if (c->segments[0] + c->segments[1] != 0)
+		dp_usage_absorb_quality(&w->usage, f->usage, tick,
+			&(struct dp_quality){.first_ns = c->last_ns,
+				.last_ns = c->last_ns,
+				.segments = {c->segments[0], c->segments[1]}});
 }
 
 void dp_worker_offload_add(
@@ -114,7 +120,7 @@ static void tell(struct dp_worker *w, uint32_t i, bool is_watched)
 
 	dp_flow_tuple(&w->flows, i, &tuple);
 	if (ops_of(w)->decide(w->cfg.offload->self, w->cfg.id, &tuple, told->flow, entry,
-		    is_watched, &before) < 0)
+		    is_watched, told->since_ns, &before) < 0)
 		return;
 	told->entry = entry;
 	told->is_watched = is_watched;
@@ -228,6 +234,8 @@ static void absorb(struct dp_worker *w, const struct dp_offload_usage *u, uint64
 		.active_ms = count_active(w, u, tick) * (DP_USAGE_SLOT_NS / 1000000)};
 
 	dp_usage_absorb(&w->usage, u->id, tick, &kept);
+	if (dp_quality_is_any(&u->quality))
+		dp_usage_absorb_quality(&w->usage, u->id, tick, &u->quality);
 }
 
 static uint32_t drain(struct dp_worker *w, uint64_t end_ns, struct dp_offload_usage *ret)

@@ -63,15 +63,15 @@ __attribute__((noinline)) static uint32_t track(
 	struct dp_worker *w, uint32_t i, const struct dp_pkt *p, bool is_reverse)
 {
 	struct dp_flow *f = dp_worker_flow(w, i);
-	struct dp_tcp_event event;
-	uint32_t n_segments = 0;
+	struct dp_tcp_event event = {0};
 
 	// Without flags the header was cut, and a fragment is no segment.
-	if (p->tcp_flags != 0 && (p->flags & DP_PKT_FRAGMENT) == 0 &&
-		dp_tcp_track(f, dp_worker_rest(w, i), p, is_reverse, &n_segments, &event))
+	if (p->tcp_flags != 0 && (p->flags & DP_PKT_FRAGMENT) == 0)
+		dp_tcp_track(f, dp_worker_rest(w, i), p, is_reverse, &event);
+	if (event.what != 0)
 		dp_usage_tcp(&w->usage, f->usage, w->tick, p->time_ns, &event);
 	follow(w, i, p, is_reverse);
-	return n_segments;
+	return event.n_segments;
 }
 
 /* What TCP says, and of most packets that is only that the stream goes on, or nothing: no jump asks for their
@@ -217,27 +217,53 @@ static uint32_t track_some(struct dp_worker *w, uint32_t i, const struct dp_pkt 
 	return p->payload_bytes > 0;
 }
 
+/* What was found out there. Round trips that were under way while the classifier had its state are none: without an
+ * offload they had not begun (dataplane/tcp.h, STAGE). */
+static void take_event(
+	struct dp_worker *w, uint32_t i, const struct dp_pkt *p, struct dp_tcp_event event)
+{
+	const uint64_t since_ns = w->told[i].since_ns;
+
+	if (since_ns != 0 && !dp_tcp_has_turned(since_ns, p->time_ns))
+		event.what &= (uint8_t)~DP_TCP_RTT_DATA;
+	if (event.what != 0)
+		dp_usage_tcp(&w->usage, dp_worker_flow(w, i)->usage, w->tick, p->time_ns, &event);
+}
+
+/* As track(), of a packet that came up. */
+static uint32_t track_handed(struct dp_worker *w, uint32_t i, const struct rte_mbuf *m,
+	const struct dp_pkt *p, bool is_reverse)
+{
+	const struct dp_offload_head *head = m->buf_addr;
+	const unsigned int decided = DP_FLOW_FINAL | DP_FLOW_WATCHED;
+	uint32_t n_segments;
+
+	// Of one that is not known there all of them come up.
+	if ((dp_worker_flow(w, i)->flags & decided) == 0 || w->told[i].flow == 0)
+		return track_any(w, i, p, is_reverse);
+	n_segments = track_some(w, i, p, is_reverse);
+	if (p->handed == DP_HANDED_PLAIN)
+		return n_segments;
+	take_event(w, i, p, head->event);
+	return head->event.n_segments * p->n_packets;
+}
+
 /* As account(), with an offload. Apart from it, so that without one nobody pays. */
 __attribute__((noinline)) static void account_handed(
 	struct dp_worker *w, struct rte_mbuf *m, const struct dp_flow_seek *seek)
 {
 	const struct dp_pkt *p = dp_worker_pkt(m);
 	const uint32_t i = flow_of_handed(w, m, seek);
-	const unsigned int decided = DP_FLOW_FINAL | DP_FLOW_WATCHED;
 
 	if (i == DP_FLOW_NONE) {
 		dp_count(&w->counters.outcomes[DP_OUTCOME_NO_ROOM], p->n_frames);
 		return;
 	}
 
-	const uint16_t flags = dp_worker_flow(w, i)->flags;
-	const bool is_reverse = seek->is_swapped != ((flags & DP_FLOW_SRC_IS_HIGH) != 0);
-	// Of one that is not known there all of them come up.
-	const bool is_part = (flags & decided) != 0 && w->told[i].flow != 0;
-	const uint32_t n_segments = is_part ? track_some(w, i, p, is_reverse)
-					    : track_any(w, i, p, is_reverse);
+	const bool is_reverse = seek->is_swapped !=
+		((dp_worker_flow(w, i)->flags & DP_FLOW_SRC_IS_HIGH) != 0);
 
-	count(w, i, m, is_reverse, n_segments);
+	count(w, i, m, is_reverse, track_handed(w, i, m, p, is_reverse));
 	dp_worker_offload_mark(w, dp_worker_flow(w, i)->usage, p->time_ns);
 	dp_worker_offload_decide(w, i);
 	if ((p->handed & DP_HANDED_FOLLOWS) != 0 && w->told[i].entry == 0)

@@ -7,6 +7,7 @@
 
 #include "dataplane/offload.h"
 #include "dataplane/packet.h"
+#include "dataplane/tcp.h"
 
 /* What stands in front of each frame of a replay, as XDP metadata; the kernel takes at most 32 bytes. */
 struct ebpf_replayed {
@@ -55,13 +56,26 @@ enum ebpf_flow_flag {
 	EBPF_FLOW_SYN_START = 1 << 1, // it began with a SYN, of syn_seq
 	EBPF_FLOW_SIGNALLING = 1 << 2, // all packets are handed up
 	EBPF_FLOW_WATCHED = 1 << 3, // all payload is
-	EBPF_FLOW_TCP_SHIFT = 8, // above: set of enum dp_offload_tcp
+	EBPF_FLOW_FOLLOWED = 1 << 4, // a CPU looks closely at its connection
+	EBPF_FLOW_TCP_SHIFT = 8, // here: set of enum dp_offload_tcp, of those that packets tell
+	EBPF_FLOW_TCP_MASK = 0xff,
+	EBPF_FLOW_STATE_SHIFT = 16, // above: set of DP_FLOW_SCRATCH_BITS, of its TCP connection
 };
 
 enum { EBPF_SLOT_UNDECIDED = 0 };
 
 /* Of a waiting word: a verdict came, what is added from here on means nothing. */
 #define EBPF_CLOSED (1ULL << 63)
+
+/* Counts that grow with one another share a word, so that one addition does for both: those that are read as what came
+ * since are told apart as long as less than the lower one's room came.
+ *
+ *   packets  below, TCP segments with data above (a closed word has a bit less for them)
+ *   kept     packets below, bytes above; where the packets are full, struct ebpf_flow's kept_more counts one
+ *   round trips  below, microseconds above */
+#define EBPF_SEGMENT (1ULL << 32)
+#define EBPF_KEPT_BYTE (1ULL << 20)
+#define EBPF_RTT_US (1ULL << 24)
 
 /* A flow. [EBPF_UP], [EBPF_DOWN]; bytes are those of IP packets.
  *
@@ -79,18 +93,22 @@ struct ebpf_flow {
 	uint32_t
 		slot; // where it counts: worker * n_entries + entry; EBPF_SLOT_UNDECIDED: nowhere yet
 	uint32_t flags; // enum ebpf_flow_flag
-	// Since the verdict; one CPU a direction, or about so. (Packets begin anew behind 4 G of one direction of one
-	// flow, terabytes: what its endpoint used is not counted here.)
-	uint64_t kept_bytes[2];
-	uint32_t kept_packets[2];
+	// Since the verdict; one CPU a direction, or about so. See EBPF_KEPT_BYTE.
+	uint64_t kept[2];
+	uint32_t next_seq[2]; // of TCP: behind the highest byte seen
 	// The others.
 	uint32_t id; // which of the flows that its tuple had
 	uint32_t syn_seq; // with EBPF_FLOW_SYN_START
 	// Packets without a verdict, [1] with payload, modulo 2^16; without those that were lost.
 	uint16_t n_asked[2];
 	uint32_t held; // 1: somebody changes what the flow is, or it has been forgotten
-	uint64_t waiting_bytes[2], waiting_packets[2];
-	uint64_t pad[2];
+	uint64_t waiting_bytes[2], waiting_packets[2]; // see EBPF_SEGMENT
+	uint16_t kept_more[2];
+	// How its connection goes on. Who has set EBPF_FLOW_FOLLOWED may write.
+	uint32_t scratch[2]; // as the words of struct dp_flow_rest's
+	uint8_t n_packets[2]; // handed up, or without a verdict; 2: that or more
+	uint8_t overtaken; // as struct dp_flow's
+	uint8_t pad;
 };
 static_assert(offsetof(struct ebpf_flow, id) == 128 - 88 && sizeof(struct ebpf_flow) == 104);
 
@@ -108,9 +126,10 @@ struct ebpf_verdict {
 	uint16_t is_watched;
 	uint16_t keeps; // what waits goes to the slot, else it is told
 	uint32_t pad;
+	uint64_t since_ns; // as dp_offload_ops.decide's
 	struct dp_offload_counts counts; // out
 };
-static_assert(sizeof(struct ebpf_verdict) == 104);
+static_assert(sizeof(struct ebpf_verdict) == 120);
 
 /* A frame on its way up. */
 struct ebpf_sample {
@@ -121,13 +140,14 @@ struct ebpf_sample {
 	uint8_t link; // enum dp_link
 	uint8_t handed; // enum dp_handed
 	uint16_t n_packets; // that the frame is made of: more than 1 where the host sends it (GSO)
+	struct dp_tcp_event event;
 	struct dp_offload_counts ended; // with DP_HANDED_ENDED
 };
-static_assert(sizeof(struct ebpf_sample) == 72);
+static_assert(sizeof(struct ebpf_sample) == 88);
 
 /* A record of the ring has one of these sizes, sample included. */
 enum {
-	EBPF_SAMPLE_TINY = 192,
+	EBPF_SAMPLE_TINY = 208,
 	EBPF_SAMPLE_SMALL = 512,
 	EBPF_SAMPLE_MEDIUM = 1664, // an Ethernet frame of 1518 bytes and some tags
 	EBPF_SAMPLE_LARGE = DP_WALK_BYTES, // the packet path's buffers have room for less
@@ -138,6 +158,16 @@ enum {
 
 enum { EBPF_ACTIVE_NS = 100000000 }; // as DP_USAGE_SLOT_NS
 
+/* What packets of TCP told (struct dp_tcp_event), by who sent it; round trips by the side. As struct dp_quality, but for
+ * smaller words that begin anew: what came since is told as long as that is less. */
+struct ebpf_told {
+	uint64_t handshake_rtt[2], data_rtt[2]; // see EBPF_RTT_US
+	uint32_t retransmitted[2], out_of_order[2], zero_windows[2];
+	uint16_t resets[2], handshakes_failed; // of packets for which the way up had no room
+	uint16_t pad;
+};
+static_assert(sizeof(struct ebpf_told) == 64);
+
 /* What one CPU counted for a slot in ticks of one parity: number
  * (cpu * n_slots + slot) * 2 + tick % 2 of the map. All but is_listed is written by that CPU only. The counts
  * only grow: user space remembers what it has seen, and nothing is ever lost to a reset.
@@ -146,12 +176,14 @@ enum { EBPF_ACTIVE_NS = 100000000 }; // as DP_USAGE_SLOT_NS
  * CPU's additions is one that orders memory in full (BPF_FETCH), user space has a fence in between: one of the
  * two sees the other, on any machine. So what was counted is either read now or listed again. */
 struct ebpf_slot {
-	uint64_t packets[2], bytes[2]; // EBPF_UP, EBPF_DOWN; of IP packets
+	uint64_t packets[2], bytes[2]; // EBPF_UP, EBPF_DOWN; of IP packets. See EBPF_SEGMENT
 	uint64_t last_ns;
 	uint64_t active[2]; // as struct dp_offload_usage's; since it was listed
 	uint64_t is_listed;
+	struct ebpf_told told; // of few packets
 };
-static_assert(sizeof(struct ebpf_slot) == 64, "a packet touches one line");
+static_assert(offsetof(struct ebpf_slot, told) == 64, "most packets touch one line");
+static_assert(sizeof(struct ebpf_slot) == 128);
 
 /* The slots of one worker that one CPU counts on, in ticks of one parity: a ring of n_entries places,
  * enough since no slot is in there twice. Number (cpu * n_workers + worker) * 2 + tick % 2 of the map; its

@@ -118,7 +118,16 @@ static struct ebpf_flow *flow_begin(struct work *w, struct ebpf_ledger *l)
 
 static __u32 tcp_of(const struct ebpf_flow *f)
 {
-	return *(const volatile __u32 *)&f->flags >> EBPF_FLOW_TCP_SHIFT;
+	return *(const volatile __u32 *)&f->flags >> EBPF_FLOW_TCP_SHIFT & EBPF_FLOW_TCP_MASK;
+}
+
+/* Words of packets, see EBPF_SEGMENT. */
+static void split_packets(struct dp_offload_counts *c)
+{
+	c->segments[0] = (c->packets[0] & ~EBPF_CLOSED) / EBPF_SEGMENT;
+	c->segments[1] = (c->packets[1] & ~EBPF_CLOSED) / EBPF_SEGMENT;
+	c->packets[0] &= EBPF_SEGMENT - 1;
+	c->packets[1] &= EBPF_SEGMENT - 1;
 }
 
 /* Of a flow that is held: what stands on it. Its waiting words are left as `leave`, 0 or EBPF_CLOSED. */
@@ -128,16 +137,19 @@ static void take_waiting(struct ebpf_flow *f, struct dp_offload_counts *c, __u64
 	c->bytes[1] = __sync_lock_test_and_set(&f->waiting_bytes[1], leave);
 	c->packets[0] = __sync_lock_test_and_set(&f->waiting_packets[0], leave);
 	c->packets[1] = __sync_lock_test_and_set(&f->waiting_packets[1], leave);
+	split_packets(c);
 	c->last_ns = f->last_ns;
 	c->tcp = tcp_of(f);
 }
 
 static void look_kept(const struct ebpf_flow *f, struct dp_offload_counts *c)
 {
-	c->bytes[0] = f->kept_bytes[0];
-	c->bytes[1] = f->kept_bytes[1];
-	c->packets[0] = f->kept_packets[0];
-	c->packets[1] = f->kept_packets[1];
+	c->bytes[0] = f->kept[0] / EBPF_KEPT_BYTE;
+	c->bytes[1] = f->kept[1] / EBPF_KEPT_BYTE;
+	c->packets[0] = f->kept_more[0] * EBPF_KEPT_BYTE + f->kept[0] % EBPF_KEPT_BYTE;
+	c->packets[1] = f->kept_more[1] * EBPF_KEPT_BYTE + f->kept[1] % EBPF_KEPT_BYTE;
+	c->segments[0] = 0;
+	c->segments[1] = 0;
 	c->last_ns = f->last_ns;
 	c->tcp = tcp_of(f) | DP_OFFLOAD_DECIDED;
 }
@@ -178,10 +190,15 @@ static bool flow_begin_anew(struct work *w, struct ebpf_flow *f, struct dp_offlo
 		l->taken_bytes += c->bytes[0] + c->bytes[1];
 	else
 		look_kept(f, c);
-	f->kept_bytes[0] = 0;
-	f->kept_bytes[1] = 0;
-	f->kept_packets[0] = 0;
-	f->kept_packets[1] = 0;
+	f->kept[0] = 0;
+	f->kept[1] = 0;
+	f->kept_more[0] = 0;
+	f->kept_more[1] = 0;
+	f->next_seq[0] = 0;
+	f->next_seq[1] = 0;
+	f->n_packets[0] = 0;
+	f->n_packets[1] = 0;
+	f->overtaken = 0;
 	f->n_asked[0] = 0;
 	f->n_asked[1] = 0;
 	f->syn_seq = w->flow.syn_seq;

@@ -48,6 +48,12 @@ struct work {
 	__u32 slot; // of the packet's flow
 	__u32 index; // a key, or to index by
 	__u32 cap_len;
+	__u64 packets; // what the frame counts for, see EBPF_SEGMENT
+	struct dp_tcp_event event; // of a packet that is looked at closely, else nothing
+	struct { // ebpf_follow()'s
+		struct dp_flow flow;
+		struct dp_flow_rest rest;
+	} connection;
 	struct { // of frames that are sent
 		__u32 tag_be[2]; // the tag that does not stand in it, last; [0] is 0: there is none
 		__u32 n_packets; // that it is made of
@@ -236,6 +242,7 @@ static void count(struct ebpf_ledger *l, struct work *w, int outcome)
 #include "ebpf/flow.bpf.h"
 #include "ebpf/ignore.bpf.h"
 #include "ebpf/slot.bpf.h"
+#include "ebpf/tcp.bpf.h"
 #include "ebpf/up.bpf.h"
 
 #include "ebpf/take.bpf.h"

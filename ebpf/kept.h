@@ -16,7 +16,7 @@
 #include <stdint.h>
 
 enum {
-	EBPF_KEPT_FORMAT = 1, // of all below and of ebpf/abi.h; another one is not read
+	EBPF_KEPT_FORMAT = 2, // of all below and of ebpf/abi.h; another one is not read
 	EBPF_KEPT_PORTS = 16,
 	EBPF_KEPT_WORKERS = 64,
 	EBPF_MARKS = 256, // ticks that are not on the disk; the store holds fewer. A power of two
@@ -59,7 +59,7 @@ struct ebpf_kept {
 };
 static_assert(sizeof(struct ebpf_kept) % 8 == 0);
 
-/* What was read of a slot, all in all. Number as the slot's. */
+/* What was read of a slot, all in all, in its words. Number as the slot's. */
 struct ebpf_counted {
 	uint64_t packets[2], bytes[2];
 };

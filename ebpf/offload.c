@@ -54,13 +54,13 @@ static int ask(void *self, enum ebpf_ask what, struct ebpf_verdict *v,
 }
 
 static int decide(void *self, uint16_t worker, const struct dp_five_tuple *tuple, uint32_t flow,
-	uint32_t id, bool is_watched, struct dp_offload_counts *ret_before)
+	uint32_t id, bool is_watched, uint64_t since_ns, struct dp_offload_counts *ret_before)
 {
 	struct ebpf_verdict v = {.key = ebpf_key_of(tuple),
 		.flow = flow,
 		.slot = worker * self_of(self)->offload.n_entries + id,
-		.is_watched = is_watched};
-
+		.is_watched = is_watched,
+		.since_ns = since_ns};
 	return ask(self, EBPF_ASK_DECIDE, &v, ret_before);
 }
 

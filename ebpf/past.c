@@ -265,8 +265,8 @@ struct crediting {
 static void credit_between(const struct crediting *c, const struct dp_usage_key *key,
 	const struct ebpf_counted *from, const struct ebpf_counted *to)
 {
-	const uint64_t packets[2] = {
-		to->packets[0] - from->packets[0], to->packets[1] - from->packets[1]};
+	const uint64_t packets[2] = {(to->packets[0] - from->packets[0]) % EBPF_SEGMENT,
+		(to->packets[1] - from->packets[1]) % EBPF_SEGMENT};
 	const uint64_t bytes[2] = {to->bytes[0] - from->bytes[0], to->bytes[1] - from->bytes[1]};
 
 	if ((packets[0] | packets[1] | bytes[0] | bytes[1]) != 0)

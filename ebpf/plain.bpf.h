@@ -5,12 +5,13 @@
  * is decided. They are read where they stand, without a copy and a walk. Whatever is not so in any respect is left to
  * those: this says nothing that they would not say. Part of ingress.bpf.c. */
 
-enum { ETHERNET_LEN = 14, PLAIN_FIELDS = 14 }; // of L4: ports, and TCP's flags
+enum { ETHERNET_LEN = 14, PLAIN_FIELDS = 16 }; // of L4: what of TCP's is looked at
 
 struct plain {
 	const __u8 *l3, *l4;
 	const __u8 *end; // of what can be read so
 	__u32 wire; // bytes from l3 on
+	__u32 l3_len; // of its header
 };
 
 static __u32 load32(const __u8 *p)
@@ -57,6 +58,7 @@ static bool plain_ipv4(struct work *w, struct plain *at)
 	put_v4(&p->tuple.dst, l3 + 16);
 	p->tuple.l4_proto = l3[9];
 	at->l4 = l3 + DP_IPV4_LEN;
+	at->l3_len = DP_IPV4_LEN;
 	return true;
 }
 
@@ -74,6 +76,7 @@ static bool plain_ipv6(struct work *w, struct plain *at)
 	put_v6(&p->tuple.dst, l3 + 24);
 	p->tuple.l4_proto = l3[DP_IPV6_NEXT_OFF];
 	at->l4 = l3 + DP_IPV6_LEN;
+	at->l3_len = DP_IPV6_LEN;
 	return true;
 }
 
@@ -88,8 +91,10 @@ static bool plain_l4(struct work *w, const struct plain *at)
 	p->tcp_flags = 0;
 	if (p->tuple.l4_proto == IPPROTO_UDP)
 		return !dp_may_be_tunnel(p->tuple.sport, p->tuple.dport);
-	p->tcp_flags = l4[13];
-	return p->tuple.l4_proto == IPPROTO_TCP;
+	if (p->tuple.l4_proto != IPPROTO_TCP)
+		return false;
+	dp_tcp_fields(l4, p->ip_bytes - at->l3_len, p);
+	return true;
 }
 
 /* Describe the packet in w->found.pkt as far as a decided flow's packets are looked at. */
@@ -103,6 +108,7 @@ static bool plain_packet(struct xdp_md *xdp, struct work *w)
 		return false;
 	// All of it was captured, or the end of what is may lie within the headers.
 	at.wire = w->cap_len - ETHERNET_LEN;
+	w->found.pkt.time_ns = w->frame.time_ns;
 	type = dp_be16(frame + 12);
 	if (type == DP_ETHERTYPE_IPV4)
 		return plain_ipv4(w, &at) && plain_l4(w, &at);
@@ -120,10 +126,13 @@ static bool take_plain(void *ctx, struct work *w, struct ebpf_ledger *l)
 	f = bpf_map_lookup_elem(&ebpf_flows, &w->key);
 	if (f == NULL || !is_plain(w, f))
 		return false;
-	touch(f, w->frame.time_ns);
 	w->way = way_of(w, f);
 	w->slot = *(volatile __u32 *)&f->slot;
-	if (w->slot == EBPF_SLOT_UNDECIDED || !count_decided(w, f, w->way))
+	if (w->slot == EBPF_SLOT_UNDECIDED || !goes_on(w, f, &w->found.pkt))
+		return false;
+	touch(f, w->frame.time_ns);
+	w->packets = packets_of(w, has_data(&w->found.pkt));
+	if (!count_decided(w, f, dp_below(w->way, 2)))
 		return false;
 	w->found.walked = 0;
 	l->received++;

@@ -88,8 +88,38 @@ static __attribute__((noinline)) int list_slot(struct work *w, struct ebpf_slot 
 	return 0;
 }
 
-/* Count on the slot w->slot. way: see as_index(). False: there is no such slot. */
-static bool count_on_slot(struct work *w, __u32 way, __u64 n_packets, __u64 bytes)
+static void add_rtt(uint64_t *word, __u32 us)
+{
+	*word += us * EBPF_RTT_US + 1;
+}
+
+/* What the packet told, w->event. */
+static __attribute__((noinline)) int tell_slot(struct work *w, struct ebpf_told *t)
+{
+	const __u32 what = w->event.what;
+	const __u32 way = as_index(w, !w->event.is_up),
+		    side = as_index(w, !w->event.is_rtt_of_endpoint);
+
+	if ((what & DP_TCP_RETRANSMITTED) != 0)
+		t->retransmitted[way]++;
+	if ((what & DP_TCP_OUT_OF_ORDER) != 0)
+		t->out_of_order[way]++;
+	if ((what & DP_TCP_ZERO_WINDOW) != 0)
+		t->zero_windows[way]++;
+	if ((what & DP_TCP_RESET) != 0)
+		t->resets[way]++;
+	if ((what & DP_TCP_HANDSHAKE_FAILED) != 0)
+		t->handshakes_failed++;
+	if ((what & DP_TCP_RTT_HANDSHAKE) != 0)
+		add_rtt(&t->handshake_rtt[side], w->event.rtt_us);
+	if ((what & DP_TCP_RTT_DATA) != 0)
+		add_rtt(&t->data_rtt[side], w->event.rtt_us);
+	return 0;
+}
+
+/* Count on the slot w->slot, and what the packet told. way: see as_index(); packets: see EBPF_SEGMENT. False: there is
+ * no such slot. */
+static bool count_on_slot(struct work *w, __u32 way, __u64 packets, __u64 bytes)
 {
 	struct ebpf_slot *s;
 
@@ -102,8 +132,10 @@ static bool count_on_slot(struct work *w, __u32 way, __u64 n_packets, __u64 byte
 	s->bytes[way] += bytes;
 	s->last_ns = w->frame.time_ns;
 	s->active[dp_below(w->now.word, 2)] |= w->now.bit;
+	if (w->event.what != 0)
+		(void)tell_slot(w, &s->told);
 	// Orders memory, see struct ebpf_slot: where nobody takes its value the compiler chooses one that does not.
-	asm volatile("" : : "r"(__sync_fetch_and_add(&s->packets[way], n_packets)));
+	asm volatile("" : : "r"(__sync_fetch_and_add(&s->packets[way], packets)));
 	if (*(volatile __u64 *)&s->is_listed == 0)
 		(void)list_slot(w, s);
 	return true;

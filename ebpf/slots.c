@@ -7,6 +7,7 @@
 #include <stdalign.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -15,6 +16,7 @@ static_assert((int)EBPF_ACTIVE_NS == (int)DP_USAGE_SLOT_NS, "one measure of acti
 /* What was read of a slot so far. */
 struct seen {
 	uint64_t packets[2], bytes[2];
+	struct ebpf_told told;
 };
 
 /* How far a worker has read a list. */
@@ -169,6 +171,48 @@ static uint64_t take(const uint64_t *count, uint64_t *seen)
 	return more;
 }
 
+static uint32_t take_some(const uint32_t *count, uint32_t *seen)
+{
+	const uint32_t now = __atomic_load_n(count, __ATOMIC_RELAXED), more = now - *seen;
+
+	*seen = now;
+	return more;
+}
+
+static uint16_t take_few(const uint16_t *count, uint16_t *seen)
+{
+	const uint16_t now = __atomic_load_n(count, __ATOMIC_RELAXED);
+	const uint16_t more = (uint16_t)(now - *seen);
+
+	*seen = now;
+	return more;
+}
+
+static void take_rtt(const uint64_t *count, uint64_t *seen, uint32_t *ret_n, uint64_t *ret_us)
+{
+	const uint64_t more = take(count, seen);
+
+	*ret_n = (uint32_t)(more % EBPF_RTT_US);
+	*ret_us = more / EBPF_RTT_US;
+}
+
+static void take_told(struct ebpf_told *told, struct ebpf_told *seen, struct dp_quality *q)
+{
+	if (memcmp(told, seen, sizeof(*seen)) == 0)
+		return; // mostly. What is written right now is listed again
+	for (int i = 0; i < 2; i++) {
+		take_rtt(&told->handshake_rtt[i], &seen->handshake_rtt[i], &q->n_handshake_rtt[i],
+			&q->handshake_rtt_us[i]);
+		take_rtt(&told->data_rtt[i], &seen->data_rtt[i], &q->n_data_rtt[i],
+			&q->data_rtt_us[i]);
+		q->retransmitted[i] = take_some(&told->retransmitted[i], &seen->retransmitted[i]);
+		q->out_of_order[i] = take_some(&told->out_of_order[i], &seen->out_of_order[i]);
+		q->zero_windows[i] = take_some(&told->zero_windows[i], &seen->zero_windows[i]);
+		q->resets[i] = take_few(&told->resets[i], &seen->resets[i]);
+	}
+	q->handshakes_failed = take_few(&told->handshakes_failed, &seen->handshakes_failed);
+}
+
 /* A slot that was listed: from here on it may be listed again. */
 static void read_slot(struct ebpf_slot *slot, struct seen *seen, struct dp_offload_usage *u)
 {
@@ -179,9 +223,13 @@ static void read_slot(struct ebpf_slot *slot, struct seen *seen, struct dp_offlo
 	__atomic_store_n(&slot->is_listed, 0, __ATOMIC_RELAXED);
 	atomic_thread_fence(memory_order_seq_cst); // see struct ebpf_slot
 	for (int way = 0; way < 2; way++) {
-		u->packets[way] = take(&slot->packets[way], &seen->packets[way]);
+		const uint64_t packets = take(&slot->packets[way], &seen->packets[way]);
+
+		u->packets[way] = packets % EBPF_SEGMENT;
+		u->quality.segments[way] = packets / EBPF_SEGMENT;
 		u->bytes[way] = take(&slot->bytes[way], &seen->bytes[way]);
 	}
+	take_told(&slot->told, &seen->told, &u->quality);
 }
 
 /* One list, up to what began at end_ns. Returns how many were written. */
@@ -207,6 +255,8 @@ static uint32_t drain_list(struct ebpf_slots *s, uint16_t worker, uint32_t list,
 		// Where we are late ticks were counted together.
 		if (u->last_ns >= end_ns)
 			u->last_ns = end_ns - 1;
+		u->quality.first_ns = u->first_ns;
+		u->quality.last_ns = u->last_ns;
 		if ((u->packets[0] | u->packets[1] | u->bytes[0] | u->bytes[1]) == 0)
 			continue;
 		if (s->keep != NULL)

@@ -20,11 +20,12 @@ static __u32 way_of(struct work *w, const struct ebpf_flow *f)
 /* Of a flow that has a verdict: on its slot, and on itself since when. */
 static bool count_decided(struct work *w, struct ebpf_flow *f, __u32 way)
 {
-	const __u32 bytes = w->found.pkt.ip_bytes;
+	const __u64 kept = f->kept[way], n = frame_packets(w), low = EBPF_KEPT_BYTE - 1;
 
-	f->kept_bytes[way] += bytes;
-	f->kept_packets[way] += frame_packets(w);
-	return count_on_slot(w, way, frame_packets(w), bytes);
+	if ((kept & low) + n > low)
+		f->kept_more[way]++;
+	f->kept[way] = (kept & ~low) + ((kept + n) & low) + w->found.pkt.ip_bytes * EBPF_KEPT_BYTE;
+	return count_on_slot(w, way, w->packets, w->found.pkt.ip_bytes);
 }
 
 /* Add to a waiting word. Returns 0 when it stands there; where a verdict came first, what is to be counted. */
@@ -39,7 +40,7 @@ static __attribute__((noinline)) bool count_undecided(
 	struct work *w, struct ebpf_ledger *l, struct ebpf_flow *f)
 {
 	const __u32 way = dp_below(w->way, 2);
-	__u64 bytes = w->found.pkt.ip_bytes, packets = frame_packets(w), left;
+	__u64 bytes = w->found.pkt.ip_bytes, packets = w->packets, left;
 
 	// The second time: a verdict came, and then it began anew.
 	DP_UNROLLED
@@ -57,7 +58,7 @@ static __attribute__((noinline)) bool count_undecided(
 	return false;
 }
 
-/* A packet of the flow, w->way. Returns the frame's enum dp_outcome. */
+/* A packet of the flow, w->way, w->packets. Returns the frame's enum dp_outcome. */
 static __attribute__((always_inline)) int keep(
 	struct work *w, struct ebpf_ledger *l, struct ebpf_flow *f)
 {
@@ -130,6 +131,18 @@ static bool hand_up_packet(void *ctx, struct work *w, struct ebpf_ledger *l, str
 	return false;
 }
 
+/* What it says of its connection: w->event, w->packets. Of one that begins another flow that is nothing. */
+static void look_at_tcp(struct work *w, struct ebpf_flow *f)
+{
+	const struct dp_pkt *p = &w->found.pkt;
+
+	w->event = (struct dp_tcp_event){
+		.n_segments = has_data(p) && (p->tcp_flags & DP_TCP_RST) == 0};
+	if (is_segment(p) && w->up.is_new == 0)
+		(void)follow_closely(w, f);
+	w->packets = packets_of(w, w->event.n_segments != 0);
+}
+
 /* A packet that may matter for more than its bytes. Returns as take_packet(). (What it finds stands in the work area:
  * see count_undecided() for what must not be on the stack.) */
 static __attribute__((noinline)) int take_closely(
@@ -137,15 +150,20 @@ static __attribute__((noinline)) int take_closely(
 {
 	w->up.flow = id_of(f); // before it is looked at: what is over is this one
 	w->up.is_new = is_stale(w, f);
+	look_at_tcp(w, f);
 	w->up.is_to_go = w->up.is_new != 0 || is_wanted(w, f);
 	w->up.has_gone = w->up.is_to_go != 0 && hand_up_packet(ctx, w, l, f);
-	w->way = way_of(w, f);
+	w->way = way_of(w, f); // it may be another flow by now
 	if (w->up.is_new != 0 && w->up.has_gone == 0) // the next packet ends it
 		return keep(w, l, f);
+	if (w->up.is_new != 0 && is_segment(&w->found.pkt))
+		(void)follow_closely(w, f);
 	touch(f, w->frame.time_ns);
 	follow(f, &w->found.pkt, w->way);
 	if (f->slot == EBPF_SLOT_UNDECIDED && w->up.is_to_go == w->up.has_gone)
 		++*asked(w, f);
+	if (w->up.has_gone != 0 || f->slot == EBPF_SLOT_UNDECIDED)
+		count_packet(w, f);
 	return w->up.has_gone != 0 ? HANDED_UP : keep(w, l, f);
 }
 
@@ -175,6 +193,13 @@ static int take_fragment(void *ctx, struct work *w, struct ebpf_ledger *l)
 	return DP_OUTCOME_QUEUE_FULL;
 }
 
+/* The next packet, which may be counted without a look at its connection, tells nothing. */
+static int forget_event(struct work *w, int outcome)
+{
+	w->event.what = 0;
+	return outcome;
+}
+
 /* The packet that was found in the frame. Returns HANDED_UP, or the frame's enum dp_outcome. */
 static int take_packet(void *ctx, struct work *w, struct ebpf_ledger *l)
 {
@@ -188,9 +213,10 @@ static int take_packet(void *ctx, struct work *w, struct ebpf_ledger *l)
 		f = flow_begin(w, l);
 	if (f == NULL)
 		return DP_OUTCOME_NO_ROOM;
-	if (!is_plain(w, f))
-		return take_closely(ctx, w, l, f);
-	touch(f, w->frame.time_ns);
 	w->way = way_of(w, f);
+	if (!is_plain(w, f) || !goes_on(w, f, &w->found.pkt))
+		return forget_event(w, take_closely(ctx, w, l, f));
+	touch(f, w->frame.time_ns);
+	w->packets = packets_of(w, has_data(&w->found.pkt));
 	return keep(w, l, f);
 }

@@ -31,6 +31,7 @@ static __attribute__((always_inline)) bool submit(
 	s->link = (__u8)w->frame.link;
 	s->handed = (__u8)w->up.handed;
 	s->n_packets = (__u16)frame_packets(w);
+	s->event = w->event;
 	bpf_ringbuf_submit(s, BPF_RB_NO_WAKEUP); // user space polls
 	return true;
 }

@@ -30,6 +30,8 @@ static void answer(struct ebpf_verdict *v, const struct dp_offload_counts *c)
 	v->counts.bytes[1] = c->bytes[1];
 	v->counts.packets[0] = c->packets[0];
 	v->counts.packets[1] = c->packets[1];
+	v->counts.segments[0] = c->segments[0];
+	v->counts.segments[1] = c->segments[1];
 	v->counts.last_ns = c->last_ns;
 	v->counts.tcp = c->tcp;
 }
@@ -61,8 +63,8 @@ static bool move_to_slot(const struct ebpf_verdict *v, const struct dp_offload_c
 		return false;
 	s->bytes[0] += c->bytes[0];
 	s->bytes[1] += c->bytes[1];
-	s->packets[0] += c->packets[0];
-	s->packets[1] += c->packets[1];
+	s->packets[0] += c->packets[0] + c->segments[0] * EBPF_SEGMENT;
+	s->packets[1] += c->packets[1] + c->segments[1] * EBPF_SEGMENT;
 	if (s->is_listed != 0) {
 		if (c->last_ns > s->last_ns)
 			s->last_ns = c->last_ns;
@@ -96,6 +98,18 @@ static void settle(const struct ebpf_verdict *v, struct dp_offload_counts *c)
 		c->tcp |= DP_OFFLOAD_MOVED;
 }
 
+/* Round trips of data that are under way: without us the classifier's state had been in their place until since_ns, and
+ * none had begun since. */
+static void drop_round_trips(const struct ebpf_verdict *v, struct ebpf_flow *f)
+{
+	const __u32 has = state_flags(f->flags);
+
+	if (v->since_ns == 0 || dp_tcp_has_turned(v->since_ns, f->last_ns) ||
+		(has & DP_FLOW_SCRATCH) == DP_SCRATCH_HOLE)
+		return;
+	__sync_fetch_and_and(&f->flags, ~((__u32)DP_FLOW_SCRATCH_BITS << EBPF_FLOW_STATE_SHIFT));
+}
+
 /* As dp_offload_ops.decide. */
 SEC("syscall")
 int ebpf_decide(struct ebpf_verdict *v)
@@ -117,6 +131,8 @@ int ebpf_decide(struct ebpf_verdict *v)
 		__sync_fetch_and_or(&f->flags, EBPF_FLOW_WATCHED);
 	else
 		__sync_fetch_and_and(&f->flags, ~EBPF_FLOW_WATCHED);
+	if (is_first)
+		drop_round_trips(v, f);
 	(void)__sync_lock_test_and_set(&f->slot, v->slot); // before its words are closed
 	c.last_ns = f->last_ns;
 	c.tcp = tcp_of(f);
@@ -145,6 +161,7 @@ int ebpf_look(struct ebpf_verdict *v)
 		c.bytes[1] = f->waiting_bytes[1];
 		c.packets[0] = f->waiting_packets[0];
 		c.packets[1] = f->waiting_packets[1];
+		split_packets(&c);
 		c.tcp = tcp_of(f);
 	}
 	answer(v, &c);

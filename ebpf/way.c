@@ -46,7 +46,7 @@ static struct dp_offload_frame frame_of(
 		.wire_len = s->wire_len,
 		.link = (enum dp_link)s->link,
 		.handed = handed,
-		.head = {.flow = s->flow, .n_packets = s->n_packets},
+		.head = {.flow = s->flow, .n_packets = s->n_packets, .event = s->event},
 	};
 
 	if ((handed & DP_HANDED_ENDED) != 0)

@@ -27,8 +27,8 @@ static void begin(uint16_t port, uint16_t worker, uint32_t id)
 	rig_udp(&f, "10.0.0.7", port, "203.0.113.9", 443, 100);
 	rig_send(&f);
 	assert_int_equal(rig_take_all(), 1);
-	assert_int_equal(
-		rig.offload->ops->decide(rig.offload->self, worker, &t, seam_flow(), id, false, &c),
+	assert_int_equal(rig.offload->ops->decide(
+				 rig.offload->self, worker, &t, seam_flow(), id, false, 0, &c),
 		0);
 }
 

@@ -427,7 +427,7 @@ static void what_another_version_left_is_removed_and_said(void **)
 	over = next(RIG_BEGIN_NS, &c);
 	assert_int_equal(over.n_generations, 0);
 	assert_int_equal(over.n_unreadable, 1);
-	assert_non_null(strstr(over.why.text, "has format 2, expected 1"));
+	assert_non_null(strstr(over.why.text, "has format 3, expected 2"));
 	assert_int_equal(c.n, 0);
 	assert_int_equal(n_pinned(), 1);
 }

@@ -16,7 +16,7 @@ static inline int seam_decide(
 {
 	const struct dp_five_tuple t = rig_tuple(proto);
 
-	return rig.offload->ops->decide(rig.offload->self, 0, &t, flow, id, is_watched, ret);
+	return rig.offload->ops->decide(rig.offload->self, 0, &t, flow, id, is_watched, 0, ret);
 }
 
 static inline int seam_look(uint8_t proto, uint32_t flow, struct dp_offload_counts *ret)

@@ -302,7 +302,7 @@ static struct offload_flow *meant(
 }
 
 static int decide(void *self, uint16_t worker, const struct dp_five_tuple *tuple, uint32_t flow,
-	uint32_t id, bool is_watched, struct dp_offload_counts *ret_before)
+	uint32_t id, bool is_watched, uint64_t, struct dp_offload_counts *ret_before)
 {
 	struct offload_model *m = self;
 	struct offload_flow *f;

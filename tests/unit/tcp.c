@@ -22,9 +22,9 @@ static void what_goes_as_expected_says_nothing(void **)
 		for (uint32_t n = 0; n < 20; n++) {
 			wait_us(&c, 500);
 			assert_int_equal(data(&c, UP, s + n * MSS, 77, MSS), 0);
-			assert_int_equal(c.n_segments, 1);
+			assert_int_equal(c.event.n_segments, 1);
 			assert_int_equal(data(&c, DOWN, 77, s + (n + 1) * MSS, 0), 0);
-			assert_int_equal(c.n_segments, 0);
+			assert_int_equal(c.event.n_segments, 0);
 		}
 		assert_int_equal(c.flow.next_seq[UP], s + 20 * MSS);
 	}
@@ -43,7 +43,7 @@ static void data_that_passed_before_is_retransmitted(void **)
 		assert_int_equal(data(&c, DOWN, s + 2 * MSS, 77, MSS), DP_TCP_RETRANSMITTED);
 		assert_false(c.event.is_up);
 		assert_int_equal(data(&c, DOWN, s + 3 * MSS, 77, MSS), DP_TCP_RETRANSMITTED);
-		assert_int_equal(c.n_segments, 1);
+		assert_int_equal(c.event.n_segments, 1);
 		assert_int_equal(data(&c, DOWN, s + 4 * MSS, 77, MSS), 0);
 	}
 }
@@ -204,16 +204,16 @@ static void keep_alives_and_window_probes_are_no_retransmissions(void **)
 	assert_int_equal(data(&c, UP, 1000, 77, 100), 0);
 	wait_us(&c, 900000);
 	assert_int_equal(data(&c, UP, 1099, 77, 0), 0);
-	assert_int_equal(c.n_segments, 0);
+	assert_int_equal(c.event.n_segments, 0);
 	assert_int_equal(data(&c, UP, 1099, 77, 1), 0);
-	assert_int_equal(c.n_segments, 0);
+	assert_int_equal(c.event.n_segments, 0);
 	assert_int_equal(data(&c, DOWN, 77, 1100, 0), 0);
 
 	// A probe's byte passes once, then again and again, then with what follows it.
 	assert_int_equal(data(&c, UP, 1100, 77, 1), 0);
 	assert_int_equal(data(&c, UP, 1100, 77, 1), 0);
 	assert_int_equal(data(&c, UP, 1100, 77, 500), 0);
-	assert_int_equal(c.n_segments, 1);
+	assert_int_equal(c.event.n_segments, 1);
 	assert_int_equal(data(&c, UP, 1600, 77, 500), 0);
 }
 
@@ -227,7 +227,7 @@ static void syn_and_fin_count_one(void **)
 	(void)data(&c, UP, UINT32_MAX, 501, 10);
 	assert_int_equal(c.flow.next_seq[UP], 9);
 	assert_int_equal(conn_send(&c, UP, DP_TCP_FIN | DP_TCP_ACK, 9, 501, 5, 1000), 0);
-	assert_int_equal(c.n_segments, 1);
+	assert_int_equal(c.event.n_segments, 1);
 	assert_int_equal(c.flow.next_seq[UP], 15);
 	assert_int_equal(conn_send(&c, DOWN, DP_TCP_FIN | DP_TCP_ACK, 501, 15, 0, 1000), 0);
 	assert_int_equal(data(&c, UP, 15, 502, 0), 0);
@@ -293,7 +293,7 @@ static void segments_larger_than_a_frame_are_segments(void **)
 
 	conn_middle(&c, 1000, 77);
 	assert_int_equal(data(&c, DOWN, 77, 1000, 65000), 0);
-	assert_int_equal(c.n_segments, 1);
+	assert_int_equal(c.event.n_segments, 1);
 	assert_int_equal(data(&c, DOWN, 65077, 1000, 65000), 0);
 	wait_us(&c, 20000);
 	assert_int_equal(data(&c, DOWN, 77 + 40 * MSS, 1000, MSS), DP_TCP_RETRANSMITTED);
@@ -325,7 +325,7 @@ static void resets_count_where_they_would_be_taken(void **)
 	conn_middle(&c, 1000, 77);
 	assert_int_equal(conn_send(&c, UP, DP_TCP_RST | DP_TCP_ACK, 1000, 77, 30, 0), DP_TCP_RESET);
 	assert_true(c.event.is_up);
-	assert_int_equal(c.n_segments, 0); // text about the reason is no data
+	assert_int_equal(c.event.n_segments, 0); // text about the reason is no data
 	assert_int_equal(conn_send(&c, DOWN, DP_TCP_RST, 77, 0, 0, 0), DP_TCP_RESET);
 	assert_int_equal(conn_send(&c, DOWN, DP_TCP_RST, 77 + (1 << 25), 0, 0, 0), 0);
 	assert_int_equal(conn_send(&c, DOWN, DP_TCP_RST, 77u - (1 << 25), 0, 0, 0), 0);

@@ -48,7 +48,8 @@ static void arrive(struct world *w, unsigned int dir, uint32_t seq, uint32_t n_b
 
 	w->n_retransmitted += (what & DP_TCP_RETRANSMITTED) != 0;
 	w->n_overtaken += (what & DP_TCP_OUT_OF_ORDER) != 0;
-	assert_int_equal(w->c.event.is_up, what != 0 && dir == UP);
+	if (what != 0)
+		assert_int_equal(w->c.event.is_up, dir == UP);
 	if ((what & DP_TCP_RTT_DATA) != 0) {
 		w->n_rtt++;
 		assert_int_equal(w->c.event.rtt_us, w->rtt_ns[dir] / 1000);
@@ -215,14 +216,13 @@ static void noise(struct conn *c)
 		.tcp_seq = number(before.next_seq[dir]),
 		.tcp_ack = number(before.next_seq[!dir]),
 		.tcp_window = (uint16_t)(rnd(3) ? 1000 : 0)};
-	struct dp_tcp_event e = {0};
-	uint32_t n_segments = 9;
-	const bool has_any = dp_tcp_track(&c->flow, &c->rest, &p, dir, &n_segments, &e);
+	struct dp_tcp_event e;
 
-	assert_int_equal(has_any, e.what != 0);
-	assert_true(n_segments <= (p.payload_bytes != 0));
+	memset(&e, 0xa5, sizeof(e)); // all of it is written
+	dp_tcp_track(&c->flow, &c->rest, &p, dir, &e);
+	assert_true(e.n_segments <= (p.payload_bytes != 0));
 	if ((e.what & (DP_TCP_RETRANSMITTED | DP_TCP_OUT_OF_ORDER)) != 0)
-		assert_int_equal(n_segments, 1);
+		assert_int_equal(e.n_segments, 1);
 	assert_int_not_equal(e.what & (DP_TCP_RETRANSMITTED | DP_TCP_OUT_OF_ORDER),
 		DP_TCP_RETRANSMITTED | DP_TCP_OUT_OF_ORDER);
 	assert_int_equal((e.what & DP_TCP_RESET) != 0 && (p.tcp_flags & DP_TCP_RST) == 0, 0);

@@ -14,7 +14,6 @@ struct conn {
 	struct dp_flow_rest rest;
 	uint64_t now_ns;
 	struct dp_tcp_event event; // of the last packet; all 0 when there was none
-	uint32_t n_segments; // of it
 };
 
 static inline void conn_begin(struct conn *c)
@@ -45,7 +44,7 @@ static inline unsigned int conn_take(struct conn *c, unsigned int dir, const str
 	if (f->packets_low[0] + f->packets_low[1] == 0 &&
 		(p->tcp_flags & (DP_TCP_SYN | DP_TCP_ACK)) == DP_TCP_SYN)
 		f->flags |= DP_FLOW_SYN_START;
-	(void)dp_tcp_track(f, &c->rest, p, dir == DOWN, &c->n_segments, &c->event);
+	dp_tcp_track(f, &c->rest, p, dir == DOWN, &c->event);
 	if ((p->tcp_flags & (DP_TCP_SYN | DP_TCP_RST | DP_TCP_ACK)) == DP_TCP_ACK)
 		f->flags |= DP_FLOW_TALKED;
 	dp_flow_count(f, dir, 1, p->payload_bytes + 40);

@@ -33,7 +33,7 @@ static void round_trips_of_the_handshake_have_their_sides(void **)
 	conn_begin(&c); // the endpoint is asked, with data (RFC 7413), of which nothing is taken
 	c.flow.flags &= (uint16_t)~DP_FLOW_ENDPOINT_IS_SRC;
 	assert_int_equal(conn_send(&c, 0, DP_TCP_SYN, 9, 0, 100, 1000), 0);
-	assert_int_equal(c.n_segments, 1);
+	assert_int_equal(c.event.n_segments, 1);
 	wait_us(&c, 40000);
 	assert_int_equal(
 		conn_send(&c, 1, DP_TCP_SYN | DP_TCP_ACK, 99, 10, 0, 1000), DP_TCP_RTT_HANDSHAKE);
