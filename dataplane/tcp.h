@@ -56,6 +56,20 @@ static inline bool dp_tcp_has_turned(uint64_t since_ns, uint64_t now_ns)
 	return (since_ns ^ now_ns) >> 30 != 0;
 }
 
+/* What a packet told, without round trips that would not have been measured had the classifier's state stood in their
+ * place until since_ns. */
+static inline struct dp_tcp_event dp_tcp_since(
+	struct dp_tcp_event event, uint64_t since_ns, uint64_t now_ns)
+{
+	const uint32_t begun_us = (uint32_t)(now_ns / 1000) - event.rtt_us;
+
+	if (!dp_tcp_has_turned(since_ns, now_ns))
+		event.what &= (uint8_t)~DP_TCP_RTT_DATA;
+	if ((int32_t)(begun_us - (uint32_t)(since_ns / 1000)) <= 0)
+		event.what &= (uint8_t)~DP_TCP_RTT_HANDSHAKE;
+	return event;
+}
+
 /* n_bytes of the stream, as expected. */
 static inline void dp_tcp_go_on(struct dp_flow *f, uint32_t n_bytes, bool is_reverse)
 {

@@ -217,17 +217,18 @@ static uint32_t track_some(struct dp_worker *w, uint32_t i, const struct dp_pkt 
 	return p->payload_bytes > 0;
 }
 
-/* What was found out there. Round trips that were under way while the classifier had its state are none: without an
- * offload they had not begun (dataplane/tcp.h, STAGE). */
+/* What was found out there. */
 static void take_event(
 	struct dp_worker *w, uint32_t i, const struct dp_pkt *p, struct dp_tcp_event event)
 {
-	const uint64_t since_ns = w->told[i].since_ns;
+	const struct dp_flow *f = dp_worker_flow(w, i);
+	const bool has_state = (f->flags & DP_FLOW_SCRATCH) == DP_SCRATCH_STAGE;
 
-	if (since_ns != 0 && !dp_tcp_has_turned(since_ns, p->time_ns))
-		event.what &= (uint8_t)~DP_TCP_RTT_DATA;
+	if (has_state || w->told[i].since_ns != 0)
+		event = dp_tcp_since(
+			event, has_state ? p->time_ns : w->told[i].since_ns, p->time_ns);
 	if (event.what != 0)
-		dp_usage_tcp(&w->usage, dp_worker_flow(w, i)->usage, w->tick, p->time_ns, &event);
+		dp_usage_tcp(&w->usage, f->usage, w->tick, p->time_ns, &event);
 }
 
 /* As track(), of a packet that came up. */

@@ -35,7 +35,7 @@ struct dp_worker_told {
 	uint32_t flow; // dp_offload_head.flow; 0: nothing of it came up so
 	uint32_t entry; // where it counts by our word; 0: we gave none
 	uint64_t
-		since_ns; // when the classifier's state went, 0: there was none. See dp_tcp_has_turned()
+		since_ns; // when the classifier's state went, 0: there was none. See dp_tcp_since()
 	bool is_watched;
 };
 

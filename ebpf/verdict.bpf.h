@@ -98,14 +98,17 @@ static void settle(const struct ebpf_verdict *v, struct dp_offload_counts *c)
 		c->tcp |= DP_OFFLOAD_MOVED;
 }
 
-/* Round trips of data that are under way: without us the classifier's state had been in their place until since_ns, and
- * none had begun since. */
-static void drop_round_trips(const struct ebpf_verdict *v, struct ebpf_flow *f)
+/* What is under way, or due, of what dp_tcp_since() leaves out. */
+static void drop_round_trip(const struct ebpf_verdict *v, struct ebpf_flow *f)
 {
-	const __u32 has = state_flags(f->flags);
+	const __u32 state = state_flags(f->flags), has = state & DP_FLOW_SCRATCH;
+	const __u64 n_before = (state & DP_FLOW_SCRATCH_DIR) != 0 ? packets_before(f, EBPF_DOWN)
+								  : packets_before(f, EBPF_UP);
+	const bool is_young = (__s32)(f->scratch[1] - (__u32)(v->since_ns / 1000)) > 0;
 
 	if (v->since_ns == 0 || dp_tcp_has_turned(v->since_ns, f->last_ns) ||
-		(has & DP_FLOW_SCRATCH) == DP_SCRATCH_HOLE)
+		has == DP_SCRATCH_HOLE ||
+		(has == DP_SCRATCH_RTT && n_before == 1 && is_young)) // of a handshake
 		return;
 	__sync_fetch_and_and(&f->flags, ~((__u32)DP_FLOW_SCRATCH_BITS << EBPF_FLOW_STATE_SHIFT));
 }
@@ -132,7 +135,7 @@ int ebpf_decide(struct ebpf_verdict *v)
 	else
 		__sync_fetch_and_and(&f->flags, ~EBPF_FLOW_WATCHED);
 	if (is_first)
-		drop_round_trips(v, f);
+		drop_round_trip(v, f);
 	(void)__sync_lock_test_and_set(&f->slot, v->slot); // before its words are closed
 	c.last_ns = f->last_ns;
 	c.tcp = tcp_of(f);

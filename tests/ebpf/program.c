@@ -19,6 +19,8 @@
 #include <linux/bpf.h>
 #include <netinet/in.h>
 
+#include <bpf/bpf.h>
+
 static struct dp_endpoint_nets nets;
 
 static struct ebpf_program *open_program(bool is_tap)
@@ -77,6 +79,11 @@ static void a_tap_ends_every_frame_and_a_host_gets_every_one(void **)
 	ebpf_program_close(host);
 }
 
+static void remember_flow(void *ctx, const struct ebpf_sample *sample, const uint8_t *)
+{
+	*(uint32_t *)ctx = sample->flow;
+}
+
 static void frames_up_to_64_kb_are_taken_and_no_others(void **)
 {
 	static const uint32_t lens[] = {
@@ -91,6 +98,49 @@ static void frames_up_to_64_kb_are_taken_and_no_others(void **)
 	assert_int_equal(run(p, frame, EBPF_REPLAY_MIN - 1, &action), -EMSGSIZE);
 	assert_int_equal(run(p, frame, EBPF_REPLAY_MAX + 1, &action), -EMSGSIZE);
 	free(frame);
+	ebpf_program_close(p);
+}
+
+static uint32_t flow_of_last(struct ebpf_program *p)
+{
+	uint32_t flow = 0;
+
+	while (ebpf_samples_take(ebpf_program_samples(p), remember_flow, &flow))
+		;
+	return flow;
+}
+
+/* Packets share a word with bytes: what does not fit there goes to another. */
+static void a_flow_counts_beyond_a_million_packets(void **)
+{
+	struct ebpf_program *p = open_program(true);
+	struct ebpf_verdict v = {.slot = 1};
+	struct dp_five_tuple tuple = {.sport = 5000, .dport = 443, .l4_proto = IPPROTO_UDP};
+	const uint64_t n = EBPF_KEPT_BYTE - 2, bytes = UINT64_C(3000000000000);
+	struct ebpf_flow flow;
+	struct dp_err err;
+	struct frame f;
+
+	assert_int_equal(dp_addr_parse("10.0.0.7", &tuple.src), 0);
+	assert_int_equal(dp_addr_parse("203.0.113.9", &tuple.dst), 0);
+	frame_put(frame_new(&f), (const uint8_t[72]){0}, 72);
+	frame_udp(&f, 5000, 443);
+	frame_ipv4(&f, IPPROTO_UDP, "10.0.0.7", "203.0.113.9");
+	frame_ethernet(&f, 0x0800);
+	(void)action_of(p, frame_bytes(&f), frame_len(&f));
+	v.key = ebpf_key_of(&tuple);
+	v.flow = flow_of_last(p);
+	assert_int_equal(ebpf_program_ask(p, EBPF_ASK_DECIDE, &v), 0);
+	assert_int_equal(ebpf_program_flow(p, &v.key, &flow, &err), 0);
+	flow.kept[EBPF_UP] = bytes * EBPF_KEPT_BYTE + n;
+	assert_int_equal(
+		bpf_map_update_elem(ebpf_program_flows_fd(p), &v.key, &flow, BPF_EXIST), 0);
+	for (int i = 0; i < 4; i++)
+		(void)action_of(p, frame_bytes(&f), frame_len(&f));
+	assert_int_equal(ebpf_program_ask(p, EBPF_ASK_LOOK, &v), 0);
+	assert_int_equal(v.counts.packets[EBPF_UP], n + 4);
+	assert_int_equal(v.counts.bytes[EBPF_UP], bytes + 400);
+	assert_int_equal(v.counts.packets[EBPF_DOWN], 0);
 	ebpf_program_close(p);
 }
 
@@ -214,6 +264,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_tap_ends_every_frame_and_a_host_gets_every_one),
+		cmocka_unit_test(a_flow_counts_beyond_a_million_packets),
 		cmocka_unit_test(frames_up_to_64_kb_are_taken_and_no_others),
 		cmocka_unit_test(each_frame_counts_in_the_kernel_or_in_user_space),
 		cmocka_unit_test(a_frame_whose_headers_are_long_is_walked_again),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "tests/unit/offload_flows.h"
 
-#include "dataplane/flow.h"
+#include "dataplane/tcp.h"
 #include "tests/unit/offload_parts.h"
 
 #include <netinet/in.h>
@@ -47,7 +47,11 @@ void offload_flow_begin_anew(
 		.is_syn_start = is_syn(p),
 		.syn_seq = p->tcp_seq,
 		.number = ++t->n_numbers,
-		.last_ns = p->time_ns};
+		.last_ns = p->time_ns,
+		.connection = {.flags = (p->flags & DP_PKT_UP) != 0 ? DP_FLOW_ENDPOINT_IS_SRC : 0,
+			.last_ns = p->time_ns}};
+	if (is_syn(p))
+		f->connection.flags |= DP_FLOW_SYN_START;
 }
 
 struct offload_flow *offload_flow_begin(struct offload_flows *t, const struct dp_pkt *p)
@@ -130,6 +134,36 @@ void offload_flow_follow(struct offload_flow *f, const struct dp_pkt *p)
 		f->tcp |= offload_flow_way(f, p) == 0 ? DP_OFFLOAD_FIN_UP : DP_OFFLOAD_FIN_DOWN;
 	if ((p->tcp_flags & DP_TCP_RST) != 0)
 		f->tcp |= DP_OFFLOAD_RST;
+}
+
+struct dp_tcp_event offload_flow_tell(struct offload_flow *f, const struct dp_pkt *p)
+{
+	const bool is_reverse = !is_same(&f->tuple, &p->tuple, false);
+	struct dp_tcp_event event = {0};
+
+	if (p->tuple.l4_proto != IPPROTO_TCP || p->tcp_flags == 0)
+		return event;
+	dp_tcp_track(&f->connection, &f->connection_rest, p, is_reverse, &event);
+	if (dp_is_talk(p))
+		f->connection.flags |= DP_FLOW_TALKED;
+	dp_flow_count(&f->connection, is_reverse, 1, p->ip_bytes);
+	f->connection.last_ns = p->time_ns;
+	return event;
+}
+
+void offload_flow_drop_round_trip(struct offload_flow *f, uint64_t since_ns)
+{
+	const unsigned int bits = DP_FLOW_SCRATCH_BITS;
+	struct dp_flow *c = &f->connection;
+	const unsigned int dir = (c->flags & DP_FLOW_SCRATCH_DIR) != 0;
+	const unsigned int has = c->flags & DP_FLOW_SCRATCH;
+	const uint32_t begun_us = f->connection_rest.scratch.rtt.us;
+	const bool is_handshake = has == DP_SCRATCH_RTT && dp_flow_packets(c, dir) == 1 &&
+		(int32_t)(begun_us - (uint32_t)(since_ns / 1000)) > 0;
+
+	if (since_ns != 0 && !dp_tcp_has_turned(since_ns, c->last_ns) && has != DP_SCRATCH_HOLE &&
+		!is_handshake)
+		c->flags &= (uint16_t)~bits;
 }
 
 bool offload_has_payload(const struct dp_pkt *p)

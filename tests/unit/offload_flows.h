@@ -3,6 +3,7 @@
 
 /* Flows of the model of an offload (tests/unit/offload_model.h): where they begin and end, in words of their own. */
 
+#include "dataplane/flow.h"
 #include "dataplane/offload.h"
 #include "dataplane/packet.h"
 
@@ -23,6 +24,9 @@ struct offload_flow {
 	uint16_t worker;
 	uint32_t id;
 	uint64_t packets[2], bytes[2]; // kept: without a verdict all, with one those since
+	uint32_t segments[2]; // without a verdict
+	struct dp_flow connection; // as dataplane/tcp.h has it
+	struct dp_flow_rest connection_rest;
 };
 
 struct offload_flows {
@@ -49,6 +53,11 @@ bool offload_flow_is_over(const struct offload_flow *f, const struct dp_pkt *p);
 unsigned int offload_flow_way(const struct offload_flow *f, const struct dp_pkt *p);
 /* What the packet, handed up or kept, says of it. */
 void offload_flow_follow(struct offload_flow *f, const struct dp_pkt *p);
+
+/* What a packet of it, before it is followed, tells of its connection. */
+struct dp_tcp_event offload_flow_tell(struct offload_flow *f, const struct dp_pkt *p);
+/* As a verdict does it, see dp_tcp_since(). */
+void offload_flow_drop_round_trip(struct offload_flow *f, uint64_t since_ns);
 
 /* Whether a classifier wants to see it. */
 bool offload_has_payload(const struct dp_pkt *p);

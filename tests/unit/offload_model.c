@@ -57,6 +57,7 @@ static struct dp_offload_counts counts_of(const struct offload_flow *f)
 {
 	return (struct dp_offload_counts){.packets = {f->packets[0], f->packets[1]},
 		.bytes = {f->bytes[0], f->bytes[1]},
+		.segments = {f->segments[0], f->segments[1]},
 		.last_ns = f->last_ns,
 		.tcp = f->tcp | (f->is_decided ? DP_OFFLOAD_DECIDED : 0)};
 }
@@ -73,8 +74,27 @@ static struct dp_offload_counts take_counts(struct offload_model *m, const struc
 
 /* --- kept ------------------------------------------------------------------------------------- */
 
-static void count_decided(
-	struct offload_model *m, const struct offload_flow *f, const struct dp_pkt *p)
+static void count_event(struct dp_offload_usage *u, unsigned int way, const struct dp_tcp_event *e)
+{
+	const unsigned int side = e->is_rtt_of_endpoint ? 0 : 1, what = e->what;
+	struct dp_quality *q = &u->quality;
+
+	q->first_ns = u->first_ns;
+	q->last_ns = u->last_ns;
+	q->segments[way] += e->n_segments;
+	q->retransmitted[way] += (what & DP_TCP_RETRANSMITTED) != 0;
+	q->out_of_order[way] += (what & DP_TCP_OUT_OF_ORDER) != 0;
+	q->zero_windows[way] += (what & DP_TCP_ZERO_WINDOW) != 0;
+	q->resets[way] += (what & DP_TCP_RESET) != 0;
+	q->handshakes_failed += (what & DP_TCP_HANDSHAKE_FAILED) != 0;
+	q->n_handshake_rtt[side] += (what & DP_TCP_RTT_HANDSHAKE) != 0;
+	q->handshake_rtt_us[side] += (what & DP_TCP_RTT_HANDSHAKE) != 0 ? e->rtt_us : 0;
+	q->n_data_rtt[side] += (what & DP_TCP_RTT_DATA) != 0;
+	q->data_rtt_us[side] += (what & DP_TCP_RTT_DATA) != 0 ? e->rtt_us : 0;
+}
+
+static void count_decided(struct offload_model *m, const struct offload_flow *f,
+	const struct dp_pkt *p, const struct dp_tcp_event *event)
 {
 	const uint64_t begin_ns = p->time_ns / m->cfg.tick_ns * m->cfg.tick_ns;
 	const uint64_t slot = p->time_ns / DP_USAGE_SLOT_NS - begin_ns / DP_USAGE_SLOT_NS;
@@ -87,10 +107,12 @@ static void count_decided(
 	u->last_ns = p->time_ns;
 	if (slot < 128)
 		u->active[slot / 64] |= UINT64_C(1) << slot % 64;
+	count_event(u, way, event);
 	m->told.kept_decided++;
 }
 
-static void keep_packet(struct offload_model *m, struct offload_flow *f, const struct dp_pkt *p)
+static void keep_packet(struct offload_model *m, struct offload_flow *f, const struct dp_pkt *p,
+	const struct dp_tcp_event *event)
 {
 	const unsigned int way = offload_flow_way(f, p);
 
@@ -100,9 +122,10 @@ static void keep_packet(struct offload_model *m, struct offload_flow *f, const s
 	m->stats.up_packets += (p->flags & DP_PKT_UP) != 0;
 	m->stats.ip_bytes += p->ip_bytes;
 	if (f->is_decided) {
-		count_decided(m, f, p);
+		count_decided(m, f, p, event);
 		return;
 	}
+	f->segments[way] += event->n_segments;
 	m->stats.undecided_bytes += p->ip_bytes;
 	m->told.kept_undecided++;
 }
@@ -177,12 +200,13 @@ static void begin_anew(struct offload_model *m, struct offload_flow *f, const st
 	const struct dp_offload_head head = {.flow = m->flows.n_numbers + 1, .ended = counts_of(f)};
 
 	if (!hand_up(m, r, DP_HANDED_ASKS | DP_HANDED_ENDED, &head)) {
-		keep_packet(m, f, p);
+		keep_packet(m, f, p, &(struct dp_tcp_event){.n_segments = p->payload_bytes > 0});
 		keep_frame(m, r, DP_OUTCOME_ACCOUNTED);
 		return;
 	}
 	(void)take_counts(m, f);
 	offload_flow_begin_anew(&m->flows, f, p);
+	(void)offload_flow_tell(f, p);
 	offload_flow_follow(f, p);
 	f->n_asked[offload_has_payload(p)]++;
 }
@@ -200,13 +224,14 @@ static void take_packet(
 	if (f == NULL)
 		f = offload_flow_begin(&m->flows, p);
 	head.flow = f->number;
+	head.event = offload_flow_tell(f, p);
 	offload_flow_follow(f, p);
 	if (is_wanted(m, f, p) &&
 		hand_up(m, r, f->is_decided ? DP_HANDED_FOLLOWS : DP_HANDED_ASKS, &head)) {
 		f->n_asked[offload_has_payload(p)] += !f->is_decided;
 		return;
 	}
-	keep_packet(m, f, p);
+	keep_packet(m, f, p, &head.event);
 	keep_frame(m, r, DP_OUTCOME_ACCOUNTED);
 }
 
@@ -302,7 +327,7 @@ static struct offload_flow *meant(
 }
 
 static int decide(void *self, uint16_t worker, const struct dp_five_tuple *tuple, uint32_t flow,
-	uint32_t id, bool is_watched, uint64_t, struct dp_offload_counts *ret_before)
+	uint32_t id, bool is_watched, uint64_t since_ns, struct dp_offload_counts *ret_before)
 {
 	struct offload_model *m = self;
 	struct offload_flow *f;
@@ -324,6 +349,7 @@ static int decide(void *self, uint16_t worker, const struct dp_five_tuple *tuple
 			*ret_before = before;
 			memset(f->packets, 0, sizeof(f->packets));
 			memset(f->bytes, 0, sizeof(f->bytes));
+			offload_flow_drop_round_trip(f, since_ns);
 		}
 		ret_before->last_ns = f->last_ns;
 		ret_before->tcp = f->tcp;

@@ -157,6 +157,7 @@ static void put_tcp(struct maker *m, struct tuple *t, bool is_down)
 	put_payload(m, frame_new(&f), len);
 	frame_tcp(&f, is_down ? t->outside_port : t->inside_port,
 		is_down ? t->inside_port : t->outside_port, flags, seq);
+	frame_set32(frame_bytes(&f) + 8, t->seq[!is_down]);
 	put_ip(&f, t, is_down, IPPROTO_TCP, 0);
 	put_link(m, &f, t->is_ipv6);
 	put_frame(m, &f);
