@@ -158,19 +158,9 @@ enum {
 
 enum { EBPF_ACTIVE_NS = 100000000 }; // as DP_USAGE_SLOT_NS
 
-/* What packets of TCP told (struct dp_tcp_event), by who sent it; round trips by the side. As struct dp_quality, but for
- * smaller words that begin anew: what came since is told as long as that is less. */
-struct ebpf_told {
-	uint64_t handshake_rtt[2], data_rtt[2]; // see EBPF_RTT_US
-	uint32_t retransmitted[2], out_of_order[2], zero_windows[2];
-	uint16_t resets[2], handshakes_failed; // of packets for which the way up had no room
-	uint16_t pad;
-};
-static_assert(sizeof(struct ebpf_told) == 64);
-
 /* What one CPU counted for a slot in ticks of one parity: number
- * (cpu * n_slots + slot) * 2 + tick % 2 of the map. All but is_listed is written by that CPU only. The counts
- * only grow: user space remembers what it has seen, and nothing is ever lost to a reset.
+ * (cpu * 2 + tick % 2) * n_slots + slot of the map, so that those in use lie together. All but is_listed is written by
+ * that CPU only. The counts only grow: user space remembers what it has seen, and nothing is ever lost to a reset.
  *
  * The CPU adds and then looks at is_listed; user space clears it and then looks at the counts. The last of the
  * CPU's additions is one that orders memory in full (BPF_FETCH), user space has a fence in between: one of the
@@ -179,14 +169,24 @@ struct ebpf_slot {
 	uint64_t packets[2], bytes[2]; // EBPF_UP, EBPF_DOWN; of IP packets. See EBPF_SEGMENT
 	uint64_t last_ns;
 	uint64_t active[2]; // as struct dp_offload_usage's; since it was listed
-	uint64_t is_listed;
-	struct ebpf_told told; // of few packets
+	uint32_t is_listed;
+	uint32_t n_told; // packets that told something
 };
-static_assert(offsetof(struct ebpf_slot, told) == 64, "most packets touch one line");
-static_assert(sizeof(struct ebpf_slot) == 128);
+static_assert(sizeof(struct ebpf_slot) == 64, "most packets touch one line");
+
+/* Of a slot, of the same number in another map: what packets of TCP told (struct dp_tcp_event), by who sent it; round
+ * trips by the side. As struct dp_quality, but for smaller words that begin anew: what came since is told as long as that
+ * is less. */
+struct ebpf_told {
+	uint64_t handshake_rtt[2], data_rtt[2]; // see EBPF_RTT_US
+	uint32_t retransmitted[2], out_of_order[2], zero_windows[2];
+	uint16_t resets[2], handshakes_failed; // of packets for which the way up had no room
+	uint16_t pad;
+};
+static_assert(sizeof(struct ebpf_told) == 64);
 
 /* The slots of one worker that one CPU counts on, in ticks of one parity: a ring of n_entries places,
- * enough since no slot is in there twice. Number (cpu * n_workers + worker) * 2 + tick % 2 of the map; its
+ * enough since no slot is in there twice. Number (cpu * 2 + tick % 2) * n_workers + worker of the map; its
  * places are n_entries entries of the other, from n_entries times that on. */
 struct ebpf_list {
 	uint64_t n; // listed so far. Written when the entry is, with a full barrier in between

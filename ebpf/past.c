@@ -297,7 +297,7 @@ static void credit_log(const struct crediting *c, const struct ebpf_past *past,
 /* What was never read, for whom it is now. */
 static void credit_slots(const struct crediting *c, const struct generation *g)
 {
-	const uint64_t n = ebpf_kept_slots(g->kept), per_row = n / g->kept->n_rows / 2;
+	const uint64_t n = ebpf_kept_slots(g->kept), n_keys = n / g->kept->n_rows / 2;
 	const struct dp_usage_key *keys = g->keys.begin;
 	const struct ebpf_slot *slots = g->slots.begin;
 
@@ -306,7 +306,7 @@ static void credit_slots(const struct crediting *c, const struct generation *g)
 			.packets = {slots[i].packets[0], slots[i].packets[1]},
 			.bytes = {slots[i].bytes[0], slots[i].bytes[1]}};
 
-		credit_between(c, &keys[i / 2 % per_row], &c->counted[i], &now);
+		credit_between(c, &keys[i % n_keys], &c->counted[i], &now);
 	}
 }
 

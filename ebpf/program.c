@@ -88,6 +88,9 @@ static int set_slots(
 	r = bpf_map__set_max_entries(
 		p->skeleton->maps.ebpf_slots, (uint32_t)n_lists * cfg->n_entries);
 	if (r == 0)
+		r = bpf_map__set_max_entries(
+			p->skeleton->maps.ebpf_told, (uint32_t)n_lists * cfg->n_entries);
+	if (r == 0)
 		r = bpf_map__set_max_entries(p->skeleton->maps.ebpf_lists, (uint32_t)n_lists);
 	if (r == 0)
 		r = bpf_map__set_max_entries(
@@ -98,11 +101,12 @@ static int set_slots(
 static int share(struct ebpf_program *p, const struct ebpf_program *sharer)
 {
 	struct bpf_map *const ours[] = {p->skeleton->maps.ebpf_flows, p->skeleton->maps.ebpf_slots,
-		p->skeleton->maps.ebpf_lists, p->skeleton->maps.ebpf_listed,
-		p->skeleton->maps.ebpf_nets};
+		p->skeleton->maps.ebpf_told, p->skeleton->maps.ebpf_lists,
+		p->skeleton->maps.ebpf_listed, p->skeleton->maps.ebpf_nets};
 	struct bpf_map *const theirs[] = {sharer->skeleton->maps.ebpf_flows,
-		sharer->skeleton->maps.ebpf_slots, sharer->skeleton->maps.ebpf_lists,
-		sharer->skeleton->maps.ebpf_listed, sharer->skeleton->maps.ebpf_nets};
+		sharer->skeleton->maps.ebpf_slots, sharer->skeleton->maps.ebpf_told,
+		sharer->skeleton->maps.ebpf_lists, sharer->skeleton->maps.ebpf_listed,
+		sharer->skeleton->maps.ebpf_nets};
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < sizeof(ours) / sizeof(ours[0]); i++)
@@ -310,6 +314,7 @@ void ebpf_program_slot_maps(const struct ebpf_program *p, struct ebpf_slot_maps 
 {
 	*ret_maps = (struct ebpf_slot_maps){
 		.slots_fd = bpf_map__fd(p->skeleton->maps.ebpf_slots),
+		.told_fd = bpf_map__fd(p->skeleton->maps.ebpf_told),
 		.lists_fd = bpf_map__fd(p->skeleton->maps.ebpf_lists),
 		.listed_fd = bpf_map__fd(p->skeleton->maps.ebpf_listed),
 		.n_rows = p->n_cpus + p->keeps,

@@ -81,7 +81,7 @@ int ebpf_program_ask(struct ebpf_program *program, enum ebpf_ask ask, struct ebp
 
 /* Maps, to be mapped. Borrowed. */
 struct ebpf_slot_maps {
-	int slots_fd, lists_fd, listed_fd;
+	int slots_fd, told_fd, lists_fd, listed_fd;
 	uint32_t
 		n_rows; // of slots: each possible CPU has its own; and what verdicts move, where it keeps
 };

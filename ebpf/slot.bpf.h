@@ -22,6 +22,14 @@ struct {
 	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, 1);
 	__type(key, __u32);
+	__type(value, struct ebpf_told);
+} ebpf_told SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
 	__type(value, struct ebpf_list);
 } ebpf_lists SEC(".maps");
 
@@ -58,8 +66,8 @@ GLOBAL int ebpf_turn(void)
 	w->now.n_ns = to - from;
 	w->now.word = active >= 64;
 	w->now.bit = active < 128 ? 1ULL << (active % 64) : 0;
-	w->now.slots = (cpu * ebpf_n_workers << ebpf_entries_shift) * 2 + tick % 2;
-	w->now.lists = cpu * ebpf_n_workers * 2 + tick % 2;
+	w->now.lists = (cpu * 2 + tick % 2) * ebpf_n_workers;
+	w->now.slots = w->now.lists << ebpf_entries_shift;
 	return 0;
 }
 
@@ -71,7 +79,7 @@ static __attribute__((noinline)) int list_slot(struct work *w, struct ebpf_slot 
 	struct ebpf_listed *listed;
 	struct ebpf_list *list;
 
-	w->index = w->now.lists + (w->slot >> shift) * 2;
+	w->index = w->now.lists + (w->slot >> shift);
 	list = bpf_map_lookup_elem(&ebpf_lists, &w->index);
 	if (list == NULL)
 		return 0;
@@ -93,13 +101,17 @@ static void add_rtt(uint64_t *word, __u32 us)
 	*word += us * EBPF_RTT_US + 1;
 }
 
-/* What the packet told, w->event. */
-static __attribute__((noinline)) int tell_slot(struct work *w, struct ebpf_told *t)
+/* What the packet told, w->event; w->index: the slot's number. */
+static __attribute__((noinline)) int tell_slot(struct work *w, struct ebpf_slot *s)
 {
+	struct ebpf_told *t = bpf_map_lookup_elem(&ebpf_told, &w->index);
 	const __u32 what = w->event.what;
 	const __u32 way = as_index(w, !w->event.is_up),
 		    side = as_index(w, !w->event.is_rtt_of_endpoint);
 
+	if (t == NULL)
+		return 0;
+	s->n_told++;
 	if ((what & DP_TCP_RETRANSMITTED) != 0)
 		t->retransmitted[way]++;
 	if ((what & DP_TCP_OUT_OF_ORDER) != 0)
@@ -125,7 +137,7 @@ static bool count_on_slot(struct work *w, __u32 way, __u64 packets, __u64 bytes)
 
 	if (w->frame.time_ns - w->now.from_ns >= w->now.n_ns)
 		(void)ebpf_turn();
-	w->index = w->now.slots + w->slot * 2;
+	w->index = w->now.slots + w->slot;
 	s = bpf_map_lookup_elem(&ebpf_slots, &w->index);
 	if (s == NULL)
 		return false;
@@ -133,10 +145,10 @@ static bool count_on_slot(struct work *w, __u32 way, __u64 packets, __u64 bytes)
 	s->last_ns = w->frame.time_ns;
 	s->active[dp_below(w->now.word, 2)] |= w->now.bit;
 	if (w->event.what != 0)
-		(void)tell_slot(w, &s->told);
+		(void)tell_slot(w, s);
 	// Orders memory, see struct ebpf_slot: where nobody takes its value the compiler chooses one that does not.
 	asm volatile("" : : "r"(__sync_fetch_and_add(&s->packets[way], packets)));
-	if (*(volatile __u64 *)&s->is_listed == 0)
+	if (*(volatile __u32 *)&s->is_listed == 0)
 		(void)list_slot(w, s);
 	return true;
 }

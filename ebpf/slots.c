@@ -7,7 +7,6 @@
 #include <stdalign.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -16,7 +15,11 @@ static_assert((int)EBPF_ACTIVE_NS == (int)DP_USAGE_SLOT_NS, "one measure of acti
 /* What was read of a slot so far. */
 struct seen {
 	uint64_t packets[2], bytes[2];
+};
+
+struct seen_told {
 	struct ebpf_told told;
+	uint32_t n; // as struct ebpf_slot's
 };
 
 /* How far a worker has read a list. */
@@ -25,9 +28,10 @@ struct cursor {
 };
 
 struct ebpf_slots {
-	struct ebpf_mapping slots, lists,
-		listed; // arrays of struct ebpf_slot, ebpf_list, ebpf_listed
+	struct ebpf_mapping slots, told, lists,
+		listed; // arrays of struct ebpf_slot, ebpf_told, ebpf_list, ebpf_listed
 	struct seen *seen; // of each slot. Untouched pages cost nothing
+	struct seen_told *seen_told; // likewise
 	struct cursor **cursors; // [worker][row * 2 + parity], each worker's its own allocation
 	struct ebpf_keep *keep; // where what is read is noted; NULL: nowhere
 	uint32_t n_rows; // of slots
@@ -43,6 +47,9 @@ static int map_all(struct ebpf_slots *s, const struct ebpf_slot_maps *maps, stru
 	int r = ebpf_mapping_open(
 		&s->slots, maps->slots_fd, n_slots, sizeof(struct ebpf_slot), reterr);
 
+	if (r == 0)
+		r = ebpf_mapping_open(
+			&s->told, maps->told_fd, n_slots, sizeof(struct ebpf_told), reterr);
 	if (r == 0)
 		r = ebpf_mapping_open(
 			&s->lists, maps->lists_fd, n_lists, sizeof(struct ebpf_list), reterr);
@@ -82,7 +89,8 @@ int ebpf_slots_open(const struct ebpf_program *program, uint16_t n_workers, uint
 	s->n_workers = n_workers;
 	s->n_entries = n_entries;
 	s->seen = calloc((size_t)s->n_rows * n_workers * 2 * n_entries, sizeof(*s->seen));
-	r = s->seen != NULL && make_cursors(s)
+	s->seen_told = calloc((size_t)s->n_rows * n_workers * 2 * n_entries, sizeof(*s->seen_told));
+	r = s->seen != NULL && s->seen_told != NULL && make_cursors(s)
 		? map_all(s, &maps, reterr)
 		: dp_fail(reterr, ENOMEM, "cannot read the XDP program's counters: %m");
 	if (r < 0) {
@@ -98,12 +106,14 @@ void ebpf_slots_close(struct ebpf_slots *s)
 	if (s == NULL)
 		return;
 	ebpf_mapping_close(&s->slots);
+	ebpf_mapping_close(&s->told);
 	ebpf_mapping_close(&s->lists);
 	ebpf_mapping_close(&s->listed);
 	for (uint32_t i = 0; s->cursors != NULL && i < s->n_workers; i++)
 		free(s->cursors[i]);
 	free(s->cursors);
 	free(s->seen);
+	free(s->seen_told);
 	free(s);
 }
 
@@ -196,10 +206,8 @@ static void take_rtt(const uint64_t *count, uint64_t *seen, uint32_t *ret_n, uin
 	*ret_us = more / EBPF_RTT_US;
 }
 
-static void take_told(struct ebpf_told *told, struct ebpf_told *seen, struct dp_quality *q)
+static void take_told(const struct ebpf_told *told, struct ebpf_told *seen, struct dp_quality *q)
 {
-	if (memcmp(told, seen, sizeof(*seen)) == 0)
-		return; // mostly. What is written right now is listed again
 	for (int i = 0; i < 2; i++) {
 		take_rtt(&told->handshake_rtt[i], &seen->handshake_rtt[i], &q->n_handshake_rtt[i],
 			&q->handshake_rtt_us[i]);
@@ -214,8 +222,12 @@ static void take_told(struct ebpf_told *told, struct ebpf_told *seen, struct dp_
 }
 
 /* A slot that was listed: from here on it may be listed again. */
-static void read_slot(struct ebpf_slot *slot, struct seen *seen, struct dp_offload_usage *u)
+static void read_slot(struct ebpf_slots *s, size_t number, struct dp_offload_usage *u)
 {
+	struct ebpf_slot *slot = (struct ebpf_slot *)s->slots.begin + number;
+	struct seen *seen = &s->seen[number];
+	struct seen_told *told = &s->seen_told[number];
+
 	// What does not only grow is the kernel's again as soon as it lists the slot anew.
 	u->last_ns = get(&slot->last_ns);
 	u->active[0] = get(&slot->active[0]);
@@ -229,7 +241,9 @@ static void read_slot(struct ebpf_slot *slot, struct seen *seen, struct dp_offlo
 		u->quality.segments[way] = packets / EBPF_SEGMENT;
 		u->bytes[way] = take(&slot->bytes[way], &seen->bytes[way]);
 	}
-	take_told(&slot->told, &seen->told, &u->quality);
+	if (take_some(&slot->n_told, &told->n) != 0)
+		take_told(
+			(const struct ebpf_told *)s->told.begin + number, &told->told, &u->quality);
 }
 
 /* One list, up to what began at end_ns. Returns how many were written. */
@@ -239,19 +253,18 @@ static uint32_t drain_list(struct ebpf_slots *s, uint16_t worker, uint32_t list,
 	const struct ebpf_list *l = (const struct ebpf_list *)s->lists.begin + list;
 	const struct ebpf_listed *places = (const struct ebpf_listed *)s->listed.begin +
 		(size_t)list * s->n_entries;
-	const uint32_t parity = list % 2, first_slot = list / 2 * s->n_entries;
 	const uint64_t n_listed = __atomic_load_n(&l->n, __ATOMIC_ACQUIRE);
 	uint32_t n = 0;
 
 	for (; c->n != n_listed && n < max; c->n++) {
 		const struct ebpf_listed *e = &places[c->n & (s->n_entries - 1)];
-		const size_t slot = (size_t)(first_slot + e->entry) * 2 + parity;
+		const size_t slot = (size_t)list * s->n_entries + e->entry;
 		struct dp_offload_usage *u = &ret_usages[n];
 
 		if (e->first_ns >= end_ns)
 			break;
 		*u = (struct dp_offload_usage){.id = e->entry, .first_ns = e->first_ns};
-		read_slot((struct ebpf_slot *)s->slots.begin + slot, &s->seen[slot], u);
+		read_slot(s, slot, u);
 		// Where we are late ticks were counted together.
 		if (u->last_ns >= end_ns)
 			u->last_ns = end_ns - 1;
@@ -281,7 +294,7 @@ uint32_t ebpf_slots_drain(struct ebpf_slots *s, uint16_t worker, uint64_t end_ns
 	}
 	for (uint32_t row = 0; row < s->n_rows; row++) {
 		for (uint32_t parity = 0; parity < 2 && n < max; parity++) {
-			const uint32_t list = (row * s->n_workers + worker) * 2 + parity;
+			const uint32_t list = (row * 2 + parity) * s->n_workers + worker;
 
 			n += drain_list(s, worker, list, &cursors[row * 2 + parity], end_ns,
 				ret_usages + n, max - n);

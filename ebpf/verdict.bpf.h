@@ -53,8 +53,8 @@ const volatile __u32 ebpf_n_cpus = 1;
 static bool move_to_slot(const struct ebpf_verdict *v, const struct dp_offload_counts *c)
 {
 	const __u32 shift = ebpf_entries_shift, parity = c->last_ns / ebpf_tick_ns % 2;
-	const __u32 row = ebpf_n_cpus * ebpf_n_workers;
-	__u32 index = ((row << shift) + v->slot) * 2 + parity;
+	const __u32 lists = (ebpf_n_cpus * 2 + (__u32)parity) * ebpf_n_workers;
+	__u32 index = (lists << shift) + v->slot;
 	struct ebpf_slot *s = bpf_map_lookup_elem(&ebpf_slots, &index);
 	struct ebpf_listed *listed;
 	struct ebpf_list *list;
@@ -73,7 +73,7 @@ static bool move_to_slot(const struct ebpf_verdict *v, const struct dp_offload_c
 	s->last_ns = c->last_ns;
 	s->active[0] = 0;
 	s->active[1] = 0;
-	index = (row + (v->slot >> shift)) * 2 + parity;
+	index = lists + (v->slot >> shift);
 	list = bpf_map_lookup_elem(&ebpf_lists, &index);
 	if (list == NULL)
 		return true;

@@ -10,11 +10,18 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
-enum { PORTS = 16 }; // flows of a subscriber
+enum {
+	PORTS = 16, // flows of a subscriber
+	PAYLOAD = 346, // of each packet
+	TARGETS = 3,
+};
 
 /* The order in which flows come: all numbers below n_flows, a power of two, then again. */
 volatile __u32 next_flow = 0, factor = 1, step = 1;
 const volatile __u32 n_flows = 1;
+/* Whoever is measured gets the next packet of each flow, whatever others got. */
+volatile __u32 target_number = 0;
+volatile __u64 n_sent[TARGETS];
 
 struct headers {
 	struct ethhdr eth;
@@ -51,13 +58,17 @@ SEC("xdp.frags")
 int feed(struct xdp_md *ctx)
 {
 	struct headers *h = (void *)(long)ctx->data;
-	const __u32 i = next_flow;
+	const __u32 i = next_flow, number = target_number;
 
 	next_flow = (i * factor + step) & (n_flows - 1);
+	if (number >= TARGETS)
+		return XDP_ABORTED;
 	if ((void *)(h + 1) > (void *)(long)ctx->data_end)
 		return XDP_ABORTED;
 	h->ip.saddr = bpf_htonl(0x0a000000 + i / PORTS);
 	h->tcp.source = bpf_htons(50000 + i % PORTS);
+	h->tcp.seq = bpf_htonl(1 + (__u32)(n_sent[number] / n_flows) * PAYLOAD);
+	n_sent[number]++;
 	bpf_tail_call(ctx, &target, 0);
 	return XDP_ABORTED;
 }

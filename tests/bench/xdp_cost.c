@@ -47,26 +47,36 @@ _Noreturn static void give_up(const char *text)
 
 /* --- what is run ------------------------------------------------------------------------------- */
 
-/* An Ethernet frame with a TCP segment of the server's port 443 in it; the feeder changes the client. */
+/* An Ethernet frame with a TCP segment of the server's port 443 in it; the feeder changes the client, and where in the
+ * stream it stands. */
 static void make_frame(void)
 {
 	static const uint8_t eth[14] = {2, [6] = 2, [12] = 8};
 	static const uint8_t ip[20] = {0x45, [2] = (FRAME - 14) >> 8, (FRAME - 14) & 0xff, [8] = 64,
 		IPPROTO_TCP, [12] = 10, [16] = 198, 51, 100, 1};
-	static const uint8_t tcp[20] = {[2] = 443 >> 8, 443 & 0xff, [12] = 0x50, DP_TCP_ACK};
+	static const uint8_t tcp[20] = {
+		[2] = 443 >> 8, 443 & 0xff, [12] = 0x50, DP_TCP_ACK, 0xff, 0xff};
 
 	memcpy(frame, eth, sizeof(eth));
 	memcpy(frame + 14, ip, sizeof(ip));
 	memcpy(frame + 34, tcp, sizeof(tcp));
 }
 
-/* Nanoseconds that each of n frames took, given to a program. */
-static double run(int program_fd, uint32_t n, uint32_t expected)
+/* Who is measured, by the feeder's number. */
+enum { OURS, BARE, NOTHING };
+
+/* Nanoseconds that each of n frames took, given to one of them. */
+static double run(int which, uint32_t n, uint32_t expected)
 {
+	const int fds[] = {ebpf_program_fd(ours), bpf_program__fd(bench->progs.bare),
+		bpf_program__fd(bench->progs.nothing)};
+	const int program_fd = fds[which];
+
 	LIBBPF_OPTS(
 		bpf_test_run_opts, opts, .data_in = frame, .data_size_in = FRAME, .repeat = (int)n);
 	const uint32_t zero = 0;
 
+	bench->bss->target_number = (uint32_t)which;
 	if (bpf_map_update_elem(bpf_map__fd(bench->maps.target), &zero, &program_fd, BPF_ANY) < 0)
 		give_up("the kernel does not let one program call the other");
 	if (bpf_prog_test_run_opts(bpf_program__fd(bench->progs.feed), &opts) < 0)
@@ -98,7 +108,7 @@ static void decide(void *, const struct ebpf_sample *sample, const uint8_t *byte
 static void decide_all(void)
 {
 	for (uint32_t n = 0; n < n_flows; n += CHUNK) {
-		(void)run(ebpf_program_fd(ours), CHUNK, XDP_DROP);
+		(void)run(OURS, CHUNK, XDP_DROP);
 		while (ebpf_samples_take(ebpf_program_samples(ours), decide, NULL))
 			;
 	}
@@ -191,28 +201,26 @@ static void print(const char *name, const double *ns, int n)
 int main(int argc, char **argv)
 {
 	const int n_pairs = argc == 4 ? atoi(argv[1]) : 0;
-	const uint32_t n = argc == 4 ? (uint32_t)(atof(argv[2]) * 1e6) : 0;
+	uint32_t n = argc == 4 ? (uint32_t)(atof(argv[2]) * 1e6) : 0;
 	double ns[2][PAIRS_MAX], nothing;
-	int fds[2];
 
 	n_flows = argc == 4 ? (uint32_t)atoi(argv[3]) : 0;
 	if (n_pairs < 1 || n_pairs > PAIRS_MAX || n == 0 || n_flows < CHUNK ||
 		(n_flows & (n_flows - 1)) != 0)
 		give_up("expected xdp_cost PAIRS MILLIONS FLOWS, a power of two from 4096 on");
+	n = (n + n_flows - 1) / n_flows * n_flows; // as many of each flow
 	stay_on_a_cpu();
 	make_frame();
 	open_ours();
 	open_bench();
 	fill_bare();
 	decide_all();
-	fds[0] = ebpf_program_fd(ours);
-	fds[1] = bpf_program__fd(bench->progs.bare);
 	for (int i = 0; i < n_pairs; i++) {
-		nothing = run(bpf_program__fd(bench->progs.nothing), n, XDP_DROP);
+		nothing = run(NOTHING, n, XDP_DROP);
 		for (int k = 0; k < 2; k++) {
 			const int which = (i + k) % 2;
 
-			ns[which][i] = run(fds[which], n, XDP_DROP) - nothing;
+			ns[which][i] = run(which, n, XDP_DROP) - nothing;
 		}
 	}
 	check_all_were_kept((uint64_t)n * (uint64_t)n_pairs + n_flows);

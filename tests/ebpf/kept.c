@@ -215,13 +215,13 @@ static uint64_t wait_for_a_verdict(void (*send)(void))
 /* Packets that stand in the row behind the CPUs' ones, where nobody counts who would be in the way. */
 static uint64_t moved_down(uint32_t id)
 {
-	const uint32_t row = (uint32_t)libbpf_num_possible_cpus() * RIG_WORKERS * RIG_ENTRIES;
+	const uint32_t row = (uint32_t)libbpf_num_possible_cpus();
 	const int fd = bpf_obj_get(RIG_PINS "/1/slots");
 	struct ebpf_slot slot;
 	uint64_t n = 0;
 
 	for (uint32_t parity = 0; parity < 2; parity++) {
-		const uint32_t i = (row + id) * 2 + parity;
+		const uint32_t i = (row * 2 + parity) * RIG_WORKERS * RIG_ENTRIES + id;
 
 		assert_int_equal(bpf_map_lookup_elem(fd, &i, &slot), 0);
 		n += slot.packets[EBPF_DOWN];
