@@ -128,7 +128,7 @@ static bool take_plain(void *ctx, struct work *w, struct ebpf_ledger *l)
 		return false;
 	w->way = way_of(w, f);
 	w->slot = *(volatile __u32 *)&f->slot;
-	if (w->slot == EBPF_SLOT_UNDECIDED || !goes_on(w, f, &w->found.pkt))
+	if (w->slot == EBPF_SLOT_UNDECIDED || !goes_on(w, f))
 		return false;
 	touch(f, w->frame.time_ns);
 	w->packets = packets_of(w, has_data(&w->found.pkt));

@@ -214,7 +214,7 @@ static int take_packet(void *ctx, struct work *w, struct ebpf_ledger *l)
 	if (f == NULL)
 		return DP_OUTCOME_NO_ROOM;
 	w->way = way_of(w, f);
-	if (!is_plain(w, f) || !goes_on(w, f, &w->found.pkt))
+	if (!is_plain(w, f) || !goes_on(w, f))
 		return forget_event(w, take_closely(ctx, w, l, f));
 	touch(f, w->frame.time_ns);
 	w->packets = packets_of(w, has_data(&w->found.pkt));

@@ -39,19 +39,27 @@ static __u32 packets_before(const struct ebpf_flow *f, __u32 way)
 	return n < 2 ? n : 2;
 }
 
-/* A packet of a decided flow, w->way, that says of its connection only that it goes on. It is counted as such. */
-static bool goes_on(const struct work *w, struct ebpf_flow *f, const struct dp_pkt *p)
+/* Apart from what most packets touch. */
+static bool is_waiting(const struct work *w, const struct ebpf_flow *f, __u32 way)
 {
-	const __u32 way = dp_below(w->way, 2);
 	// Not the number to index by, of which the verifier must not learn which it is.
 	const bool is_down = *(const volatile __u32 *)&w->way != EBPF_UP;
-	const __u32 flags = state_flags(f->flags), next = f->next_seq[way];
-	const bool is_opening = packets_before(f, way) == 1;
+
+	return dp_tcp_is_waiting(state_flags(f->flags), f->next_seq[way], f->last_ns, f->scratch[0],
+		packets_before(f, way) == 1, &w->found.pkt, is_down);
+}
+
+/* A packet of a decided flow, w->way, that says of its connection only that it goes on. It is counted as such. */
+static bool goes_on(const struct work *w, struct ebpf_flow *f)
+{
+	const struct dp_pkt *p = &w->found.pkt;
+	const __u32 way = dp_below(w->way, 2), flags = state_flags(f->flags);
+	const __u32 next = f->next_seq[way];
 
 	if (!is_segment(p))
 		return true;
 	if (!dp_tcp_is_next(flags, next, f->last_ns, p) &&
-		!dp_tcp_is_waiting(flags, next, f->last_ns, f->scratch[0], is_opening, p, is_down))
+		((flags & DP_FLOW_SCRATCH) != DP_SCRATCH_RTT || !is_waiting(w, f, way)))
 		return false;
 	f->next_seq[way] = next + p->payload_bytes;
 	return true;
