@@ -47,12 +47,19 @@ static struct ebpf_program *open_program(bool is_tap)
 	return p;
 }
 
-static int run(struct ebpf_program *p, const uint8_t *frame, uint32_t len, uint32_t *ret_action)
+static int run_at(struct ebpf_program *p, uint64_t time_ns, const uint8_t *frame, uint32_t len,
+	uint32_t *ret_action)
 {
-	const struct dp_capture_record record = {.data = frame, .cap_len = len, .wire_len = len};
+	const struct dp_capture_record record = {
+		.time_ns = time_ns, .data = frame, .cap_len = len, .wire_len = len};
 	struct dp_err err;
 
 	return ebpf_program_replay(p, &record, ret_action, &err);
+}
+
+static int run(struct ebpf_program *p, const uint8_t *frame, uint32_t len, uint32_t *ret_action)
+{
+	return run_at(p, 0, frame, len, ret_action);
 }
 
 static uint32_t action_of(struct ebpf_program *p, const uint8_t *frame, uint32_t len)
@@ -141,6 +148,16 @@ static void a_flow_counts_beyond_a_million_packets(void **)
 	assert_int_equal(v.counts.packets[EBPF_UP], n + 4);
 	assert_int_equal(v.counts.bytes[EBPF_UP], bytes + 400);
 	assert_int_equal(v.counts.packets[EBPF_DOWN], 0);
+	// The next flow of the tuple has none of that.
+	assert_int_equal(
+		run_at(p, 400000000000, frame_bytes(&f), frame_len(&f), &(uint32_t){0}), 0);
+	v.flow = flow_of_last(p);
+	assert_int_equal(ebpf_program_ask(p, EBPF_ASK_DECIDE, &v), 0);
+	assert_int_equal(
+		run_at(p, 400000000000, frame_bytes(&f), frame_len(&f), &(uint32_t){0}), 0);
+	assert_int_equal(ebpf_program_ask(p, EBPF_ASK_LOOK, &v), 0);
+	assert_int_equal(v.counts.packets[EBPF_UP], 1);
+	assert_int_equal(v.counts.bytes[EBPF_UP], 100);
 	ebpf_program_close(p);
 }
 
