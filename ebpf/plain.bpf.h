@@ -81,7 +81,7 @@ static bool plain_ipv6(struct work *w, struct plain *at)
 }
 
 /* Where the frame's addresses end there are ports, and nothing but payload behind them. */
-static bool plain_l4(struct work *w, const struct plain *at)
+static INLINE bool plain_l4(struct work *w, const struct plain *at)
 {
 	struct dp_pkt *p = &w->found.pkt;
 	const __u8 *l4 = at->l4;
@@ -98,7 +98,7 @@ static bool plain_l4(struct work *w, const struct plain *at)
 }
 
 /* Describe the packet in w->found.pkt as far as a decided flow's packets are looked at. */
-static bool plain_packet(struct xdp_md *xdp, struct work *w)
+static INLINE bool plain_packet(struct xdp_md *xdp, struct work *w)
 {
 	const __u8 *frame = (const __u8 *)(long)xdp->data;
 	struct plain at = {.l3 = frame + ETHERNET_LEN, .end = (const __u8 *)(long)xdp->data_end};
@@ -116,7 +116,7 @@ static bool plain_packet(struct xdp_md *xdp, struct work *w)
 }
 
 /* Count the frame if it is plain and its flow decided. */
-static bool take_plain(void *ctx, struct work *w, struct ebpf_ledger *l)
+static INLINE bool take_plain(void *ctx, struct work *w, struct ebpf_ledger *l)
 {
 	struct ebpf_flow *f;
 

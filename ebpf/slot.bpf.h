@@ -131,7 +131,7 @@ static __attribute__((noinline)) int tell_slot(struct work *w, struct ebpf_slot 
 
 /* Count on the slot w->slot, and what the packet told. way: see as_index(); packets: see EBPF_SEGMENT. False: there is
  * no such slot. */
-static bool count_on_slot(struct work *w, __u32 way, __u64 packets, __u64 bytes)
+static INLINE bool count_on_slot(struct work *w, __u32 way, __u64 packets, __u64 bytes)
 {
 	struct ebpf_slot *s;
 

@@ -18,7 +18,7 @@ static __u32 way_of(struct work *w, const struct ebpf_flow *f)
 /* --- kept ------------------------------------------------------------------------------------ */
 
 /* Of a flow that has a verdict: on its slot, and on itself since when. */
-static bool count_decided(struct work *w, struct ebpf_flow *f, __u32 way)
+static INLINE bool count_decided(struct work *w, struct ebpf_flow *f, __u32 way)
 {
 	const __u64 kept = f->kept[way], n = frame_packets(w), low = EBPF_KEPT_BYTE - 1;
 

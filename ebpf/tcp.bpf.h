@@ -50,7 +50,7 @@ static bool is_waiting(const struct work *w, const struct ebpf_flow *f, __u32 wa
 }
 
 /* A packet of a decided flow, w->way, that says of its connection only that it goes on. It is counted as such. */
-static bool goes_on(const struct work *w, struct ebpf_flow *f)
+static INLINE bool goes_on(const struct work *w, struct ebpf_flow *f)
 {
 	const struct dp_pkt *p = &w->found.pkt;
 	const __u32 way = dp_below(w->way, 2), flags = state_flags(f->flags);
