@@ -17,13 +17,21 @@ enum {
 	RTT_MAX_US = 10000000,
 };
 
+#ifdef __bpf__
+/* A function of its own: in one large one numbers go to the stack, where without CAP_PERFMON none of 32 bits may take the
+ * place of one of 64. */
+#define PART __attribute__((noinline))
+#else
+#define PART
+#endif
+
 /* A packet and what it finds. */
 struct step {
 	struct dp_flow *f;
 	struct dp_flow_rest *rest;
 	const struct dp_pkt *p;
 	unsigned int dir, other; // 0: from src
-	struct dp_tcp_event event;
+	struct dp_tcp_event *event;
 };
 
 /* Its direction and the other one, to index by: see dp_below(). */
@@ -129,18 +137,18 @@ static void learn_overtaken(struct dp_flow *f, uint32_t rtt_us)
 	f->overtaken = (uint8_t)(ticks < OVERTAKEN_MAX ? ticks : OVERTAKEN_MAX);
 }
 
-static void sample(struct step *s, enum dp_tcp_what what)
+static PART void sample(struct step *s, enum dp_tcp_what what)
 {
-	s->event.what |= (uint8_t)what;
-	s->event.is_rtt_of_endpoint = s->event.is_up; // who acknowledges is who was far away
-	s->event.rtt_us = us_of(s->p) - s->rest->scratch.rtt.us;
+	s->event->what |= (uint8_t)what;
+	s->event->is_rtt_of_endpoint = s->event->is_up; // who acknowledges is who was far away
+	s->event->rtt_us = us_of(s->p) - s->rest->scratch.rtt.us;
 	if (what == DP_TCP_RTT_HANDSHAKE)
-		learn_overtaken(s->f, s->event.rtt_us);
+		learn_overtaken(s->f, s->event->rtt_us);
 	clear_scratch(s->f);
 }
 
 /* Time has passed since the flow's last packet. */
-static void age(const struct step *s)
+static PART void age(const struct step *s)
 {
 	struct dp_flow *f = s->f;
 	const unsigned int ticks = overtaken_ticks(f);
@@ -169,7 +177,7 @@ static void age(const struct step *s)
 }
 
 /* RFC 9293 3.5; data in it RFC 7413. Repeated ones belong to no round trip (Karn). */
-static void handshake(struct step *s)
+static PART void handshake(struct step *s)
 {
 	struct dp_flow *f = s->f;
 	const uint32_t first = s->p->tcp_seq + 1;
@@ -191,7 +199,7 @@ static void handshake(struct step *s)
 }
 
 /* RFC 9293 3.5.3: as far as can be seen here, it is one that its receiver takes for true. */
-static void reset(struct step *s)
+static PART void reset(struct step *s)
 {
 	const struct dp_flow *f = s->f;
 	const struct dp_pkt *p = s->p;
@@ -204,16 +212,16 @@ static void reset(struct step *s)
 		is_far(p->tcp_ack, f->next_seq[theirs(s)])) {
 		return;
 	}
-	s->event.what |= DP_TCP_RESET;
+	s->event->what |= DP_TCP_RESET;
 	// Whose first word it is did not send the SYN.
 	if ((f->flags & (DP_FLOW_SYN_START | DP_FLOW_TALKED)) == DP_FLOW_SYN_START && has_ack &&
 		p->tcp_ack == f->next_seq[theirs(s)] && dp_flow_packets(f, mine(s)) == 0)
-		s->event.what |= DP_TCP_HANDSHAKE_FAILED;
+		s->event->what |= DP_TCP_HANDSHAKE_FAILED;
 }
 
 /* Bytes between next_seq and the packet have not passed. Of several holes the span from the first to the
  * last is kept, as old as the first: it only matters while it is young. */
-static void missing(struct step *s)
+static PART void missing(struct step *s)
 {
 	struct dp_flow *f = s->f;
 	uint32_t from = f->next_seq[mine(s)], bytes;
@@ -238,7 +246,7 @@ static void missing(struct step *s)
 }
 
 /* Whether data below next_seq was overtaken by what passed before it. A young hole is what age() left. */
-static bool is_overtaken(struct step *s)
+static PART bool is_overtaken(struct step *s)
 {
 	struct dp_flow *f = s->f;
 	const uint32_t n = s->p->payload_bytes;
@@ -262,7 +270,7 @@ static bool is_overtaken(struct step *s)
 }
 
 /* The packet begins below next_seq. */
-static void below(struct step *s, uint32_t end)
+static PART void below(struct step *s, uint32_t end)
 {
 	struct dp_flow *f = s->f;
 	const uint32_t next = f->next_seq[mine(s)];
@@ -278,13 +286,13 @@ static void below(struct step *s, uint32_t end)
 		// RFC 9293 3.8.4 and 3.8.6.1: a keep-alive or a window probe with a byte, or, longer,
 		// what follows a probe.
 		if (is_old)
-			s->event.n_segments = 0;
+			s->event->n_segments = 0;
 		return;
 	}
-	s->event.what |= is_overtaken(s) ? DP_TCP_OUT_OF_ORDER : DP_TCP_RETRANSMITTED;
+	s->event->what |= is_overtaken(s) ? DP_TCP_OUT_OF_ORDER : DP_TCP_RETRANSMITTED;
 }
 
-static void acknowledge(struct step *s)
+static PART void acknowledge(struct step *s)
 {
 	struct dp_flow *f = s->f;
 
@@ -296,7 +304,7 @@ static void acknowledge(struct step *s)
 
 /* The first data segment when a round trip is due; two of them a period: a question mostly goes one way
  * and its answer the other. */
-static void await_data(struct step *s)
+static PART void await_data(struct step *s)
 {
 	struct dp_flow *f = s->f;
 
@@ -310,7 +318,7 @@ static void await_data(struct step *s)
 
 /* Neither number belongs to what is known: bytes were missed, or it is not of this connection. Nothing
  * is counted, and the next packet that does not fit either brings it back. */
-static void start_anew(struct step *s, uint32_t end, bool is_far_ack)
+static PART void start_anew(struct step *s, uint32_t end, bool is_far_ack)
 {
 	struct dp_flow *f = s->f;
 
@@ -323,7 +331,7 @@ static void start_anew(struct step *s, uint32_t end, bool is_far_ack)
 }
 
 /* Anything but SYN and RST. */
-static void segment(struct step *s)
+static PART void segment(struct step *s)
 {
 	struct dp_flow *f = s->f;
 	const struct dp_pkt *p = s->p;
@@ -349,7 +357,7 @@ static void segment(struct step *s)
 	if (next != 0 && p->tcp_seq == next)
 		await_data(s);
 	if (p->tcp_window == 0 && (p->tcp_flags & DP_TCP_FIN) == 0)
-		s->event.what |= DP_TCP_ZERO_WINDOW;
+		s->event->what |= DP_TCP_ZERO_WINDOW;
 }
 
 void dp_tcp_odd(struct dp_flow *f, struct dp_flow_rest *rest, const struct dp_pkt *p,
@@ -361,25 +369,25 @@ void dp_tcp_odd(struct dp_flow *f, struct dp_flow_rest *rest, const struct dp_pk
 		.p = p,
 		.dir = is_reverse,
 		.other = !is_reverse,
-		.event = {.n_segments = p->payload_bytes != 0, .is_up = upward(f, is_reverse)},
+		.event = ret_event,
 	};
 
+	*ret_event = (struct dp_tcp_event){
+		.n_segments = p->payload_bytes != 0, .is_up = upward(f, is_reverse)};
 	if (dp_tcp_is_waiting(f->flags, f->next_seq[mine(&s)], f->last_ns, rest->scratch.rtt.seq,
 		    is_opening(f, s.dir), p, is_reverse)) {
 		f->next_seq[mine(&s)] += p->payload_bytes;
-		*ret_event = s.event;
 		return;
 	}
 	age(&s);
 	if ((p->tcp_flags & DP_TCP_RST) != 0) {
-		s.event.n_segments = 0; // RFC 9293 3.5.3: text about the reason at most
+		ret_event->n_segments = 0; // RFC 9293 3.5.3: text about the reason at most
 		reset(&s);
 	} else if ((p->tcp_flags & DP_TCP_SYN) != 0) {
 		handshake(&s);
 	} else if ((p->tcp_flags & DP_TCP_ACK) != 0) {
 		segment(&s);
 	} // RFC 9293 3.10.7.4: without ACK nobody takes it
-	*ret_event = s.event;
 }
 
 bool dp_tcp_end(const struct dp_flow *f, struct dp_tcp_event *ret_event)

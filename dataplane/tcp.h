@@ -34,12 +34,12 @@ static inline bool dp_tcp_is_next(
 	// RTT and HOLE have one bit in common that NONE and STAGE lack.
 	const unsigned int awaited = (DP_SCRATCH_RTT & DP_SCRATCH_HOLE) | DP_FLOW_LOOK;
 	// A round trip that is due begins with data: an acknowledgement may pass.
-	const bool may_pass = ((flags & (DP_FLOW_SCRATCH | DP_FLOW_LOOK)) == DP_FLOW_LOOK) &
-		(p->payload_bytes == 0);
+	const bool is_due = (flags & (DP_FLOW_SCRATCH | DP_FLOW_LOOK)) == DP_FLOW_LOOK;
+	const uint64_t waits = is_due ? p->payload_bytes : flags & awaited;
+	const uint64_t apart = (p->time_ns ^ last_ns) >> 30 | (p->tcp_seq ^ next) |
+		(p->tcp_flags & (DP_TCP_FIN | DP_TCP_SYN | DP_TCP_RST));
 
-	return (((flags & awaited) == 0) | may_pass) & (p->tcp_seq == next) &
-		((p->tcp_flags & (DP_TCP_FIN | DP_TCP_SYN | DP_TCP_RST)) == 0) &
-		(p->tcp_window != 0) & ((p->time_ns ^ last_ns) >> 30 == 0);
+	return ((waits | apart) == 0) & (p->tcp_window != 0);
 }
 
 /* That: dp_tcp_go_on() is enough for it. */

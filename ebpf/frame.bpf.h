@@ -174,8 +174,9 @@ static bool walk_first(struct work *w, __u32 n, __u32 cap_len)
 	return true;
 }
 
-/* Walk the frame and describe its packet in the work area's `found`. Returns enum dp_outcome. */
-static int parse(void *ctx, struct work *w, bool is_ours)
+/* Walk the frame and describe its packet in the work area's `found`. Returns enum dp_outcome, as wide as what else stands on
+ * the stack (see PART in dataplane/tcp.c). */
+static __u64 parse(void *ctx, struct work *w, bool is_ours)
 {
 	const __u32 cap_len = w->cap_len;
 	__u32 n = cap_len < EBPF_PREFIX ? cap_len : EBPF_PREFIX;
@@ -254,12 +255,12 @@ static void count(struct ebpf_ledger *l, struct work *w, int outcome)
 /* Returns HANDED_UP, or the frame's enum dp_outcome. */
 static int take(void *ctx, struct work *w, struct ebpf_ledger *l, bool is_ours)
 {
-	const int outcome = parse(ctx, w, is_ours);
+	const __u64 outcome = parse(ctx, w, is_ours);
 
 	l->walked_again += w->found.walked > 1;
 	if (is_ignored(w, outcome))
 		return DP_OUTCOME_IGNORED;
-	return outcome == DP_OUTCOME_ACCOUNTED ? take_packet(ctx, w, l) : outcome;
+	return outcome == DP_OUTCOME_ACCOUNTED ? take_packet(ctx, w, l) : (int)outcome;
 }
 
 /* A frame that is received or sent. */

@@ -10,8 +10,8 @@ enum { ETHERNET_LEN = 14, PLAIN_FIELDS = 16 }; // of L4: what of TCP's is looked
 struct plain {
 	const __u8 *l3, *l4;
 	const __u8 *end; // of what can be read so
-	__u32 wire; // bytes from l3 on
-	__u32 l3_len; // of its header
+	__u64 wire; // bytes from l3 on
+	__u64 l3_len; // of its header
 };
 
 static __u32 load32(const __u8 *p)
@@ -43,7 +43,7 @@ static void put_v6(struct dp_addr *addr, const __u8 *be)
 }
 
 /* The packet's IP part into w->found.pkt, at->l4. False: not plain. */
-static bool plain_ipv4(struct work *w, struct plain *at)
+static INLINE bool plain_ipv4(struct work *w, struct plain *at)
 {
 	struct dp_pkt *p = &w->found.pkt;
 	const __u8 *l3 = at->l3;
@@ -62,7 +62,7 @@ static bool plain_ipv4(struct work *w, struct plain *at)
 	return true;
 }
 
-static bool plain_ipv6(struct work *w, struct plain *at)
+static INLINE bool plain_ipv6(struct work *w, struct plain *at)
 {
 	struct dp_pkt *p = &w->found.pkt;
 	const __u8 *l3 = at->l3;
@@ -93,7 +93,7 @@ static INLINE bool plain_l4(struct work *w, const struct plain *at)
 		return !dp_may_be_tunnel(p->tuple.sport, p->tuple.dport);
 	if (p->tuple.l4_proto != IPPROTO_TCP)
 		return false;
-	dp_tcp_fields(l4, p->ip_bytes - at->l3_len, p);
+	dp_tcp_fields(l4, p->ip_bytes - (__u32)at->l3_len, p);
 	return true;
 }
 
