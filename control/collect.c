@@ -113,18 +113,7 @@ static void merge_quality(struct dp_quality *to, const struct dp_quality *from)
 		to->first_ns = from->first_ns;
 	if (from->last_ns > to->last_ns)
 		to->last_ns = from->last_ns;
-	for (int i = 0; i < 2; i++) {
-		to->segments[i] += from->segments[i];
-		to->retransmitted[i] += from->retransmitted[i];
-		to->out_of_order[i] += from->out_of_order[i];
-		to->zero_windows[i] += from->zero_windows[i];
-		to->resets[i] += from->resets[i];
-		to->n_handshake_rtt[i] += from->n_handshake_rtt[i];
-		to->n_data_rtt[i] += from->n_data_rtt[i];
-		to->handshake_rtt_us[i] += from->handshake_rtt_us[i];
-		to->data_rtt_us[i] += from->data_rtt_us[i];
-	}
-	to->handshakes_failed += from->handshakes_failed;
+	dp_quality_add(to, from);
 }
 
 /* Both are of one kind. */

@@ -221,20 +221,7 @@ bool dp_quality_is_any(const struct dp_quality *counts)
 void dp_quality_absorb(
 	struct dp_quality_table *t, uint32_t id, uint64_t tick, const struct dp_quality *counts)
 {
-	struct dp_quality *q = open_entry(t, id, tick, counts->first_ns, counts->last_ns);
-
-	for (unsigned int i = 0; i < 2; i++) {
-		q->segments[i] += counts->segments[i];
-		q->retransmitted[i] += counts->retransmitted[i];
-		q->out_of_order[i] += counts->out_of_order[i];
-		q->zero_windows[i] += counts->zero_windows[i];
-		q->resets[i] += counts->resets[i];
-		q->n_handshake_rtt[i] += counts->n_handshake_rtt[i];
-		q->handshake_rtt_us[i] += counts->handshake_rtt_us[i];
-		q->n_data_rtt[i] += counts->n_data_rtt[i];
-		q->data_rtt_us[i] += counts->data_rtt_us[i];
-	}
-	q->handshakes_failed += counts->handshakes_failed;
+	dp_quality_add(open_entry(t, id, tick, counts->first_ns, counts->last_ns), counts);
 }
 
 bool dp_quality_flush(struct dp_quality_table *t, unsigned int max)

@@ -75,6 +75,23 @@ struct dp_quality {
 	uint64_t handshake_rtt_us[2], data_rtt_us[2]; // their sums
 };
 
+/* All but the times. */
+static inline void dp_quality_add(struct dp_quality *sum, const struct dp_quality *q)
+{
+	for (int i = 0; i < 2; i++) {
+		sum->segments[i] += q->segments[i];
+		sum->retransmitted[i] += q->retransmitted[i];
+		sum->out_of_order[i] += q->out_of_order[i];
+		sum->zero_windows[i] += q->zero_windows[i];
+		sum->resets[i] += q->resets[i];
+		sum->n_handshake_rtt[i] += q->n_handshake_rtt[i];
+		sum->n_data_rtt[i] += q->n_data_rtt[i];
+		sum->handshake_rtt_us[i] += q->handshake_rtt_us[i];
+		sum->data_rtt_us[i] += q->data_rtt_us[i];
+	}
+	sum->handshakes_failed += q->handshakes_failed;
+}
+
 enum dp_note_why {
 	DP_NOTE_VERDICT, // the classifier has decided (or changed its mind); counts so far
 	DP_NOTE_END, // the flow ended: counts are of its whole life

@@ -197,22 +197,6 @@ void rig_send_down(void)
 	rig_send(&f);
 }
 
-static void add_quality(struct dp_quality *sum, const struct dp_quality *q)
-{
-	for (int i = 0; i < 2; i++) {
-		sum->segments[i] += q->segments[i];
-		sum->retransmitted[i] += q->retransmitted[i];
-		sum->out_of_order[i] += q->out_of_order[i];
-		sum->zero_windows[i] += q->zero_windows[i];
-		sum->resets[i] += q->resets[i];
-		sum->n_handshake_rtt[i] += q->n_handshake_rtt[i];
-		sum->handshake_rtt_us[i] += q->handshake_rtt_us[i];
-		sum->n_data_rtt[i] += q->n_data_rtt[i];
-		sum->data_rtt_us[i] += q->data_rtt_us[i];
-	}
-	sum->handshakes_failed += q->handshakes_failed;
-}
-
 static void add(struct dp_offload_usage *sum, const struct dp_offload_usage *u)
 {
 	const bool is_first = (sum->packets[0] | sum->packets[1]) == 0;
@@ -222,7 +206,7 @@ static void add(struct dp_offload_usage *sum, const struct dp_offload_usage *u)
 		sum->bytes[i] += u->bytes[i];
 		sum->active[i] |= u->active[i];
 	}
-	add_quality(&sum->quality, &u->quality);
+	dp_quality_add(&sum->quality, &u->quality);
 	if (is_first || u->first_ns < sum->first_ns)
 		sum->first_ns = u->first_ns;
 	if (u->last_ns > sum->last_ns)

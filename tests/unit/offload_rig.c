@@ -195,17 +195,6 @@ static void keep_note(struct offload_run *run, const struct dp_record *r)
 	run->notes[run->n_notes++] = *r;
 }
 
-static void add_quality(struct dp_quality *sum, const struct dp_quality *q)
-{
-	for (int i = 0; i < 2; i++) {
-		sum->segments[i] += q->segments[i];
-		sum->retransmitted[i] += q->retransmitted[i];
-		sum->out_of_order[i] += q->out_of_order[i];
-		sum->zero_windows[i] += q->zero_windows[i];
-	}
-	sum->handshakes_failed += q->handshakes_failed;
-}
-
 /* Where a replay stands. */
 struct drive {
 	struct dp_path *path;
@@ -241,7 +230,7 @@ static void take(struct drive *d)
 				d->told[i] = r.told.request;
 				break;
 			case DP_RECORD_QUALITY:
-				add_quality(&d->run->quality, &r.quality);
+				dp_quality_add(&d->run->quality, &r.quality);
 				break;
 			default:
 				fail_msg("a record of kind %u", r.kind);

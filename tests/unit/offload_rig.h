@@ -37,7 +37,7 @@ struct offload_run {
 	size_t n_rows, rows_room;
 	struct dp_record *notes; // likewise, as they came
 	size_t n_notes, notes_room;
-	struct dp_quality quality; // of all endpoints and ticks, without times and round trips
+	struct dp_quality quality; // of all endpoints and ticks, without times
 	struct dp_path_stats stats;
 	struct dp_port_stats port;
 	// Of all that the stage was shown or overheard, in any order.
