@@ -52,6 +52,7 @@ static int add_worker(struct dp_path *path, const struct dp_path_config *c, stru
 		.duplicate_window_ns = c->duplicate_window_ns,
 		.samples = c->samples,
 		.n_records = RECORDS_LEN,
+		.signalling_bytes = c->signalling_bytes,
 		.offload = c->offload,
 	};
 	const int r = dp_worker_new(&cfg, c->stages[i], &path->workers[i], reterr);
@@ -337,6 +338,14 @@ uint32_t dp_path_take(
 	return dp_ring_take(dp_worker_ring(path->workers[worker]), records, max);
 }
 
+bool dp_path_take_signalling(
+	struct dp_path *path, uint16_t worker, struct dp_signalling *ret_message)
+{
+	struct dp_signalling_ring *ring = dp_worker_signalling_ring(path->workers[worker]);
+
+	return ring != NULL && dp_signalling_ring_take(ring, ret_message);
+}
+
 uint64_t dp_path_tell(struct dp_path *path)
 {
 	path->n_tellings++;
@@ -414,8 +423,13 @@ static void stop(struct dp_path *path)
 {
 	atomic_store(&path->end.is_abort, true);
 	atomic_store(&path->stop_workers, true);
-	for (uint16_t i = 0; i < path->n_workers; i++)
+	for (uint16_t i = 0; i < path->n_workers; i++) {
+		struct dp_signalling_ring *signalling = dp_worker_signalling_ring(path->workers[i]);
+
 		dp_ring_abandon(dp_worker_ring(path->workers[i]));
+		if (signalling != NULL)
+			dp_signalling_ring_abandon(signalling);
+	}
 	rte_eal_mp_wait_lcore();
 }
 

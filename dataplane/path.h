@@ -15,6 +15,7 @@
 #include "dataplane/outcome.h"
 #include "dataplane/record.h"
 #include "dataplane/sampler.h"
+#include "dataplane/signalling_ring.h"
 #include "dataplane/spread.h"
 #include "dataplane/stage.h"
 
@@ -48,6 +49,8 @@ struct dp_path_config {
 	enum dp_duplicates_mode duplicates;
 	uint64_t duplicate_window_ns;
 	struct dp_sampler_config samples; // of each worker
+	uint32_t
+		signalling_bytes; // of each worker's ring for copies of signalling; 0: none are made
 	uint64_t not_before_ns; // live event time begins here, or at the clock when that is later
 	const struct dp_offload
 		*offload; // borrowed until the path is closed; captures go through it; NULL: none
@@ -107,6 +110,7 @@ struct dp_path_stats {
 		hellos_ech; // flows whose TLS hello was read; of them with an encrypted one inside
 	uint64_t postponed, notes_dropped, names_refused, quality_refused, verdicts_cut,
 		hints_forgotten;
+	uint64_t signalling, signalling_dropped; // copies for control; of them without room
 	uint64_t lost; // before us, as sources report it
 	// Of ip_bytes, kept by an offload on flows without a verdict, and those of them that got one. The rest stands on
 	// such flows still, or went with those that were given up.
@@ -166,6 +170,11 @@ void dp_path_sample_rate(struct dp_path *path, uint32_t one_in);
 /* At most max records of worker i. */
 uint32_t dp_path_take(
 	struct dp_path *path, uint16_t worker, struct dp_record *records, uint32_t max);
+
+/* A copy of signalling from worker i: ret_message holds DP_SIGNALLING_ROOM bytes. All of those of a tick are
+ * there once the record of its end has been taken. Returns false when there is none. */
+[[nodiscard]] bool dp_path_take_signalling(
+	struct dp_path *path, uint16_t worker, struct dp_signalling *ret_message);
 
 /* Have each worker post a note of each of its flows that live, in slices between packets, and then
  * DP_RECORD_TOLD. While the rings are half full that waits. One at a time: another request takes the

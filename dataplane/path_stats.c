@@ -104,6 +104,8 @@ static void sum_worker(struct dp_path_stats *sum, const struct dp_worker_counter
 	sum->classified_packets += dp_counter_get(&c->classified_packets);
 	sum->postponed += dp_counter_get(&c->postponed);
 	sum->notes_dropped += dp_counter_get(&c->notes_dropped);
+	sum->signalling += dp_counter_get(&c->signalling);
+	sum->signalling_dropped += dp_counter_get(&c->signalling_dropped);
 	sum->names_refused += dp_counter_get(&c->names_refused);
 	sum->quality_refused += dp_counter_get(&c->quality_refused);
 	sum->copies_looked += dp_counter_get(&c->copies_looked);

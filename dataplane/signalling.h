@@ -32,6 +32,13 @@ static inline bool dp_is_signalling_port(uint16_t port)
 	}
 }
 
+/* Packets that who they are of is read from: all but the questions of RADIUS. */
+static inline bool dp_is_told_port(uint16_t port)
+{
+	return port == DP_PORT_RADIUS_ACCOUNTING_OLD || port == DP_PORT_RADIUS_ACCOUNTING ||
+		port == DP_PORT_GTPC || port == DP_PORT_PFCP;
+}
+
 static inline bool dp_is_signalling(uint8_t l4_proto, uint16_t sport, uint16_t dport)
 {
 	return l4_proto == IPPROTO_UDP &&

@@ -56,12 +56,15 @@ int dp_worker_new(const struct dp_worker_config *cfg, struct dp_stage stage,
 								      : 0,
 		.copies_sample = cfg->duplicates == DP_DUPLICATES_OFF};
 	w->ring = dp_ring_new(cfg->n_records, cfg->waits);
+	if (cfg->signalling_bytes > 0)
+		w->signalling = dp_signalling_ring_new(cfg->signalling_bytes, cfg->waits);
 	if ((cfg->duplicates != DP_DUPLICATES_OFF &&
 		    dp_duplicates_new(n_copies(cfg->duplicate_window_ns), cfg->duplicate_window_ns,
 			    &w->duplicates) < 0) ||
 		(cfg->samples.n_packets > 0 &&
 			dp_sampler_new(&cfg->samples, cfg->n_flows, &w->sampler) < 0) ||
-		w->ring == NULL || dp_flow_table_init(&w->flows, cfg->n_flows) < 0 ||
+		(cfg->signalling_bytes > 0 && w->signalling == NULL) || w->ring == NULL ||
+		dp_flow_table_init(&w->flows, cfg->n_flows) < 0 ||
 		dp_said_init(&w->said, cfg->n_said) < 0 ||
 		dp_usage_init(&w->usage, cfg->n_entries, cfg->n_endpoints, w->ring, cfg->id) < 0 ||
 		know_offload(w) < 0) {
@@ -114,6 +117,7 @@ void dp_worker_free(struct dp_worker *w)
 	dp_sampler_free(w->sampler);
 	free(w->active);
 	free(w->told);
+	dp_signalling_ring_free(w->signalling);
 	dp_ring_free(w->ring);
 	free(w);
 }
@@ -126,6 +130,11 @@ void dp_worker_add_input(struct dp_worker *w, struct rte_ring *ring)
 struct dp_ring *dp_worker_ring(struct dp_worker *w)
 {
 	return w->ring;
+}
+
+struct dp_signalling_ring *dp_worker_signalling_ring(struct dp_worker *w)
+{
+	return w->signalling;
 }
 
 struct dp_sampler *dp_worker_sampler(struct dp_worker *w)

@@ -21,6 +21,7 @@
 #include <stdalign.h>
 #include <stdatomic.h>
 
+struct dp_signalling_ring;
 struct rte_ring;
 
 enum {
@@ -57,6 +58,7 @@ struct dp_worker_config {
 	uint64_t duplicate_window_ns;
 	struct dp_sampler_config samples;
 	uint32_t n_records; // of the record ring, a power of two
+	uint32_t signalling_bytes; // of the ring for copies of signalling; 0: none are made
 	const struct dp_offload *offload; // borrowed; NULL: all packets come up
 };
 
@@ -87,6 +89,8 @@ struct dp_worker_counters {
 	dp_counter resolved_again; // flows that count for another app, tag or evidence since a swap
 	dp_counter
 		resolve_refused; // flows that would, but there was no entry: they count as before
+	dp_counter signalling; // copies for control of what tells who subscribers are
+	dp_counter signalling_dropped; // of them without room in the ring
 	struct dp_stretch_counters stretches; // of the thread that polls it
 	dp_counter rounds; // polls begun: what a round read through a pointer is let go two later
 };
@@ -116,6 +120,8 @@ struct dp_stretch_counters *dp_worker_stretches(struct dp_worker *w);
 void dp_worker_tell(struct dp_worker *w, uint64_t request);
 
 struct dp_ring *dp_worker_ring(struct dp_worker *w);
+/* NULL where its configuration says so. */
+struct dp_signalling_ring *dp_worker_signalling_ring(struct dp_worker *w);
 /* NULL where its configuration says so. */
 struct dp_sampler *dp_worker_sampler(struct dp_worker *w);
 const struct dp_worker_counters *dp_worker_counters(const struct dp_worker *w);

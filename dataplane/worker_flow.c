@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include "dataplane/signalling.h"
 #include "dataplane/tcp.h"
 #include "dataplane/worker_state.h"
 
@@ -219,6 +220,17 @@ static void count_hello(struct dp_worker *w, const struct dp_verdict *v)
 	dp_count(&w->counters.hellos_ech, v->has_ech);
 }
 
+/* Whether control gets copies of the flow's packets: then none passes unseen. */
+static bool is_signalling(const struct dp_worker *w, uint32_t i)
+{
+	struct dp_five_tuple tuple;
+
+	if (w->signalling == NULL || w->flows.flows[i].l4_proto != IPPROTO_UDP)
+		return false;
+	dp_flow_tuple(&w->flows, i, &tuple);
+	return dp_is_told_port(tuple.sport) || dp_is_told_port(tuple.dport);
+}
+
 /* What the classifier says of the flow now. tick: the open one or the one being closed. */
 static void take_verdict(struct dp_worker *w, uint32_t i, const struct dp_verdict *v, uint64_t tick,
 	uint64_t time_ns)
@@ -227,7 +239,7 @@ static void take_verdict(struct dp_worker *w, uint32_t i, const struct dp_verdic
 
 	f->effort = v->effort;
 	if (v->is_final) {
-		f->flags |= v->is_watched ? DP_FLOW_WATCHED : DP_FLOW_FINAL;
+		f->flags |= v->is_watched || is_signalling(w, i) ? DP_FLOW_WATCHED : DP_FLOW_FINAL;
 		count_hello(w, v);
 	}
 	if (v->is_cut)
@@ -304,6 +316,11 @@ void dp_worker_flow_look(struct dp_worker *w, uint32_t i, struct rte_mbuf *m, bo
 		.is_from_dst = is_from_dst,
 	};
 
+	if (is_signalling(w, i)) {
+		dp_worker_signalling(w, m, p);
+		if ((f->flags & DP_FLOW_WATCHED) != 0)
+			return; // for us, not for the classifier
+	}
 	if ((f->flags & DP_FLOW_WATCHED) == 0) {
 		ask(w, i, &item, w->stage.ops->look);
 		take_verdict(w, i, &item.verdict, w->tick, p->time_ns);

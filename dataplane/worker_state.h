@@ -8,10 +8,12 @@
  *   worker_flow.c    a flow's beginning, verdict and end
  *   worker_notes.c   what control is told of single flows
  *   worker_offload.c what stands in front of the source keeps of flows, and what it has to be told
+ *   worker_signalling.c  copies of what tells who subscribers are
  *   worker_sample.c  of some flows that stay unknown: their first packets, for people to look at
  *   worker_tick.c    the close of a tick, in slices
  *   worker_walk.c    decided flows are judged anew, in slices */
 
+#include "dataplane/signalling_ring.h"
 #include "dataplane/worker.h"
 
 #include <rte_mbuf.h>
@@ -48,6 +50,7 @@ struct dp_worker {
 	struct dp_said_table said;
 	struct dp_duplicates *duplicates; // owned; NULL while nothing is looked for
 	struct dp_sampler *sampler; // owned; NULL without samples
+	struct dp_signalling_ring *signalling; // owned; NULL where nobody wants copies
 	struct dp_worker_active *active; // owned, by usage entry; NULL without an offload
 	struct dp_worker_told *told; // likewise, by flow
 	// Copies are looked for among packets with (hash & mask) == sample: of all endpoints, of one
@@ -117,6 +120,9 @@ void dp_worker_take(struct dp_worker *w, struct rte_mbuf **mbufs, unsigned int n
 /* The flow the packet begins; DP_FLOW_NONE when there is no room to count it. */
 uint32_t dp_worker_flow_begin(
 	struct dp_worker *w, const struct dp_pkt *p, const struct dp_flow_seek *seek);
+
+/* With a ring for it: the packet, m's, tells who subscribers are, and control gets a copy. */
+void dp_worker_signalling(struct dp_worker *w, const struct rte_mbuf *m, const struct dp_pkt *p);
 
 /* Show the classifier a packet of the flow, m's, and do what it says; of a watched flow let it listen. */
 void dp_worker_flow_look(struct dp_worker *w, uint32_t flow, struct rte_mbuf *m, bool is_from_dst);
