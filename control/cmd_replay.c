@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include "control/bindings_file.h"
 #include "control/commands.h"
 #include "control/flowlog.h"
 #include "control/keeper.h"
@@ -9,6 +10,7 @@
 #include "control/publisher.h"
 #include "control/report.h"
 #include "control/sample_addrs.h"
+#include "control/sig_sessions.h"
 #include "control/trigger_file.h"
 
 #include <errno.h>
@@ -41,7 +43,7 @@ static const uint64_t FLUSH_NS = 30ULL * 1000000000; // without progress at the 
 struct options {
 	const char *config;
 	struct ctl_config_overrides overrides;
-	const char *flows, *triggers;
+	const char *flows, *triggers, *bindings;
 	bool is_json, no_redis, with_timing, is_exact, has_store;
 	const char *const *captures;
 	size_t n_captures;
@@ -51,7 +53,8 @@ struct replay {
 	struct options opt;
 	struct ctl_pipeline *pipeline;
 	struct ctl_trigger_file *trigger_file;
-	FILE *flows;
+	FILE *flows, *bindings;
+	struct ctl_bindings_file *bindings_file;
 	struct event_base *base;
 	struct ctl_publisher *publisher;
 	struct timespec begin;
@@ -72,6 +75,7 @@ static const char help_text[] =
 	"      --json            the report as one JSON object\n"
 	"      --flows FILE      write one JSON object a flow\n"
 	"      --triggers FILE   write one CloudEvent a line\n"
+	"      --bindings FILE   write who held which address when, one JSON object a line\n"
 	"      --redis URL       publish there instead of where the configuration says\n"
 	"      --no-redis        publish nothing\n"
 	"      --store DIR       keep what becomes known there; a replay that was killed goes on\n"
@@ -90,6 +94,7 @@ enum {
 	OPT_JSON,
 	OPT_FLOWS,
 	OPT_TRIGGERS,
+	OPT_BINDINGS,
 	OPT_REDIS,
 	OPT_NO_REDIS,
 	OPT_STORE,
@@ -105,6 +110,7 @@ static const struct option long_options[] = {
 	{"json", no_argument, NULL, OPT_JSON},
 	{"flows", required_argument, NULL, OPT_FLOWS},
 	{"triggers", required_argument, NULL, OPT_TRIGGERS},
+	{"bindings", required_argument, NULL, OPT_BINDINGS},
 	{"redis", required_argument, NULL, OPT_REDIS},
 	{"no-redis", no_argument, NULL, OPT_NO_REDIS},
 	{"store", required_argument, NULL, OPT_STORE},
@@ -157,6 +163,9 @@ static int set_option(struct options *o, int c, char *const argv[])
 	case OPT_TRIGGERS:
 		o->triggers = optarg;
 		return -1;
+	case OPT_BINDINGS:
+		o->bindings = optarg;
+		return -1;
 	case OPT_REDIS:
 		o->overrides.redis_url = optarg;
 		return -1;
@@ -201,15 +210,26 @@ static int parse(int argc, char **argv, struct options *o)
 	return -1;
 }
 
+/* path NULL: not wanted. */
+static int open_output(const char *path, FILE **ret_out, struct dp_err *err)
+{
+	if (path == NULL)
+		return 0;
+	*ret_out = fopen(path, "we");
+	if (*ret_out != NULL)
+		return 0;
+	return dp_fail(err, errno,
+		"cannot write '%s': %m, expected a path where a file can be made", path);
+}
+
 static int open_outputs(struct replay *r, struct dp_err *err)
 {
-	if (r->opt.flows != NULL) {
-		r->flows = fopen(r->opt.flows, "we");
-		if (r->flows == NULL)
-			return dp_fail(err, errno,
-				"cannot write '%s': %m, expected a path where a file can be made",
-				r->opt.flows);
-	}
+	int ret = open_output(r->opt.flows, &r->flows, err);
+
+	if (ret == 0)
+		ret = open_output(r->opt.bindings, &r->bindings, err);
+	if (ret < 0)
+		return ret;
 	if (r->opt.triggers != NULL)
 		return ctl_trigger_file_open(
 			r->opt.triggers, r->opt.has_store, &r->trigger_file, err);
@@ -274,6 +294,8 @@ static int open_all(struct replay *r, struct ctl_config *config, struct dp_err *
 		ctl_config_free(config);
 		return ret;
 	}
+	if (r->bindings != NULL)
+		r->bindings_file = ctl_bindings_file_new(&config->privacy);
 	ret = ctl_pipeline_open(
 		&(struct ctl_pipeline_config){
 			.config = config,
@@ -283,6 +305,7 @@ static int open_all(struct replay *r, struct ctl_config *config, struct dp_err *
 			.is_exact = r->opt.is_exact,
 			.trigger_file = r->trigger_file,
 			.is_published = !r->opt.no_redis,
+			.bindings_file = r->bindings_file,
 			.has_store = r->opt.has_store,
 		},
 		&r->pipeline, err);
@@ -374,6 +397,23 @@ static int write_flows(struct replay *r)
 	return CTL_EXIT_OK;
 }
 
+static int write_bindings(struct replay *r)
+{
+	struct ctl_sessions *sessions = ctl_pipeline_sessions(r->pipeline);
+	int ret;
+
+	if (r->bindings == NULL)
+		return CTL_EXIT_OK;
+	if (sessions != NULL)
+		ctl_bindings_report(
+			ctl_sessions_bindings(sessions), ctl_pipeline_watermark(r->pipeline));
+	ret = ctl_bindings_file_write(r->bindings_file, r->bindings);
+	if (ret < 0)
+		return ctl_complain(
+			CTL_EXIT_FAILURE, "cannot write '%s': %s", r->opt.bindings, strerror(-ret));
+	return CTL_EXIT_OK;
+}
+
 /* As long as Redis takes some; returns how many are left. */
 static size_t flush(struct replay *r)
 {
@@ -442,6 +482,7 @@ static int finish(struct replay *r)
 	status |= deliver(r);
 	status |= keep(r);
 	status |= write_flows(r);
+	status |= write_bindings(r);
 	if (ctl_trigger_file_close(r->trigger_file, &err) < 0)
 		status |= ctl_complain(CTL_EXIT_FAILURE, "%s", err.text);
 	r->trigger_file = NULL;
@@ -459,8 +500,11 @@ static void close_all(struct replay *r)
 	if (r->base != NULL)
 		event_base_free(r->base);
 	(void)ctl_trigger_file_close(r->trigger_file, NULL); // only left over by a failed start
+	ctl_bindings_file_free(r->bindings_file);
 	if (r->flows != NULL)
 		(void)fclose(r->flows); // was flushed
+	if (r->bindings != NULL)
+		(void)fclose(r->bindings); // likewise
 }
 
 int ctl_cmd_replay(int argc, char **argv)

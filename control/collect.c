@@ -26,6 +26,8 @@ struct ctl_collect {
 	GArray *batch; // the same, of the tick being handed on
 	GArray *turns; // struct ctl_order, twice as many as records: its order, and room to find it
 	GArray **ends; // per worker: struct end, ticks it has closed and others have not
+	GPtrArray *messages; // struct dp_signalling, owned: of ticks not complete yet
+	struct dp_signalling *message; // room for one
 	uint64_t watermark_ns;
 	struct dp_record taken[TAKE];
 };
@@ -43,6 +45,8 @@ struct ctl_collect *ctl_collect_new(struct dp_path *path, uint16_t n_workers, ui
 	c->open = g_array_new(FALSE, FALSE, sizeof(struct dp_record));
 	c->batch = g_array_new(FALSE, FALSE, sizeof(struct dp_record));
 	c->turns = g_array_new(FALSE, FALSE, sizeof(struct ctl_order));
+	c->messages = g_ptr_array_new_with_free_func(g_free);
+	c->message = g_malloc(DP_SIGNALLING_ROOM);
 	c->ends = g_new0(GArray *, n_workers);
 	for (uint16_t i = 0; i < n_workers; i++)
 		c->ends[i] = g_array_new(FALSE, FALSE, sizeof(struct end));
@@ -59,6 +63,8 @@ void ctl_collect_free(struct ctl_collect *c)
 	g_array_free(c->open, TRUE);
 	g_array_free(c->batch, TRUE);
 	g_array_free(c->turns, TRUE);
+	g_ptr_array_unref(c->messages);
+	g_free(c->message);
 	g_free(c);
 }
 
@@ -172,6 +178,21 @@ static void sort_in(struct ctl_collect *c, uint16_t worker, const struct dp_reco
 	}
 }
 
+/* Behind the records: so those of a tick whose end was taken are all there. */
+static bool take_signalling(struct ctl_collect *c, uint16_t worker)
+{
+	bool is_busy = false;
+
+	while (dp_path_take_signalling(c->path, worker, c->message)) {
+		const size_t size = offsetof(struct dp_signalling, bytes) + c->message->len;
+
+		is_busy = true;
+		if (c->ops->signalling != NULL)
+			g_ptr_array_add(c->messages, g_memdup2(c->message, size));
+	}
+	return is_busy;
+}
+
 static bool take(struct ctl_collect *c)
 {
 	bool is_busy = false;
@@ -182,6 +203,7 @@ static bool take(struct ctl_collect *c)
 		for (uint32_t j = 0; j < n; j++)
 			sort_in(c, i, &c->taken[j]);
 		is_busy |= n > 0;
+		is_busy |= take_signalling(c, i);
 	}
 	return is_busy;
 }
@@ -242,11 +264,46 @@ static size_t close_batch(struct ctl_collect *c, uint64_t tick)
 	return n;
 }
 
+/* By time. Of the same moment: by all that they are, so that the number of workers does not matter; a
+ * request's first bytes are less than its answer's. */
+static int message_cmp(gconstpointer pa, gconstpointer pb)
+{
+	const struct dp_signalling *a = *(struct dp_signalling *const *)pa;
+	const struct dp_signalling *b = *(struct dp_signalling *const *)pb;
+	int order = (a->time_ns > b->time_ns) - (a->time_ns < b->time_ns);
+
+	if (order == 0)
+		order = memcmp(a->bytes, b->bytes, MIN(a->len, b->len));
+	if (order == 0)
+		order = (a->len > b->len) - (a->len < b->len);
+	if (order == 0)
+		order = memcmp(&a->src, &b->src, 2 * sizeof(a->src));
+	return order != 0 ? order : (a->sport > b->sport) - (a->sport < b->sport);
+}
+
+static void hand_on_signalling(struct ctl_collect *c)
+{
+	guint n = 0;
+
+	g_ptr_array_sort(c->messages, message_cmp);
+	for (; n < c->messages->len; n++) {
+		const struct dp_signalling *message = c->messages->pdata[n];
+
+		if (message->time_ns >= c->watermark_ns)
+			break;
+		c->ops->signalling(c->ctx, message);
+	}
+	if (n > 0)
+		g_ptr_array_remove_range(c->messages, 0, n);
+}
+
 static void complete(struct ctl_collect *c, struct end end)
 {
 	const size_t n = close_batch(c, end.tick);
 
 	c->watermark_ns = (end.tick + 1) * c->tick_ns;
+	if (c->messages->len > 0)
+		hand_on_signalling(c);
 	c->ops->tick(c->ctx, c->watermark_ns, (struct dp_record *)(void *)c->batch->data, n);
 	dp_path_drained(c->path, end.tick, end.n_ticks);
 }

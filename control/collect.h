@@ -18,6 +18,8 @@ struct ctl_collect;
 struct ctl_collect_ops {
 	/* A complete tick: n records, borrowed for the call; end_ns is the first instant behind it. */
 	void (*tick)(void *ctx, uint64_t end_ns, const struct dp_record *records, size_t n);
+	/* Copies of signalling of a tick that is complete, by time, ahead of it. NULL: not wanted. */
+	void (*signalling)(void *ctx, const struct dp_signalling *message);
 	void (*note)(void *ctx, const struct dp_record *note); // NULL: not wanted
 	/* The worker has told of its flows that live, as it was asked (dp_path_tell). NULL: not wanted. */
 	void (*told)(void *ctx, uint16_t worker, uint64_t request);

@@ -161,6 +161,7 @@ static void read_nothing(struct ctl_config_reader *r)
 	struct ctl_privacy *privacy = &r->config->privacy;
 
 	ctl_config_read_endpoints(r, NULL);
+	ctl_config_read_binding(r, NULL);
 	ctl_config_read_redis(r, NULL);
 	ctl_config_read_store(r, NULL);
 	ctl_config_read_rot(r, NULL);

@@ -9,6 +9,7 @@
 #include "classifier/catalogue.h"
 #include "control/option.h"
 #include "control/rot_options.h"
+#include "control/sig.h"
 #include "dataplane/addr.h"
 #include "dataplane/duplicates.h"
 #include "dataplane/ignore.h"
@@ -123,6 +124,13 @@ struct ctl_xdp_options {
 	char *pins; // folder in a BPF file system
 };
 
+/* Who endpoints are, by signalling (sig_sessions.h). */
+struct ctl_binding_options {
+	uint64_t guard_ns, n_sessions;
+	uint32_t protos; // set of enum ctl_sig_proto: the sources; 0: none is read
+	uint8_t ranks[CTL_SIG_PROTO_COUNT]; // of them; 0 is the highest priority
+};
+
 /* Captures of flows that stay unknown, of `run`. */
 struct ctl_samples_options {
 	char *path; // folder; NULL: nothing is kept
@@ -164,6 +172,7 @@ struct ctl_config {
 	struct ctl_facts *facts; // owned; empty when no file is named
 	struct ctl_redis_config redis;
 	struct ctl_store_options store;
+	struct ctl_binding_options binding;
 	struct ctl_xdp_options xdp;
 	struct ctl_samples_options samples;
 	struct ctl_privacy privacy;

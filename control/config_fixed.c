@@ -53,6 +53,7 @@ static const struct section sections[] = {
 	{"redis", ctl_redis_options, NULL, offsetof(struct ctl_config, redis)},
 	{"store", ctl_store_options, fixed_store, offsetof(struct ctl_config, store)},
 	{"samples", ctl_samples_options, fixed_samples, offsetof(struct ctl_config, samples)},
+	{"binding", ctl_binding_options, NULL, offsetof(struct ctl_config, binding)},
 	{"xdp", ctl_xdp_options, NULL, offsetof(struct ctl_config, xdp)},
 	{"control", ctl_control_options, NULL, 0},
 };
@@ -112,6 +113,11 @@ bool ctl_config_needs_restart(
 		return true;
 	if (memcmp(&a->nets, &b->nets, sizeof(a->nets)) != 0) {
 		(void)g_strlcpy(ret_key, "endpoints", CTL_FIXED_KEY_MAX);
+		return true;
+	}
+	if (a->binding.protos != b->binding.protos ||
+		memcmp(a->binding.ranks, b->binding.ranks, sizeof(a->binding.ranks)) != 0) {
+		(void)g_strlcpy(ret_key, "binding.sources", CTL_FIXED_KEY_MAX);
 		return true;
 	}
 	if (g_strcmp0(a->redis.password, b->redis.password) != 0) {

@@ -35,6 +35,7 @@ extern const struct ctl_option ctl_workers_options[];
 extern const struct ctl_option ctl_flows_options[];
 extern const struct ctl_option ctl_xdp_options[];
 extern const struct ctl_option ctl_endpoints_options[];
+extern const struct ctl_option ctl_binding_options[];
 extern const struct ctl_option ctl_told_files_options[];
 extern const struct ctl_option ctl_rule_options[];
 extern const struct ctl_option ctl_when_options[];
@@ -59,6 +60,9 @@ void ctl_config_read_store(struct ctl_config_reader *r, const struct ctl_yaml_no
 void ctl_config_read_rot(struct ctl_config_reader *r, const struct ctl_yaml_node *rot);
 void ctl_config_read_samples(struct ctl_config_reader *r, const struct ctl_yaml_node *samples);
 void ctl_config_read_privacy(struct ctl_config_reader *r, const struct ctl_yaml_node *privacy);
+
+/* One file may be named as a source of bindings and as told facts: it is read once. */
+void ctl_config_add_told_path(struct ctl_config_reader *r, const char *name);
 
 /* What driver, device and role of a port say of its other keys (map: its mapping), and of workers'. */
 void ctl_config_check_way(const struct ctl_config_reader *r, const struct ctl_port *port,

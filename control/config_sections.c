@@ -121,8 +121,7 @@ void ctl_config_read_endpoints(struct ctl_config_reader *r, const struct ctl_yam
 	dp_endpoint_nets_init(&r->config->nets, nets, n_nets, (uint8_t)r->raw.ipv6_prefix);
 }
 
-/* One file may be named as a source of bindings and as told facts: it is read once. */
-static void add_told_path(struct ctl_config_reader *r, const char *name)
+void ctl_config_add_told_path(struct ctl_config_reader *r, const char *name)
 {
 	char *path = ctl_yaml_resolve(r->doc, name);
 
@@ -130,47 +129,6 @@ static void add_told_path(struct ctl_config_reader *r, const char *name)
 		g_free(path);
 	else
 		g_ptr_array_add(r->told_paths, path);
-}
-
-static void read_source(struct ctl_config_reader *r, const struct ctl_yaml_node *source)
-{
-	static const char expected[] =
-		"expected 'static: FILE' (this version binds by told addresses only)";
-	static const struct ctl_option none[] = {{.name = NULL}};
-	static const char *const keys[] = {"static", NULL};
-	const struct ctl_yaml_node *file = ctl_yaml_get(source, "static");
-	char found[CTL_QUOTE_MAX];
-
-	if (!ctl_yaml_is(r->doc, source, CTL_YAML_MAP, expected))
-		return;
-	if (file == NULL) {
-		const struct ctl_yaml_node *key = source->first != NULL ? source->first : source;
-
-		ctl_yaml_mistake(
-			r->doc, key, "%s, %s", ctl_yaml_found(r->doc, key, found), expected);
-		return;
-	}
-	ctl_yaml_options(r->doc, source, &(struct ctl_yaml_part){none, NULL}, 1, keys);
-	if (file->kind != CTL_YAML_SCALAR || *file->text == '\0')
-		ctl_yaml_mistake(r->doc, file, "%s, expected the name of a file",
-			ctl_yaml_found(r->doc, file, found));
-	else
-		add_told_path(r, file->text);
-}
-
-void ctl_config_read_binding(struct ctl_config_reader *r, const struct ctl_yaml_node *binding)
-{
-	static const struct ctl_option none[] = {{.name = NULL}};
-	static const char *const keys[] = {"sources", NULL};
-	const struct ctl_yaml_node *sources = ctl_yaml_get(binding, "sources");
-
-	if (binding == NULL)
-		return;
-	ctl_yaml_options(r->doc, binding, &(struct ctl_yaml_part){none, NULL}, 1, keys);
-	if (!ctl_yaml_is(r->doc, sources, CTL_YAML_LIST, "expected a list of sources"))
-		return;
-	for (CTL_YAML_EACH(source, sources))
-		read_source(r, source);
 }
 
 void ctl_config_read_told(struct ctl_config_reader *r, const struct ctl_yaml_node *told)
@@ -181,7 +139,7 @@ void ctl_config_read_told(struct ctl_config_reader *r, const struct ctl_yaml_nod
 		r->doc, told, &(struct ctl_yaml_part){ctl_told_files_options, &r->raw}, 1, NULL);
 	ctl_config_check_unique(r->doc, ctl_yaml_get(told, "files"), "file");
 	for (char **file = r->raw.told_files; file != NULL && *file != NULL; file++)
-		add_told_path(r, *file);
+		ctl_config_add_told_path(r, *file);
 }
 
 /* The content of a file named by `key` of `map`. Returns the length, or < 0 after a mistake. */

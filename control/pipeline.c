@@ -3,6 +3,7 @@
 
 #include "classifier/ndpi.h"
 #include "control/apps_yaml.h"
+#include "control/bindings_file.h"
 #include "control/collect.h"
 #include "control/engine.h"
 #include "control/flowlog.h"
@@ -14,6 +15,7 @@
 #include "control/recent.h"
 #include "control/rot.h"
 #include "control/sampler.h"
+#include "control/sig_sessions.h"
 #include "control/takeover.h"
 #include "control/totals.h"
 #include "control/utc.h"
@@ -48,6 +50,7 @@ struct ctl_pipeline {
 	struct ctl_keeper *keeper; // NULL: a restart forgets
 	struct ctl_flowlog *flowlog;
 	struct ctl_rot *rot;
+	struct ctl_sessions *sessions; // NULL: no signalling is read
 	struct ctl_totals *totals;
 	struct ctl_quality_node quality;
 	struct ctl_qualities *qualities; // NULL when live
@@ -100,6 +103,13 @@ static void on_tick(void *ctx, uint64_t end_ns, const struct dp_record *records,
 		ctl_keeper_tick(p->keeper, end_ns);
 	else
 		ctl_outbox_seal(p->outbox, NULL);
+}
+
+static void on_signalling(void *ctx, const struct dp_signalling *message)
+{
+	struct ctl_pipeline *p = ctx;
+
+	ctl_sessions_take(p->sessions, message);
 }
 
 static void on_note(void *ctx, const struct dp_record *note)
@@ -164,6 +174,23 @@ static int open_survey(struct ctl_pipeline *p, struct dp_err *reterr)
 		.tick_ns = p->config->tick_ns};
 	p->survey = ctl_survey_new(&p->notes, p, p->n_workers, p->recent);
 	return 0;
+}
+
+static void open_sessions(struct ctl_pipeline *p, struct ctl_bindings_file *file)
+{
+	const struct ctl_binding_options *o = &p->config->binding;
+	struct ctl_sessions_config sc = {
+		.n_max = o->n_sessions,
+		.guard_ns = o->guard_ns,
+		.protos = o->protos,
+		.ipv6_prefix_len = p->config->nets.ipv6_prefix_len,
+		.ended = file != NULL ? ctl_bindings_file_add : NULL,
+		.ctx = file,
+	};
+
+	memcpy(sc.ranks, o->ranks, sizeof(sc.ranks));
+	if (o->protos != 0)
+		p->sessions = ctl_sessions_new(&sc);
 }
 
 static int open_stages(struct ctl_pipeline *p, struct dp_err *reterr)
@@ -252,9 +279,12 @@ static int open_rot(struct ctl_pipeline *p, struct dp_err *reterr)
 int ctl_pipeline_open(const struct ctl_pipeline_config *c, struct ctl_pipeline **ret_pipeline,
 	struct dp_err *reterr)
 {
-	static const struct ctl_collect_ops live = {
-		.tick = on_tick, .note = on_live_note, .told = on_told};
-	static const struct ctl_collect_ops replay = {.tick = on_tick, .note = on_note};
+	static const struct ctl_collect_ops live = {.tick = on_tick,
+		.signalling = on_signalling,
+		.note = on_live_note,
+		.told = on_told};
+	static const struct ctl_collect_ops replay = {
+		.tick = on_tick, .signalling = on_signalling, .note = on_note};
 	struct ctl_pipeline *p = g_new0(struct ctl_pipeline, 1);
 	int r;
 
@@ -265,6 +295,7 @@ int ctl_pipeline_open(const struct ctl_pipeline_config *c, struct ctl_pipeline *
 	p->totals = ctl_totals_new();
 	p->flowlog = p->is_live ? NULL : ctl_flowlog_new();
 	p->qualities = p->is_live ? NULL : ctl_qualities_new(p->config);
+	open_sessions(p, c->bindings_file);
 	r = open_control(p, c, reterr);
 	if (r == 0)
 		r = open_rot(p, reterr);
@@ -307,6 +338,7 @@ void ctl_pipeline_close(struct ctl_pipeline *p)
 		ctl_gaps_free(p->gaps);
 	ctl_keeper_close(p->keeper);
 	ctl_flowlog_free(p->flowlog);
+	ctl_sessions_free(p->sessions);
 	ctl_totals_free(p->totals);
 	ctl_qualities_free(p->qualities);
 	if (p->retired != p->first)
@@ -500,6 +532,11 @@ struct ctl_survey *ctl_pipeline_survey(struct ctl_pipeline *p)
 struct ctl_flowlog *ctl_pipeline_flowlog(struct ctl_pipeline *p)
 {
 	return p->flowlog;
+}
+
+struct ctl_sessions *ctl_pipeline_sessions(struct ctl_pipeline *p)
+{
+	return p->sessions;
 }
 
 uint16_t ctl_pipeline_workers(const struct ctl_pipeline *p)

@@ -16,7 +16,9 @@
 #include <jansson.h>
 
 struct ctl_pipeline;
+struct ctl_bindings_file;
 struct ctl_rot;
+struct ctl_sessions;
 
 struct ctl_pipeline_config {
 	struct ctl_config *config; // given; a reload replaces it
@@ -26,6 +28,7 @@ struct ctl_pipeline_config {
 	bool is_exact; // each frame in a heap block of its own size
 	struct ctl_trigger_file *trigger_file; // borrowed; NULL: none
 	bool is_published; // triggers wait in the outbox for a publisher
+	struct ctl_bindings_file *bindings_file; // borrowed; NULL: none
 	bool has_store; // what is known outlives the process, in config->store
 };
 
@@ -75,6 +78,8 @@ const struct ctl_gaps *ctl_pipeline_gaps(const struct ctl_pipeline *p);
 struct ctl_survey *ctl_pipeline_survey(struct ctl_pipeline *p); // NULL in replay
 const struct ctl_rot *ctl_pipeline_rot(const struct ctl_pipeline *p);
 struct ctl_flowlog *ctl_pipeline_flowlog(struct ctl_pipeline *p); // NULL when live
+struct ctl_sessions *ctl_pipeline_sessions(
+	struct ctl_pipeline *p); // NULL where no signalling is read
 uint16_t ctl_pipeline_workers(const struct ctl_pipeline *p);
 uint64_t ctl_pipeline_watermark(const struct ctl_pipeline *p);
 

@@ -98,6 +98,9 @@ static const char *const *strings(char **list)
 	return (const char *const *)list;
 }
 
+// Of each worker: seconds of what a busy core says. Start value.
+enum { SIGNALLING_BYTES = 4 << 20 };
+
 static struct dp_path_port *ports_of(const struct ctl_config *config, const struct ctl_plan *plan)
 {
 	struct dp_path_port *ports = g_new0(struct dp_path_port, config->n_ports);
@@ -151,6 +154,7 @@ void ctl_plan_make(struct ctl_plan *ret_plan, const struct ctl_config *config,
 		.n_ports = is_live ? config->n_ports : 0,
 		.duplicates = (enum dp_duplicates_mode)config->duplicates,
 		.duplicate_window_ns = config->duplicate_window_ns,
+		.signalling_bytes = config->binding.protos != 0 ? SIGNALLING_BYTES : 0,
 		.samples = is_live ? samples_of(config) : (struct dp_sampler_config){0},
 	};
 	plan->cpus = is_live ? cpus_of(config, &plan->path) : NULL;

@@ -28,10 +28,11 @@ static const struct section wirecue_sections[] = {
 	{"`flows`", NULL, {ctl_flows_options}},
 	{"`endpoints`", NULL, {ctl_endpoints_options}},
 	{"`binding`",
-		"`sources` is a list of `static: FILE`: told facts whose `addresses` say who held an "
-		"endpoint. A file may stand here and in `told.files`; it is read once, and addresses "
-		"count wherever they are told.",
-		{NULL}},
+		"Further key: `sources`, a list. `radius` (accounting), `gtpv1c`, `gtpv2c` and `pfcp`: "
+		"copies of that signalling say who holds an endpoint; those named earlier are "
+		"believed first. `static: FILE`: told facts whose `addresses` say it. A file may stand here "
+		"and in `told.files`; it is read once, and addresses count wherever they are told.",
+		{ctl_binding_options}},
 	{"`told`", NULL, {ctl_told_files_options}},
 	{"`rules`",
 		"A list of mappings. `detect` (required) names the detector; its parameters are keys "

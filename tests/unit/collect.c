@@ -17,6 +17,7 @@ enum { N_WORKERS = 3 };
  * are real; threads and frames are left out, so that each order of arrival can be had. */
 struct dp_path {
 	struct dp_ring *rings[N_WORKERS];
+	struct dp_signalling_ring *messages[N_WORKERS];
 	uint64_t drained_tick, n_drained;
 };
 
@@ -24,6 +25,12 @@ uint32_t dp_path_take(
 	struct dp_path *path, uint16_t worker, struct dp_record *records, uint32_t max)
 {
 	return dp_ring_take(path->rings[worker], records, max);
+}
+
+bool dp_path_take_signalling(
+	struct dp_path *path, uint16_t worker, struct dp_signalling *ret_message)
+{
+	return dp_signalling_ring_take(path->messages[worker], ret_message);
 }
 
 void dp_path_drained(struct dp_path *path, uint64_t tick, uint64_t n_ticks)
@@ -40,6 +47,7 @@ struct seen {
 		struct dp_record records[16];
 	} ticks[16];
 	size_t n_ticks;
+	char messages[64]; // the first byte of each, and '|' for each tick
 	unsigned int n_notes;
 	uint16_t told_by;
 	uint64_t told; // request
@@ -57,11 +65,22 @@ static void on_tick(void *ctx, uint64_t end_ns, const struct dp_record *records,
 	struct seen *s = ctx;
 
 	assert_true(s->n_ticks < 16 && n <= 16);
+	if (s->messages[0] != '\0')
+		strcat(s->messages, "|");
 	s->ticks[s->n_ticks].end_ns = end_ns;
 	s->ticks[s->n_ticks].n = n;
 	if (n > 0)
 		memcpy(s->ticks[s->n_ticks].records, records, n * sizeof(*records));
 	s->n_ticks++;
+}
+
+static void on_signalling(void *ctx, const struct dp_signalling *message)
+{
+	struct seen *s = ctx;
+	const size_t n = strlen(s->messages);
+
+	assert_true(n + 2 < sizeof(s->messages) && message->len > 0);
+	s->messages[n] = (char)message->bytes[0];
 }
 
 static void on_note(void *ctx, const struct dp_record *)
@@ -80,14 +99,17 @@ static void on_told(void *ctx, uint16_t worker, uint64_t request)
 	s->n_notes_before = s->n_notes;
 }
 
-static const struct ctl_collect_ops OPS = {.tick = on_tick, .note = on_note, .told = on_told};
+static const struct ctl_collect_ops OPS = {
+	.tick = on_tick, .signalling = on_signalling, .note = on_note, .told = on_told};
 
 static void rig_init(struct rig *r)
 {
 	*r = (struct rig){0};
 	for (int i = 0; i < N_WORKERS; i++) {
 		r->path.rings[i] = dp_ring_new(64, false);
+		r->path.messages[i] = dp_signalling_ring_new(DP_SIGNALLING_RING_MIN, false);
 		assert_non_null(r->path.rings[i]);
+		assert_non_null(r->path.messages[i]);
 	}
 	r->collect = ctl_collect_new(&r->path, N_WORKERS, 1000, &OPS, &r->seen);
 }
@@ -97,6 +119,16 @@ static void rig_fini(struct rig *r)
 	ctl_collect_free(r->collect);
 	for (int i = 0; i < N_WORKERS; i++)
 		dp_ring_free(r->path.rings[i]);
+	for (int i = 0; i < N_WORKERS; i++)
+		dp_signalling_ring_free(r->path.messages[i]);
+}
+
+static void say(struct rig *r, int worker, uint64_t time_ns, const char *text)
+{
+	const struct dp_signalling message = {.time_ns = time_ns, .len = (uint16_t)strlen(text)};
+
+	assert_true(
+		dp_signalling_ring_post(r->path.messages[worker], &message, (const uint8_t *)text));
 }
 
 static void post(struct rig *r, int worker, struct dp_record record)
@@ -125,6 +157,27 @@ static struct dp_record end(uint64_t tick, uint64_t n_ticks)
 {
 	return (struct dp_record){
 		.kind = DP_RECORD_TICK_END, .tick = tick, .end = {.n_ticks = n_ticks}};
+}
+
+static void signalling_comes_by_time_ahead_of_the_records_of_its_tick(void **)
+{
+	struct rig r;
+
+	rig_init(&r);
+	say(&r, 0, 5100, "b");
+	say(&r, 1, 5050, "a");
+	say(&r, 2, 5100, "c"); // of the same moment: by what it says
+	say(&r, 2, 6000, "e"); // of the next tick
+	for (int i = 0; i < N_WORKERS; i++)
+		post(&r, i, end(5, 1));
+	assert_true(ctl_collect_poll(r.collect));
+	assert_string_equal(r.seen.messages, "abc|");
+	say(&r, 0, 5999, "d"); // late by the order of rings, not by its worker's
+	for (int i = 0; i < N_WORKERS; i++)
+		post(&r, i, end(6, 1));
+	assert_true(ctl_collect_poll(r.collect));
+	assert_string_equal(r.seen.messages, "abc|de|");
+	rig_fini(&r);
 }
 
 static void a_tick_is_handed_on_when_every_worker_has_closed_it(void **)
@@ -249,8 +302,9 @@ static void a_batch_does_not_depend_on_who_posted_and_when(void **)
 			r.seen.ticks[0].records[i].worker = 0;
 		if (order == 0)
 			first = r.seen;
-		assert_memory_equal(r.seen.ticks[0].records, first.ticks[0].records,
-			5 * sizeof(struct dp_record));
+		for (int i = 0; i < 5; i++) // what is behind a record says nothing
+			assert_memory_equal(&r.seen.ticks[0].records[i], &first.ticks[0].records[i],
+				dp_record_size(&first.ticks[0].records[i]));
 		rig_fini(&r);
 	}
 
@@ -408,6 +462,7 @@ static void a_tick_without_records_is_handed_on(void **)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(signalling_comes_by_time_ahead_of_the_records_of_its_tick),
 		cmocka_unit_test(a_tick_is_handed_on_when_every_worker_has_closed_it),
 		cmocka_unit_test(records_of_later_ticks_wait_for_theirs),
 		cmocka_unit_test(a_record_that_comes_late_belongs_to_the_tick_that_closes_next),
