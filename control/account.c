@@ -11,10 +11,33 @@ static struct ctl_profile *profile_make(struct ctl_engine *engine)
 	return profile;
 }
 
+/* Of somebody whom the facts do not know. */
+static struct ctl_profile *profile_of_met(
+	struct ctl_engine *engine, const struct ctl_person *person)
+{
+	struct ctl_profile *profile = g_hash_table_lookup(engine->by_met, person);
+
+	if (profile == NULL) {
+		profile = ctl_engine_untold(engine, person);
+		if (profile == NULL)
+			profile = profile_make(engine);
+		else
+			ctl_engine_wake(engine, profile);
+		ctl_engine_tell(engine, profile, person);
+		(void)g_hash_table_insert(engine->by_met, (gpointer)(uintptr_t)person, profile);
+	}
+	ctl_engine_wake(engine, profile);
+	return profile;
+}
+
 static struct ctl_profile *profile_of_person(
 	struct ctl_engine *engine, const struct ctl_person *person)
 {
-	struct ctl_profile **slot = &engine->by_person[person->id - 1];
+	struct ctl_profile **slot;
+
+	if (ctl_is_met(person))
+		return profile_of_met(engine, person);
+	slot = &engine->by_person[person->id - 1];
 
 	if (*slot == NULL) {
 		*slot = profile_make(engine);
@@ -217,8 +240,8 @@ bool ctl_account_resolve(
 	struct ctl_engine *engine, const struct dp_record *record, struct ctl_profile **ret_profile)
 {
 	bool is_one;
-	const struct ctl_person *person = ctl_facts_credited(engine->config->facts,
-		&record->endpoint, record->usage.first_ns, record->usage.last_ns, &is_one);
+	const struct ctl_person *person = ctl_whose_credited(engine->whose, &record->endpoint,
+		record->usage.first_ns, record->usage.last_ns, &is_one);
 
 	// A verdict over a change of hands moves nothing: the bytes stay undecided.
 	if (record->kind == DP_RECORD_MOVE && !is_one)

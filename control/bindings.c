@@ -364,17 +364,25 @@ void ctl_bindings_release(struct ctl_bindings *b, const struct dp_addr *addr, ui
 
 /* --- questions ------------------------------------------------------------------------------------ */
 
-static const struct ctl_known *who_of(const struct endpoint *e, uint64_t first_ns, uint64_t last_ns)
+/* Returns whether the holding is all that there was in that time, or nothing of it: *ret_who. */
+static bool is_all_or_none(const struct holding *h, uint64_t first_ns, uint64_t last_ns,
+	const struct ctl_known **ret_who)
 {
-	if (e->now.who != NULL && e->now.from_ns <= first_ns)
-		return e->now.who;
-	for (int i = 0; i < PAST; i++) {
-		const struct holding *h = &e->past[i];
+	if (h->who == NULL || last_ns < h->from_ns || first_ns >= h->to_ns)
+		return true;
+	*ret_who = h->who;
+	return h->from_ns <= first_ns && last_ns < h->to_ns;
+}
 
-		if (h->who != NULL && h->from_ns <= first_ns && last_ns < h->to_ns)
-			return h->who;
-	}
-	return NULL;
+static const struct ctl_known *who_of(
+	const struct endpoint *e, uint64_t first_ns, uint64_t last_ns, bool *ret_is_one)
+{
+	const struct ctl_known *who = NULL;
+
+	*ret_is_one = is_all_or_none(&e->now, first_ns, last_ns, &who);
+	for (int i = 0; i < PAST && *ret_is_one && who == NULL; i++)
+		*ret_is_one = is_all_or_none(&e->past[i], first_ns, last_ns, &who);
+	return *ret_is_one ? who : NULL;
 }
 
 /* The endpoint, or the longest prefix that it is in. */
@@ -395,11 +403,12 @@ static const struct endpoint *covering(const struct ctl_bindings *b, const struc
 }
 
 const struct ctl_known *ctl_bindings_who(const struct ctl_bindings *b,
-	const struct dp_addr *endpoint, uint64_t first_ns, uint64_t last_ns)
+	const struct dp_addr *endpoint, uint64_t first_ns, uint64_t last_ns, bool *ret_is_one)
 {
 	const struct endpoint *e = covering(b, endpoint);
 
-	return e != NULL ? who_of(e, first_ns, last_ns) : NULL;
+	*ret_is_one = true;
+	return e != NULL ? who_of(e, first_ns, last_ns, ret_is_one) : NULL;
 }
 
 bool ctl_bindings_is_bound(const struct ctl_bindings *b, const struct dp_addr *addr)

@@ -68,9 +68,10 @@ void ctl_bindings_release(struct ctl_bindings *b, const struct dp_addr *addr, ui
 	uint64_t claim, bool is_leg, uint64_t now_ns);
 
 /* Who held the endpoint (of the packet path) all the time from first_ns to last_ns; NULL when nobody, or
- * when it is not known any more. Borrowed until the next call of another function. */
+ * when it is not known any more. *ret_is_one: it was the same all the time, somebody or nobody. Borrowed
+ * until the next call of another function. */
 const struct ctl_known *ctl_bindings_who(const struct ctl_bindings *b,
-	const struct dp_addr *endpoint, uint64_t first_ns, uint64_t last_ns);
+	const struct dp_addr *endpoint, uint64_t first_ns, uint64_t last_ns, bool *ret_is_one);
 
 /* Whether somebody holds it at now_ns. */
 bool ctl_bindings_is_bound(const struct ctl_bindings *b, const struct dp_addr *addr);

@@ -129,6 +129,7 @@ struct ctl_binding_options {
 	uint64_t guard_ns, n_sessions;
 	uint32_t protos; // set of enum ctl_sig_proto: the sources; 0: none is read
 	uint8_t ranks[CTL_SIG_PROTO_COUNT]; // of them; 0 is the highest priority
+	bool is_static_first; // addresses of the facts are believed before all of them
 };
 
 /* Captures of flows that stay unknown, of `run`. */

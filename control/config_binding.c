@@ -46,6 +46,7 @@ static void read_static(struct ctl_config_reader *r, const struct ctl_yaml_node 
 			ctl_yaml_found(r->doc, file, found));
 	else
 		ctl_config_add_told_path(r, file->text);
+	r->config->binding.is_static_first |= r->config->binding.protos == 0;
 }
 
 /* Those named earlier have the higher priority. */

@@ -116,6 +116,7 @@ bool ctl_config_needs_restart(
 		return true;
 	}
 	if (a->binding.protos != b->binding.protos ||
+		a->binding.is_static_first != b->binding.is_static_first ||
 		memcmp(a->binding.ranks, b->binding.ranks, sizeof(a->binding.ranks)) != 0) {
 		(void)g_strlcpy(ret_key, "binding.sources", CTL_FIXED_KEY_MAX);
 		return true;

@@ -50,6 +50,7 @@ static void settle(struct ctl_engine *engine, const struct ctl_config *config)
 	GTimeZone *tz = g_time_zone_new_identifier(config->default_zone);
 
 	engine->config = config;
+	ctl_whose_set_facts(engine->whose, config->facts);
 	g_clear_pointer(&engine->default_tz, g_time_zone_unref);
 	engine->default_tz = tz == NULL ? g_time_zone_new_utc() : tz;
 	g_hash_table_remove_all(engine->zones);
@@ -81,6 +82,7 @@ int ctl_engine_new(const struct ctl_config *config, ctl_trigger_fn *sink, void *
 	engine = g_new0(struct ctl_engine, 1);
 	engine->sink = sink;
 	engine->ctx = ctx;
+	engine->whose = ctl_whose_new(config->facts, &config->binding);
 	ctl_timers_init(&engine->timers);
 	engine->zones = g_hash_table_new_full(NULL, NULL, NULL, g_free);
 	engine->apps = g_hash_table_new_full(NULL, NULL, NULL, g_free);
@@ -92,6 +94,8 @@ int ctl_engine_new(const struct ctl_config *config, ctl_trigger_fn *sink, void *
 		g_str_hash, g_str_equal, g_free, counts_destroy);
 	engine->pending = g_ptr_array_new();
 	engine->untold = g_ptr_array_new();
+	engine->by_met = g_hash_table_new(NULL, NULL);
+	engine->untold_by = g_hash_table_new_full(ctl_name_hash, g_str_equal, g_free, NULL);
 	engine->forgotten = g_array_new(FALSE, FALSE, sizeof(uint64_t));
 	ctl_engine_publish_init(engine);
 	ctl_engine_sleep_init(engine);
@@ -113,6 +117,9 @@ void ctl_engine_free(struct ctl_engine *engine)
 	ctl_subject_index_free(engine->by_subject);
 	g_ptr_array_unref(engine->by_id);
 	g_ptr_array_unref(engine->untold);
+	g_hash_table_unref(engine->by_met);
+	ctl_whose_free(engine->whose);
+	g_hash_table_unref(engine->untold_by);
 	g_array_unref(engine->forgotten);
 	ctl_idset_fini(&engine->changed);
 	ctl_idset_fini(&engine->unwritten);
@@ -134,6 +141,16 @@ void ctl_engine_free(struct ctl_engine *engine)
 	ctl_namer_free(engine->namer);
 	g_free(engine->naming);
 	g_free(engine);
+}
+
+void ctl_engine_set_bindings(struct ctl_engine *engine, const struct ctl_bindings *bindings)
+{
+	ctl_whose_set_bindings(engine->whose, bindings);
+}
+
+struct ctl_whose *ctl_engine_whose(const struct ctl_engine *engine)
+{
+	return engine->whose;
 }
 
 struct ctl_profile *ctl_engine_profile(const struct ctl_engine *engine, uint64_t id)

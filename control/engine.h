@@ -18,6 +18,15 @@ struct ctl_engine;
 	struct ctl_engine **ret_engine, struct dp_err *reterr);
 void ctl_engine_free(struct ctl_engine *engine);
 
+struct ctl_bindings;
+struct ctl_whose;
+
+/* Signalling says whose endpoints are, too; borrowed until the engine is freed. Before the first tick. */
+void ctl_engine_set_bindings(struct ctl_engine *engine, const struct ctl_bindings *bindings);
+
+/* Whose endpoints are; borrowed. */
+struct ctl_whose *ctl_engine_whose(const struct ctl_engine *engine);
+
 /* Switch to a new configuration; profiles stay (persons are matched by their identifiers, apps by
  * their ids, rules by id). The old one is no longer referenced afterwards. */
 void ctl_engine_reload(struct ctl_engine *engine, const struct ctl_config *config);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "control/engine_state.h"
+#include "control/facts_build.h"
 #include "control/profile_sleep.h"
 #include "control/share.h"
 #include "control/subject.h"
@@ -177,6 +178,27 @@ static const struct ctl_person *person_again(const struct ctl_facts *facts,
 	return found;
 }
 
+/* Who is told no more, and was met under a name that he had. */
+static void match_met(struct binding *b)
+{
+	struct ctl_engine *engine = b->engine;
+
+	g_hash_table_remove_all(engine->by_met);
+	for (size_t i = 0; i < b->n_matches; i++) {
+		struct match *m = &b->matches[i];
+		const struct ctl_identity *identity = m->profile->identity;
+		const struct ctl_person *person = m->person != NULL
+			? NULL
+			: ctl_whose_met(engine->whose, identity->imsi, identity->msisdn,
+				  identity->account);
+
+		if (person == NULL || g_hash_table_lookup(engine->by_met, person) != NULL)
+			continue;
+		(void)g_hash_table_insert(engine->by_met, (gpointer)(uintptr_t)person, m->profile);
+		m->person = person;
+	}
+}
+
 static void find_share(void *ctx, size_t begin, size_t end)
 {
 	struct binding *b = ctx;
@@ -280,12 +302,55 @@ static void tell_share(void *ctx, size_t begin, size_t end)
 	ctl_timers_fini(&timers);
 }
 
+/* Its names, surest first: of two who had one, the one that is told last. */
+static void each_name(struct ctl_engine *engine, struct ctl_profile *profile,
+	void (*fn)(GHashTable *names, char *name, struct ctl_profile *profile))
+{
+	const struct ctl_identity *identity = profile->identity;
+
+	if (identity->imsi != NULL)
+		fn(engine->untold_by, ctl_identifier("imsi", identity->imsi), profile);
+	if (identity->msisdn != NULL)
+		fn(engine->untold_by, ctl_identifier("msisdn", identity->msisdn), profile);
+	if (identity->account != NULL)
+		fn(engine->untold_by, ctl_identifier("account", identity->account), profile);
+}
+
+static void add_name(GHashTable *names, char *name, struct ctl_profile *profile)
+{
+	(void)g_hash_table_insert(names, name, profile);
+}
+
+static void drop_name(GHashTable *names, char *name, struct ctl_profile *profile)
+{
+	if (g_hash_table_lookup(names, name) == profile)
+		(void)g_hash_table_remove(names, name);
+	g_free(name);
+}
+
+static void enter_untold(struct ctl_engine *engine, struct ctl_profile *profile)
+{
+	each_name(engine, profile, add_name);
+}
+
+struct ctl_profile *ctl_engine_untold(
+	const struct ctl_engine *engine, const struct ctl_person *person)
+{
+	g_autofree char *name = person->imsi != NULL ? ctl_identifier("imsi", person->imsi)
+		: person->msisdn != NULL	     ? ctl_identifier("msisdn", person->msisdn)
+						     : ctl_identifier("account", person->account);
+	struct ctl_profile *profile = g_hash_table_lookup(engine->untold_by, name);
+
+	return profile != NULL && profile->untold_since_ns != 0 ? profile : NULL;
+}
+
 static void set_untold(struct ctl_engine *engine, struct ctl_profile *profile)
 {
 	profile->zone = ctl_engine_zone(engine, engine->default_tz);
 	ctl_engine_retire(engine, profile->subject);
 	ctl_profile_name(profile, NULL, 0);
 	g_ptr_array_add(engine->untold, profile);
+	enter_untold(engine, profile);
 	ctl_idset_remove(&engine->unpublished, profile->id);
 	ctl_engine_note(engine, profile);
 }
@@ -354,6 +419,7 @@ void ctl_engine_bind(struct ctl_engine *engine, unsigned n_threads, unsigned fla
 	ctl_timers_clear(&engine->timers);
 	ctl_subject_index_clear(engine->by_subject, engine->by_id->len); // each is named anew
 	g_ptr_array_set_size(engine->untold, 0);
+	g_hash_table_remove_all(engine->untold_by);
 	g_free(engine->by_person);
 	engine->n_persons = engine->config->facts->persons->len;
 	engine->by_person = g_new0(struct ctl_profile *, engine->n_persons + 1);
@@ -361,6 +427,7 @@ void ctl_engine_bind(struct ctl_engine *engine, unsigned n_threads, unsigned fla
 	match_by(&b, n_threads, "account:", offsetof(struct ctl_identity, account));
 	match_by(&b, n_threads, "imsi:", offsetof(struct ctl_identity, imsi));
 	match_by(&b, n_threads, "msisdn:", offsetof(struct ctl_identity, msisdn));
+	match_met(&b);
 	ctl_share(n_threads, b.n_matches, tell_share, &b);
 	settle_persons(&b);
 	settle_endpoints(&b);
@@ -372,6 +439,7 @@ static void forget(struct ctl_engine *engine, struct ctl_profile *profile)
 {
 	const uint64_t id = profile->id;
 
+	each_name(engine, profile, drop_name);
 	engine->by_id->pdata[id - 1] = NULL;
 	ctl_profile_free(profile);
 	ctl_idset_remove(&engine->changed, id);
@@ -392,6 +460,8 @@ void ctl_engine_forget_untold(struct ctl_engine *engine)
 	for (; n < MIN(engine->untold->len, FORGET_MAX); n++) {
 		struct ctl_profile *profile = engine->untold->pdata[n];
 
+		if (profile->untold_since_ns == 0)
+			continue; // was met since
 		if (engine->now_ns < profile->untold_since_ns ||
 			engine->now_ns - profile->untold_since_ns < keep_ns)
 			break;

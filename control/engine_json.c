@@ -72,6 +72,12 @@ static void add_all(const struct ctl_engine *engine, struct rows *r)
 	for (size_t i = 0; i < engine->n_persons; i++)
 		if (engine->by_person[i] != NULL)
 			add_profile(engine, engine->by_person[i], engine->by_person[i]->subject, r);
+	g_hash_table_iter_init(&iter, engine->by_met);
+	while (g_hash_table_iter_next(&iter, NULL, &value)) {
+		struct ctl_profile *profile = value;
+
+		add_profile(engine, profile, profile->subject, r);
+	}
 	g_hash_table_iter_init(&iter, engine->by_endpoint);
 	while (g_hash_table_iter_next(&iter, NULL, &value)) {
 		struct ctl_profile *profile = value;
@@ -254,8 +260,11 @@ json_t *ctl_engine_identifier_json(
 	const struct ctl_profile *profile;
 
 	if (ctl_subject_canonical(&engine->config->privacy, identifier, canonical, NULL) == 0)
-		person = ctl_facts_find(engine->config->facts, canonical);
+		person = ctl_whose_find(engine->whose, canonical);
 	*ret_is_told = person != NULL;
-	profile = person == NULL ? NULL : engine->by_person[person->id - 1];
+	if (person == NULL)
+		return NULL;
+	profile = ctl_is_met(person) ? g_hash_table_lookup(engine->by_met, person)
+				     : engine->by_person[person->id - 1];
 	return profile == NULL ? NULL : ctl_engine_subscriber_json(engine, profile->subject);
 }

@@ -12,6 +12,7 @@
 #include "control/pack.h"
 #include "control/subject_index.h"
 #include "control/timer.h"
+#include "control/whose.h"
 
 /* What the configuration says about an app; made when its first record comes. */
 struct ctl_app_info {
@@ -67,12 +68,16 @@ struct ctl_engine {
 	GPtrArray *by_id; // struct ctl_profile by id - 1, owned; NULL where forgotten
 	struct ctl_profile **by_person; // by person id - 1; borrowed, as in the next
 	size_t n_persons;
+	struct ctl_whose *whose; // owned
+	GHashTable *by_met; // struct ctl_person who was met -> struct ctl_profile; both borrowed
 	GHashTable *by_endpoint; // struct dp_addr -> struct ctl_profile
 	struct ctl_subject_index *by_subject;
 	uint64_t other_bytes[2]; // of endpoints beyond the bound of by_endpoint
 
-	GPtrArray
-		*untold; // struct ctl_profile of persons told no more, longest ago first; borrowed
+	// struct ctl_profile of persons told no more, longest ago first; borrowed. Among them may be some who
+	// were met since.
+	GPtrArray *untold;
+	GHashTable *untold_by; // "imsi:…", owned -> of them
 
 	struct ctl_idset changed; // bear marks of change: for the next journal
 	struct ctl_idset unwritten; // their images are behind the journal
@@ -146,7 +151,11 @@ void ctl_engine_publish_fini(struct ctl_engine *engine);
 
 /* engine_bind.c */
 
-/* A person of the facts in force, for whom there was no profile. */
+/* What is kept of somebody who is told no more, and is met now; NULL when nothing is. */
+struct ctl_profile *ctl_engine_untold(
+	const struct ctl_engine *engine, const struct ctl_person *person);
+
+/* A person of the facts in force, or who was met, for whom there was no profile, or an untold one. */
 void ctl_engine_tell(
 	struct ctl_engine *engine, struct ctl_profile *profile, const struct ctl_person *person);
 enum ctl_bind {

@@ -257,7 +257,13 @@ static int open_control(
 	p->sources = p->is_live ? ctl_source_watch_new(p->config, p->gaps) : NULL;
 	p->outbox = ctl_outbox_new(&oc);
 	r = ctl_engine_new(p->config, ctl_outbox_push, p->outbox, &p->engine, reterr);
-	if (r == 0 && p->keeper != NULL)
+	if (r < 0)
+		return r;
+	if (p->sessions != NULL)
+		ctl_engine_set_bindings(p->engine, ctl_sessions_bindings(p->sessions));
+	if (!p->is_live)
+		p->qualities = ctl_qualities_new(p->config, ctl_engine_whose(p->engine));
+	if (p->keeper != NULL)
 		r = ctl_keeper_restore(p->keeper, p->engine, p->outbox, reterr);
 	return r;
 }
@@ -294,7 +300,6 @@ int ctl_pipeline_open(const struct ctl_pipeline_config *c, struct ctl_pipeline *
 	p->n_workers = ctl_plan_workers(p->config, p->is_live);
 	p->totals = ctl_totals_new();
 	p->flowlog = p->is_live ? NULL : ctl_flowlog_new();
-	p->qualities = p->is_live ? NULL : ctl_qualities_new(p->config);
 	open_sessions(p, c->bindings_file);
 	r = open_control(p, c, reterr);
 	if (r == 0)

@@ -3,21 +3,24 @@
 
 #include "control/addr_hash.h"
 #include "control/subject.h"
+#include "control/whose.h"
 
 #include <string.h>
 
 struct ctl_qualities {
 	const struct ctl_config *config;
+	struct ctl_whose *whose;
 	GHashTable *by_person; // struct ctl_person, borrowed -> struct ctl_quality, owned
 	GHashTable *by_endpoint; // struct dp_addr, owned -> the same
 	struct ctl_quality other; // of endpoints beyond the bound
 };
 
-struct ctl_qualities *ctl_qualities_new(const struct ctl_config *config)
+struct ctl_qualities *ctl_qualities_new(const struct ctl_config *config, struct ctl_whose *whose)
 {
 	struct ctl_qualities *q = g_new0(struct ctl_qualities, 1);
 
 	q->config = config;
+	q->whose = whose;
 	q->by_person = g_hash_table_new_full(NULL, NULL, NULL, g_free);
 	q->by_endpoint = g_hash_table_new_full(ctl_addr_hash, ctl_addr_equal, g_free, g_free);
 	return q;
@@ -65,8 +68,8 @@ void ctl_qualities_add(struct ctl_qualities *q, const struct dp_record *records,
 
 		if (r->kind != DP_RECORD_QUALITY)
 			continue;
-		person = ctl_facts_credited(q->config->facts, &r->endpoint, r->quality.first_ns,
-			r->quality.last_ns, &is_one);
+		person = ctl_whose_credited(
+			q->whose, &r->endpoint, r->quality.first_ns, r->quality.last_ns, &is_one);
 		ctl_quality_add(
 			person != NULL ? of_person(q, person) : of_endpoint(q, &r->endpoint),
 			&r->quality);

@@ -15,9 +15,10 @@
 #include <stddef.h>
 
 struct ctl_qualities;
+struct ctl_whose;
 
 /* config is borrowed; it stays in force. */
-struct ctl_qualities *ctl_qualities_new(const struct ctl_config *config);
+struct ctl_qualities *ctl_qualities_new(const struct ctl_config *config, struct ctl_whose *whose);
 void ctl_qualities_free(struct ctl_qualities *q);
 
 /* Records of one tick; those of another kind are skipped. */

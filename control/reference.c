@@ -30,7 +30,9 @@ static const struct section wirecue_sections[] = {
 	{"`binding`",
 		"Further key: `sources`, a list. `radius` (accounting), `gtpv1c`, `gtpv2c` and `pfcp`: "
 		"copies of that signalling say who holds an endpoint; those named earlier are "
-		"believed first. `static: FILE`: told facts whose `addresses` say it. A file may stand here "
+		"believed first. `static: FILE`: told facts whose `addresses` say it, "
+		"believed before all of signalling where it stands in front of it, else where "
+		"signalling knows nobody. A file may stand here "
 		"and in `told.files`; it is read once, and addresses count wherever they are told.",
 		{ctl_binding_options}},
 	{"`told`", NULL, {ctl_told_files_options}},

@@ -4,6 +4,7 @@
 import os
 import signal
 import subprocess
+import tempfile
 from collections import namedtuple
 
 TIME_LIMIT_S = 60
@@ -55,6 +56,15 @@ def replay(wirecue, captures, tmp, extra=(), with_triggers=False, time_limit_s=T
     argv += list(extra) + [str(c) for c in captures]
     result = run(argv, time_limit_s, user)
     return result._replace(flows=_read_if_there(flows_path), triggers=_read_if_there(triggers_path))
+
+
+def xdp_refusal(wirecue, capture):
+    """Why this machine runs no program of ours in its kernel, tried with the capture; "" when it does."""
+    with tempfile.TemporaryDirectory(prefix="wirecue-xdp.") as tmp:
+        result = replay(wirecue, [capture], tmp, ["--source", "xdp"])
+    text = result.stderr.decode("utf-8", "replace").strip()
+    excuses = ("this process lacks", "built without", "is older than", "the kernel forbids it")
+    return text if result.exit == 1 and any(excuse in text for excuse in excuses) else ""
 
 
 def first_difference(name, a, b):

@@ -85,7 +85,7 @@ static void a_row_has_each_sum_in_its_place(void **)
 	fixture_head = PLAIN_HEAD;
 	fixture_open(&f, NULL, NULL);
 	fixture_head = NULL;
-	q = ctl_qualities_new(f.config);
+	q = ctl_qualities_new(f.config, ctl_engine_whose(f.engine));
 	assert_json(ctl_qualities_json(q), "[]");
 	ctl_qualities_add(q, &r, 1);
 	assert_json(ctl_qualities_json(q), "[{\"subscriber\":\"endpoint:10.20.0.99\"," FULL "}]");
@@ -123,7 +123,7 @@ static void quality_is_credited_to_who_held_the_address(void **)
 	fixture_head = PLAIN_HEAD;
 	fixture_open(&f, NULL, facts);
 	fixture_head = NULL;
-	q = ctl_qualities_new(f.config);
+	q = ctl_qualities_new(f.config, ctl_engine_whose(f.engine));
 	ctl_qualities_add(q, r, G_N_ELEMENTS(r));
 	text = segments_of(q);
 	assert_string_equal(text,
@@ -142,7 +142,7 @@ static void endpoints_beyond_the_bound_are_summed_up(void **)
 	fixture_open(&f, NULL, NULL);
 	fixture_head = NULL;
 	f.config->n_endpoints = 2;
-	q = ctl_qualities_new(f.config);
+	q = ctl_qualities_new(f.config, ctl_engine_whose(f.engine));
 	for (uint8_t i = 0; i < 10; i++) {
 		struct dp_record r = record(20 + i / 2, S, S);
 

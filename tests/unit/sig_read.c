@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "sig_messages.h"
+#include "tests/unit/sig_messages.h"
 
 static const uint8_t prefix[8] = {0x20, 0x01, 0x0d, 0xb8, 0, 0x20, 0, 1};
 
@@ -136,7 +136,7 @@ static void gtpv2_says_who_and_where(void **)
 {
 	const struct bytes m = gtpv2_create();
 	const struct ctl_sig s = read_all(&m, DP_PORT_GTPC);
-	const struct dp_addr ue = v4(0x64400007), enb = v4(0x0a000002), mme = v4(0x0a000001);
+	const struct dp_addr handset = v4(0x64400007), enb = v4(0x0a000002), mme = v4(0x0a000001);
 
 	assert_int_equal(s.proto, CTL_SIG_GTPV2C);
 	assert_int_equal(s.kind, CTL_SIG_CREATE);
@@ -150,7 +150,7 @@ static void gtpv2_says_who_and_where(void **)
 	assert_string_equal(s.uli, "tai:00101-4660,ecgi:00101-1");
 	assert_string_equal(ctl_sig_rat_name(s.rat), "eutran");
 	assert_true(s.has_ipv4 && s.has_ipv6);
-	assert_int_equal(dp_addr_cmp(&s.ipv4, &ue), 0);
+	assert_int_equal(dp_addr_cmp(&s.ipv4, &handset), 0);
 	assert_int_equal(s.ipv6_len, 64);
 	assert_memory_equal(s.ipv6.b, prefix, 8);
 	assert_int_equal(s.ipv6.b[15], 0); // the interface identifier is none of the prefix
@@ -201,7 +201,8 @@ static void gtpv1_says_who_and_where(void **)
 {
 	const struct bytes m = gtpv1_create();
 	const struct ctl_sig s = read_all(&m, DP_PORT_GTPC);
-	const struct dp_addr ue = v4(0x64400007), control = v4(0x0a000001), data = v4(0x0a000002);
+	const struct dp_addr handset = v4(0x64400007), control = v4(0x0a000001),
+			     data = v4(0x0a000002);
 
 	assert_int_equal(s.proto, CTL_SIG_GTPV1C);
 	assert_int_equal(s.kind, CTL_SIG_CREATE);
@@ -215,7 +216,7 @@ static void gtpv1_says_who_and_where(void **)
 	assert_string_equal(ctl_sig_rat_name(s.rat), "utran");
 	assert_true(s.has_nsapi);
 	assert_int_equal(s.nsapi, 5);
-	assert_int_equal(dp_addr_cmp(&s.ipv4, &ue), 0);
+	assert_int_equal(dp_addr_cmp(&s.ipv4, &handset), 0);
 	assert_int_equal(s.ends[0].id, 0x44);
 	assert_int_equal(dp_addr_cmp(&s.ends[0].addr, &control), 0);
 	assert_int_equal(s.teids[0].id, 0x33);
@@ -256,7 +257,7 @@ static void pfcp_says_who_and_where(void **)
 {
 	const struct bytes m = pfcp_establish();
 	const struct ctl_sig s = read_all(&m, DP_PORT_PFCP);
-	const struct dp_addr ue = v4(0x64400009), upf = v4(0x0a000005);
+	const struct dp_addr handset = v4(0x64400009), upf = v4(0x0a000005);
 
 	assert_int_equal(s.proto, CTL_SIG_PFCP);
 	assert_int_equal(s.kind, CTL_SIG_CREATE);
@@ -266,7 +267,7 @@ static void pfcp_says_who_and_where(void **)
 	assert_string_equal(s.imei, "3500000000000030");
 	assert_string_equal(s.msisdn, "99900000003");
 	assert_string_equal(s.apn, "internet");
-	assert_int_equal(dp_addr_cmp(&s.ipv4, &ue), 0);
+	assert_int_equal(dp_addr_cmp(&s.ipv4, &handset), 0);
 	assert_int_equal(s.ipv6_len, 64);
 	assert_memory_equal(s.ipv6.b, prefix, 8);
 	assert_int_equal(s.teids[0].id, 0x55);
@@ -277,7 +278,7 @@ static void radius_says_who_and_where(void **)
 {
 	const struct bytes m = radius_start();
 	const struct ctl_sig s = read_all(&m, DP_PORT_RADIUS_ACCOUNTING);
-	const struct dp_addr ue = v4(0x6440000a);
+	const struct dp_addr handset = v4(0x6440000a);
 
 	assert_int_equal(s.proto, CTL_SIG_RADIUS);
 	assert_int_equal(s.kind, CTL_SIG_CREATE);
@@ -291,7 +292,7 @@ static void radius_says_who_and_where(void **)
 	assert_string_equal(s.mcc_mnc, "00101");
 	assert_string_equal(s.uli, "tai:00101-4660,ecgi:00101-9");
 	assert_string_equal(ctl_sig_rat_name(s.rat), "eutran");
-	assert_int_equal(dp_addr_cmp(&s.ipv4, &ue), 0);
+	assert_int_equal(dp_addr_cmp(&s.ipv4, &handset), 0);
 	assert_int_equal(s.ipv6_len, 56);
 	assert_memory_equal(s.ipv6.b, "\x20\x01\x0d\xb8\x00\x20\x01\x00", 8);
 }

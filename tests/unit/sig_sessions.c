@@ -9,7 +9,7 @@
 
 #include "dataplane/encap.h"
 
-#include "sig_messages.h"
+#include "tests/unit/sig_messages.h"
 
 static const uint64_t S = 1000000000;
 
@@ -21,8 +21,8 @@ enum {
 	PGW = 0x0a030001,
 	NAS = 0x0a040001,
 	SERVER = 0x0a040002,
-	UE = 0x64400007,
-	OTHER_UE = 0x64400008
+	HANDSET = 0x64400007,
+	OTHER_HANDSET = 0x64400008
 };
 
 #define ALICE "001010000000001"
@@ -93,11 +93,12 @@ static void tell(struct rig *r, double at, uint32_t src, uint32_t dst, struct by
 	tell_in(r, at, src, dst, DP_PORT_GTPC, DP_PORT_GTPC, &m, 0);
 }
 
-static const char *who_at(struct rig *r, uint32_t ue, double first, double last)
+static const char *who_at(struct rig *r, uint32_t handset, double first, double last)
 {
-	const struct dp_addr addr = v4(ue);
+	const struct dp_addr addr = v4(handset);
+	bool is_one;
 	const struct ctl_known *who = ctl_bindings_who(ctl_sessions_bindings(r->sessions), &addr,
-		(uint64_t)(first * 1e9), (uint64_t)(last * 1e9));
+		(uint64_t)(first * 1e9), (uint64_t)(last * 1e9), &is_one);
 
 	return who == NULL ? "" : who->imsi[0] != '\0' ? who->imsi : who->account;
 }
@@ -114,21 +115,21 @@ static struct bytes create(
 }
 
 static struct bytes created(uint32_t seq, uint32_t to_teid, uint8_t cause, uint8_t interface,
-	uint32_t teid, uint32_t node, uint32_t ue)
+	uint32_t teid, uint32_t node, uint32_t handset)
 {
 	struct bytes m = gtpv2(33, to_teid, seq);
 
 	gtpv2_cause(&m, cause);
 	gtpv2_fteid(&m, interface == 7 ? 1 : 0, interface, teid, node);
-	gtpv2_paa(&m, ue, NULL);
+	gtpv2_paa(&m, handset, NULL);
 	return m;
 }
 
 static void attach_s5(
-	struct rig *r, double at, uint32_t seq, const char *imsi, uint32_t teid, uint32_t ue)
+	struct rig *r, double at, uint32_t seq, const char *imsi, uint32_t teid, uint32_t handset)
 {
 	tell(r, at, SGW, PGW, create(seq, imsi, 6, teid, SGW));
-	tell(r, at, PGW, SGW, created(seq, teid, 16, 7, teid + 1, PGW, ue));
+	tell(r, at, PGW, SGW, created(seq, teid, 16, 7, teid + 1, PGW, handset));
 }
 
 static struct bytes delete_session(uint32_t seq, uint32_t teid)
@@ -140,14 +141,14 @@ static struct bytes delete_session(uint32_t seq, uint32_t teid)
 }
 
 static struct bytes accounting(
-	uint32_t status, const char *session, const char *account, uint32_t ue)
+	uint32_t status, const char *session, const char *account, uint32_t handset)
 {
 	struct bytes m = radius(4);
 
 	radius_u32(&m, 40, status);
 	radius_text(&m, 44, session);
 	radius_text(&m, 1, account);
-	radius_u32(&m, 8, ue);
+	radius_u32(&m, 8, handset);
 	return m;
 }
 
@@ -163,13 +164,13 @@ static void an_answer_that_accepts_binds_until_the_delete(void **)
 	struct rig r;
 
 	rig_init(&r, 100);
-	attach_s5(&r, 100, 1, ALICE, 0x10, UE);
-	assert_string_equal(who_at(&r, UE, 100, 200), ALICE);
-	assert_string_equal(who_at(&r, UE, 99, 100), ""); // began before
-	assert_string_equal(who_at(&r, OTHER_UE, 100, 100), "");
+	attach_s5(&r, 100, 1, ALICE, 0x10, HANDSET);
+	assert_string_equal(who_at(&r, HANDSET, 100, 200), ALICE);
+	assert_string_equal(who_at(&r, HANDSET, 99, 100), ""); // began before
+	assert_string_equal(who_at(&r, OTHER_HANDSET, 100, 100), "");
 	tell(&r, 110, SGW, PGW, delete_session(2, 0x11));
-	assert_string_equal(who_at(&r, UE, 100, 109.9), ALICE);
-	assert_string_equal(who_at(&r, UE, 109, 110), "");
+	assert_string_equal(who_at(&r, HANDSET, 100, 109.9), ALICE);
+	assert_string_equal(who_at(&r, HANDSET, 109, 110), "");
 	assert_string_equal(r.said->str, "100.64.0.7=01@100-110;");
 	rig_fini(&r);
 }
@@ -180,8 +181,8 @@ static void a_refusal_binds_nobody(void **)
 
 	rig_init(&r, 100);
 	tell(&r, 100, SGW, PGW, create(1, ALICE, 6, 0x10, SGW));
-	tell(&r, 100, PGW, SGW, created(1, 0x10, 73, 7, 0x11, PGW, UE));
-	assert_string_equal(who_at(&r, UE, 101, 101), "");
+	tell(&r, 100, PGW, SGW, created(1, 0x10, 73, 7, 0x11, PGW, HANDSET));
+	assert_string_equal(who_at(&r, HANDSET, 101, 101), "");
 	assert_int_equal(ctl_sessions_stats(r.sessions).rejected, 1);
 	assert_int_equal(ctl_sessions_stats(r.sessions).n_subscribers, 0);
 	rig_fini(&r);
@@ -194,11 +195,12 @@ static void a_lost_message_binds_nobody(void **)
 	rig_init(&r, 100);
 	tell(&r, 100, SGW, PGW, create(1, ALICE, 6, 0x10, SGW)); // its answer is lost
 	tell(&r, 101, PGW, SGW,
-		created(2, 0x10, 16, 7, 0x11, PGW, UE)); // nobody has seen the request
-	tell(&r, 102, PGW, OTHER_SGW, created(1, 0x10, 16, 7, 0x11, PGW, UE)); // of another node
-	assert_string_equal(who_at(&r, UE, 103, 103), "");
+		created(2, 0x10, 16, 7, 0x11, PGW, HANDSET)); // nobody has seen the request
+	tell(&r, 102, PGW, OTHER_SGW,
+		created(1, 0x10, 16, 7, 0x11, PGW, HANDSET)); // of another node
+	assert_string_equal(who_at(&r, HANDSET, 103, 103), "");
 	assert_int_equal(ctl_sessions_stats(r.sessions).unasked, 2);
-	attach_s5(&r, 200, 9, BOB, 0x20, OTHER_UE); // time goes on: the first one is given up
+	attach_s5(&r, 200, 9, BOB, 0x20, OTHER_HANDSET); // time goes on: the first one is given up
 	assert_int_equal(ctl_sessions_stats(r.sessions).unanswered, 1);
 	rig_fini(&r);
 }
@@ -211,7 +213,7 @@ static void copies_change_nothing(void **)
 	for (int i = 0; i < 3; i++)
 		tell(&r, 100, SGW, PGW, create(1, ALICE, 6, 0x10, SGW));
 	for (int i = 0; i < 3; i++)
-		tell(&r, 100, PGW, SGW, created(1, 0x10, 16, 7, 0x11, PGW, UE));
+		tell(&r, 100, PGW, SGW, created(1, 0x10, 16, 7, 0x11, PGW, HANDSET));
 	tell(&r, 101, SGW, PGW, create(1, ALICE, 6, 0x10, SGW));
 	assert_int_equal(ctl_sessions_stats(r.sessions).n_sessions, 1);
 	for (int i = 0; i < 3; i++)
@@ -227,17 +229,17 @@ static void a_handover_keeps_the_binding(void **)
 	struct rig r;
 
 	rig_init(&r, 100);
-	attach_s5(&r, 100, 1, ALICE, 0x10, UE);
+	attach_s5(&r, 100, 1, ALICE, 0x10, HANDSET);
 	gtpv2_fteid(&m, 0, 6, 0x50, OTHER_SGW);
 	gtpv2_uli(&m, 7, 8);
 	tell(&r, 105, OTHER_SGW, PGW, m);
 	gtpv2_cause(&answer, 16);
 	tell(&r, 105, PGW, OTHER_SGW, answer);
-	assert_string_equal(who_at(&r, UE, 100, 120), ALICE);
+	assert_string_equal(who_at(&r, HANDSET, 100, 120), ALICE);
 	tell(&r, 106, PGW, SGW, delete_session(3, 0x10)); // the old number means nothing any more
-	assert_string_equal(who_at(&r, UE, 100, 120), ALICE);
+	assert_string_equal(who_at(&r, HANDSET, 100, 120), ALICE);
 	tell(&r, 110, PGW, OTHER_SGW, delete_session(3, 0x50));
-	assert_string_equal(who_at(&r, UE, 110, 110), "");
+	assert_string_equal(who_at(&r, HANDSET, 110, 110), "");
 	assert_string_equal(r.said->str,
 		"100.64.0.7=01@100-105;100.64.0.7=01,tai:00101-7,ecgi:00101-8@105-110;");
 	rig_fini(&r);
@@ -251,11 +253,11 @@ static void the_end_of_one_leg_keeps_the_binding(void **)
 	rig_init(&r, 100);
 	tell(&r, 100, MME, SGW, create(1, ALICE, 10, 0x77, MME));
 	tell(&r, 100, SGW, PGW, create(1, ALICE, 6, 0x10, SGW));
-	tell(&r, 100, PGW, SGW, created(1, 0x10, 16, 7, 0x11, PGW, UE));
-	tell(&r, 100.1, SGW, MME, created(1, 0x77, 16, 11, 0x10, SGW, UE));
+	tell(&r, 100, PGW, SGW, created(1, 0x10, 16, 7, 0x11, PGW, HANDSET));
+	tell(&r, 100.1, SGW, MME, created(1, 0x77, 16, 11, 0x10, SGW, HANDSET));
 	assert_int_equal(ctl_sessions_stats(r.sessions).n_sessions, 2);
 	tell(&r, 110, MME, SGW, delete_session(2, 0x10));
-	assert_string_equal(who_at(&r, UE, 100, 120), ALICE);
+	assert_string_equal(who_at(&r, HANDSET, 100, 120), ALICE);
 	assert_int_equal(ctl_sessions_stats(r.sessions).n_sessions, 1);
 	tell(&r, 120, SGW, PGW, delete_session(3, 0x11));
 	assert_string_equal(r.said->str, "100.64.0.7=01@100-120;");
@@ -267,21 +269,21 @@ static void another_owner_is_bound_behind_the_guard(void **)
 	struct rig r;
 
 	rig_init(&r, 100);
-	attach_s5(&r, 100, 1, ALICE, 0x10, UE);
+	attach_s5(&r, 100, 1, ALICE, 0x10, HANDSET);
 	tell(&r, 110, SGW, PGW, delete_session(2, 0x11));
-	attach_s5(&r, 111, 3, BOB, 0x20, UE);
-	assert_string_equal(who_at(&r, UE, 105, 109), ALICE);
-	assert_string_equal(who_at(&r, UE, 109, 113), "");
-	assert_string_equal(who_at(&r, UE, 111.5, 111.9), "");
-	assert_string_equal(who_at(&r, UE, 112, 130), BOB);
-	attach_s5(&r, 140, 4, ALICE, 0x30, UE); // and without an end of the one before
-	assert_string_equal(who_at(&r, UE, 130, 139), BOB);
-	assert_string_equal(who_at(&r, UE, 139, 140), "");
-	assert_string_equal(who_at(&r, UE, 141, 141), "");
-	assert_string_equal(who_at(&r, UE, 142, 150), ALICE);
+	attach_s5(&r, 111, 3, BOB, 0x20, HANDSET);
+	assert_string_equal(who_at(&r, HANDSET, 105, 109), ALICE);
+	assert_string_equal(who_at(&r, HANDSET, 109, 113), "");
+	assert_string_equal(who_at(&r, HANDSET, 111.5, 111.9), "");
+	assert_string_equal(who_at(&r, HANDSET, 112, 130), BOB);
+	attach_s5(&r, 140, 4, ALICE, 0x30, HANDSET); // and without an end of the one before
+	assert_string_equal(who_at(&r, HANDSET, 130, 139), BOB);
+	assert_string_equal(who_at(&r, HANDSET, 139, 140), "");
+	assert_string_equal(who_at(&r, HANDSET, 141, 141), "");
+	assert_string_equal(who_at(&r, HANDSET, 142, 150), ALICE);
 	// What the former owner's session says now is about nobody.
 	tell(&r, 150, SGW, PGW, delete_session(5, 0x21));
-	assert_string_equal(who_at(&r, UE, 142, 160), ALICE);
+	assert_string_equal(who_at(&r, HANDSET, 142, 160), ALICE);
 	rig_fini(&r);
 }
 
@@ -290,11 +292,11 @@ static void the_same_owner_needs_no_guard(void **)
 	struct rig r;
 
 	rig_init(&r, 100);
-	attach_s5(&r, 100, 1, ALICE, 0x10, UE);
+	attach_s5(&r, 100, 1, ALICE, 0x10, HANDSET);
 	tell(&r, 110, SGW, PGW, delete_session(2, 0x11));
-	attach_s5(&r, 110.5, 3, ALICE, 0x20, UE);
-	assert_string_equal(who_at(&r, UE, 110.5, 111), ALICE);
-	assert_string_equal(who_at(&r, UE, 109, 111), ""); // not all the time
+	attach_s5(&r, 110.5, 3, ALICE, 0x20, HANDSET);
+	assert_string_equal(who_at(&r, HANDSET, 110.5, 111), ALICE);
+	assert_string_equal(who_at(&r, HANDSET, 109, 111), ""); // not all the time
 	rig_fini(&r);
 }
 
@@ -303,42 +305,42 @@ static void radius_binds_by_what_it_tells(void **)
 	struct rig r;
 
 	rig_init(&r, 100);
-	account(&r, 100, accounting(START, "S-1", "a@example.net", UE));
-	assert_string_equal(who_at(&r, UE, 100, 101), "a@example.net");
+	account(&r, 100, accounting(START, "S-1", "a@example.net", HANDSET));
+	assert_string_equal(who_at(&r, HANDSET, 100, 101), "a@example.net");
 	account(&r, 105,
-		accounting(START, "S-2", "b@example.net", UE)); // without a Stop of the other
-	assert_string_equal(who_at(&r, UE, 107, 109), "b@example.net");
-	account(&r, 110, accounting(STOP, "S-1", "a@example.net", UE)); // late
-	assert_string_equal(who_at(&r, UE, 107, 111), "b@example.net");
-	account(&r, 112, accounting(STOP, "S-2", "b@example.net", UE));
-	assert_string_equal(who_at(&r, UE, 112, 112), "");
+		accounting(START, "S-2", "b@example.net", HANDSET)); // without a Stop of the other
+	assert_string_equal(who_at(&r, HANDSET, 107, 109), "b@example.net");
+	account(&r, 110, accounting(STOP, "S-1", "a@example.net", HANDSET)); // late
+	assert_string_equal(who_at(&r, HANDSET, 107, 111), "b@example.net");
+	account(&r, 112, accounting(STOP, "S-2", "b@example.net", HANDSET));
+	assert_string_equal(who_at(&r, HANDSET, 112, 112), "");
 	account(&r, 120,
-		accounting(INTERIM, "S-3", "c@example.net", OTHER_UE)); // its Start was lost
-	assert_string_equal(who_at(&r, OTHER_UE, 119, 121), "");
-	assert_string_equal(who_at(&r, OTHER_UE, 120, 121), "c@example.net");
+		accounting(INTERIM, "S-3", "c@example.net", OTHER_HANDSET)); // its Start was lost
+	assert_string_equal(who_at(&r, OTHER_HANDSET, 119, 121), "");
+	assert_string_equal(who_at(&r, OTHER_HANDSET, 120, 121), "c@example.net");
 	account(&r, 130, accounting(ON, "0", "", 0));
-	assert_string_equal(who_at(&r, OTHER_UE, 130, 130), "");
+	assert_string_equal(who_at(&r, OTHER_HANDSET, 130, 130), "");
 	rig_fini(&r);
 }
 
 /* What was said late is dated back, but never into somebody else's time. */
 static void a_delay_dates_back(void **)
 {
-	struct bytes late = accounting(START, "S-2", "b@example.net", UE),
-		     other = accounting(START, "S-3", "c@example.net", OTHER_UE);
+	struct bytes late = accounting(START, "S-2", "b@example.net", HANDSET),
+		     other = accounting(START, "S-3", "c@example.net", OTHER_HANDSET);
 	struct rig r;
 
 	rig_init(&r, 100);
 	radius_u32(&late, 41, 8);
 	radius_u32(&other, 41, 8);
 	account(&r, 100, other);
-	assert_string_equal(who_at(&r, OTHER_UE, 92, 93), "c@example.net");
-	account(&r, 100, accounting(START, "S-1", "a@example.net", UE));
-	account(&r, 105, accounting(STOP, "S-1", "a@example.net", UE));
+	assert_string_equal(who_at(&r, OTHER_HANDSET, 92, 93), "c@example.net");
+	account(&r, 100, accounting(START, "S-1", "a@example.net", HANDSET));
+	account(&r, 105, accounting(STOP, "S-1", "a@example.net", HANDSET));
 	account(&r, 110, late);
-	assert_string_equal(who_at(&r, UE, 104, 104), "a@example.net");
-	assert_string_equal(who_at(&r, UE, 106, 108), "");
-	assert_string_equal(who_at(&r, UE, 107, 108), "b@example.net");
+	assert_string_equal(who_at(&r, HANDSET, 104, 104), "a@example.net");
+	assert_string_equal(who_at(&r, HANDSET, 106, 108), "");
+	assert_string_equal(who_at(&r, HANDSET, 107, 108), "b@example.net");
 	rig_fini(&r);
 }
 
@@ -346,33 +348,33 @@ static void a_delay_dates_back(void **)
  * nobody is. */
 static void sources_that_contradict_bind_nobody(void **)
 {
-	struct bytes stop = accounting(STOP, "S-1", "b@example.net", UE);
+	struct bytes stop = accounting(STOP, "S-1", "b@example.net", HANDSET);
 	struct rig r;
 
 	rig_init(&r, 100);
-	attach_s5(&r, 100, 1, ALICE, 0x10, UE);
-	account(&r, 110, accounting(START, "S-1", "b@example.net", UE));
-	assert_string_equal(who_at(&r, UE, 110, 120), "");
-	account(&r, 115, accounting(INTERIM, "S-1", "b@example.net", UE));
-	assert_string_equal(who_at(&r, UE, 115, 120), "");
+	attach_s5(&r, 100, 1, ALICE, 0x10, HANDSET);
+	account(&r, 110, accounting(START, "S-1", "b@example.net", HANDSET));
+	assert_string_equal(who_at(&r, HANDSET, 110, 120), "");
+	account(&r, 115, accounting(INTERIM, "S-1", "b@example.net", HANDSET));
+	assert_string_equal(who_at(&r, HANDSET, 115, 120), "");
 	assert_int_equal(ctl_sessions_stats(r.sessions).bindings.n_contested, 1);
 	account(&r, 116, stop);
-	attach_s5(&r, 120, 2, ALICE, 0x20, UE);
-	assert_string_equal(who_at(&r, UE, 120, 125), ALICE);
+	attach_s5(&r, 120, 2, ALICE, 0x20, HANDSET);
+	assert_string_equal(who_at(&r, HANDSET, 120, 125), ALICE);
 	rig_fini(&r);
 }
 
 /* Who is a subscriber does not speak of others: neither from inside his tunnel nor from his address. */
 static void subscribers_are_not_believed(void **)
 {
-	struct bytes m = accounting(START, "S-9", "evil@example.net", OTHER_UE);
+	struct bytes m = accounting(START, "S-9", "evil@example.net", OTHER_HANDSET);
 	struct rig r;
 
 	rig_init(&r, 100);
-	attach_s5(&r, 100, 1, ALICE, 0x10, UE);
+	attach_s5(&r, 100, 1, ALICE, 0x10, HANDSET);
 	tell_in(&r, 101, NAS, SERVER, 40000, DP_PORT_RADIUS_ACCOUNTING, &m, 1U << DP_ENCAP_GTPU);
-	tell_in(&r, 102, UE, SERVER, 40000, DP_PORT_RADIUS_ACCOUNTING, &m, 0);
-	assert_string_equal(who_at(&r, OTHER_UE, 103, 103), "");
+	tell_in(&r, 102, HANDSET, SERVER, 40000, DP_PORT_RADIUS_ACCOUNTING, &m, 0);
+	assert_string_equal(who_at(&r, OTHER_HANDSET, 103, 103), "");
 	assert_int_equal(ctl_sessions_stats(r.sessions).unbelieved, 2);
 	rig_fini(&r);
 }
@@ -388,7 +390,7 @@ static void roaming_is_said_with_its_time(void **)
 			     answer = gtpv2(35, 0x10, (uint32_t)(10 + i));
 
 		if (i == 0)
-			attach_s5(&r, 100, 1, ALICE, 0x10, UE);
+			attach_s5(&r, 100, 1, ALICE, 0x10, HANDSET);
 		gtpv2_network(&m, i == 1 ? abroad : home);
 		tell(&r, 100 + 10.0 * i, SGW, PGW, m);
 		gtpv2_cause(&answer, 16);
@@ -430,6 +432,7 @@ static void ipv6_sessions_hold_their_prefix(void **)
 	static const uint8_t prefix[8] = {0x20, 0x01, 0x0d, 0xb8, 0, 0x20, 0, 1};
 	struct bytes m = created(1, 0x10, 18, 7, 0x11, PGW, 0);
 	struct dp_addr endpoint = {0};
+	bool is_one;
 	const struct ctl_known *who;
 	struct rig r;
 
@@ -437,17 +440,18 @@ static void ipv6_sessions_hold_their_prefix(void **)
 	m = gtpv2(33, 0x10, 1);
 	gtpv2_cause(&m, 18);
 	gtpv2_fteid(&m, 1, 7, 0x11, PGW);
-	gtpv2_paa(&m, UE, prefix);
+	gtpv2_paa(&m, HANDSET, prefix);
 	tell(&r, 100, SGW, PGW, create(1, ALICE, 6, 0x10, SGW));
 	tell(&r, 100, PGW, SGW, m);
 	memcpy(endpoint.b, prefix, 8);
-	who = ctl_bindings_who(ctl_sessions_bindings(r.sessions), &endpoint, 101 * S, 102 * S);
+	who = ctl_bindings_who(
+		ctl_sessions_bindings(r.sessions), &endpoint, 101 * S, 102 * S, &is_one);
 	assert_non_null(who);
 	assert_string_equal(who->imsi, ALICE);
-	assert_string_equal(who_at(&r, UE, 101, 102), ALICE);
+	assert_string_equal(who_at(&r, HANDSET, 101, 102), ALICE);
 	endpoint.b[7] = 2;
-	assert_null(
-		ctl_bindings_who(ctl_sessions_bindings(r.sessions), &endpoint, 101 * S, 102 * S));
+	assert_null(ctl_bindings_who(
+		ctl_sessions_bindings(r.sessions), &endpoint, 101 * S, 102 * S, &is_one));
 	rig_fini(&r);
 }
 
@@ -460,7 +464,7 @@ static void a_flood_leaves_what_is_known(void **)
 	struct rig r;
 
 	rig_init(&r, MAX);
-	attach_s5(&r, 100, 1, ALICE, 0x10, UE);
+	attach_s5(&r, 100, 1, ALICE, 0x10, HANDSET);
 	for (int i = 0; i < N; i++) {
 		char imsi[16];
 
@@ -475,7 +479,7 @@ static void a_flood_leaves_what_is_known(void **)
 	assert_int_equal(stats.n_sessions, MAX);
 	assert_true(stats.n_subscribers <= 2 * MAX && stats.bindings.n_endpoints <= MAX);
 	assert_true(stats.refused > 0 && stats.unanswered > 0);
-	assert_string_equal(who_at(&r, UE, 100, 200), ALICE);
+	assert_string_equal(who_at(&r, HANDSET, 100, 200), ALICE);
 	rig_fini(&r);
 }
 
