@@ -6,6 +6,7 @@
 enum {
 	HEADER = 20, // RFC 2865 3
 	ACCOUNTING_REQUEST = 4, // RFC 2866 4.1
+	ACCOUNTING_RESPONSE = 5,
 	VENDOR_3GPP = 10415,
 	MSISDN_MIN = 7, // shorter ones are extensions
 	MAX_DELAY_S = 3600, // more is no delay but a clock; start value
@@ -193,14 +194,16 @@ size_t ctl_radius_read(const uint8_t *payload, size_t len, struct ctl_sig *ret_s
 	size_t whole;
 
 	*ret_sig = (struct ctl_sig){.proto = CTL_SIG_RADIUS};
-	if (len < HEADER || payload[0] != ACCOUNTING_REQUEST)
+	if (len < HEADER || (payload[0] != ACCOUNTING_REQUEST && payload[0] != ACCOUNTING_RESPONSE))
 		return 0;
 	whole = ctl_be16(payload + 2);
 	if (whole > len || whole < HEADER)
 		return 0;
 	ret_sig->seq = payload[1];
 	ret_sig->has_seq = true;
-	while (next(&p, payload + whole, &a))
+	ret_sig->is_answer = payload[0] ==
+		ACCOUNTING_RESPONSE; // which says that it was heard, and nothing else
+	while (!ret_sig->is_answer && next(&p, payload + whole, &a))
 		read_attribute(&a, ret_sig);
 	return whole;
 }

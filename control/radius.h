@@ -5,5 +5,5 @@
 
 #include "control/sig.h"
 
-/* Returns bytes of the message, or 0 when it is no Accounting-Request that says what happened. */
+/* Returns bytes of the message, or 0 when it is neither an Accounting-Request nor its answer. */
 size_t ctl_radius_read(const uint8_t *payload, size_t len, struct ctl_sig *ret_sig);

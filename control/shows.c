@@ -13,6 +13,7 @@
 #include "control/shows_flows.h"
 #include "control/shows_ledger.h"
 #include "control/shows_rot.h"
+#include "control/shows_signalling.h"
 #include "control/shows_unknown.h"
 #include "control/utc.h"
 
@@ -251,6 +252,13 @@ static void show_ledger(void *ctx, const json_t *args, struct ctl_reply *reply)
 	answer(args, reply, rows);
 }
 
+static void show_signalling(void *ctx, const json_t *args, struct ctl_reply *reply)
+{
+	const struct ctl_shows *s = ctx;
+
+	answer(args, reply, ctl_signalling_rows(s->pipeline));
+}
+
 static void show_apps(void *ctx, const json_t *args, struct ctl_reply *reply)
 {
 	answer(args, reply, apps(ctx));
@@ -358,6 +366,8 @@ const struct ctl_show ctl_show_table[] = {
 	{"workers", "", "workers: packets, flows, time", show_workers},
 	{"ledger", "[PART]", "what became of each frame, tunnel, fragment and copy", show_ledger,
 		.none = "nothing of that part was counted since the start"},
+	{"signalling", "", "what messages said of who holds which address", show_signalling,
+		.none = "no signalling is read: binding.sources names none"},
 	{"apps", "", "bytes, packets and flows per app since the start", show_apps,
 		.none = "no app has been seen since the start"},
 	{"flows", "", "single flows that live or ended lately, most bytes first", ctl_show_flows,

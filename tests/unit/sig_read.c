@@ -297,6 +297,18 @@ static void radius_says_who_and_where(void **)
 	assert_memory_equal(s.ipv6.b, "\x20\x01\x0d\xb8\x00\x20\x01\x00", 8);
 }
 
+static void radius_answers_say_nothing(void **)
+{
+	struct bytes m = radius(5);
+
+	radius_u32(&m, 40, 1);
+	radius_u32(&m, 8, 0x6440000a);
+
+	const struct ctl_sig s = read_all(&m, DP_PORT_RADIUS_ACCOUNTING);
+
+	assert_true(s.is_answer && s.kind == CTL_SIG_OTHER && !s.has_ipv4);
+}
+
 /* A fixed line has its MAC there, and a request for any address is none. */
 static void radius_takes_no_mac_for_a_number(void **)
 {
@@ -387,6 +399,7 @@ int main(void)
 		cmocka_unit_test(gtpv1_skips_extension_headers),
 		cmocka_unit_test(pfcp_says_who_and_where),
 		cmocka_unit_test(radius_says_who_and_where),
+		cmocka_unit_test(radius_answers_say_nothing),
 		cmocka_unit_test(radius_takes_no_mac_for_a_number),
 		cmocka_unit_test(any_truncation_is_read_within_its_bounds),
 		cmocka_unit_test(any_wrong_byte_is_harmless),
