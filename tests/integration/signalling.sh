@@ -4,10 +4,11 @@
 # Who a line is, told by RADIUS: radclient is the access server in a network of its own, freeradius the accounting
 # server, and wirecue sees what passes between them. A line's address is another's within seconds, and not one byte is
 # credited to the wrong one.
-command -v radclient >/dev/null && command -v freeradius >/dev/null || {
-	printf 'SKIP: %s\n' "radclient or freeradius is not installed"
+for tool in radclient freeradius; do
+	command -v "$tool" >/dev/null && continue
+	printf 'SKIP: %s\n' "$tool is not installed"
 	exit 77
-}
+done
 . "${0%/*}/lib.sh"
 
 server=192.0.2.1 nas=192.0.2.50 line=10.20.7.7
