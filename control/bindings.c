@@ -270,6 +270,8 @@ uint64_t ctl_bindings_claim(struct ctl_bindings *b, const struct dp_addr *addr, 
 	}
 	if (e->now.who == who)
 		return join(b, e, source, claim);
+	if (claim != 0 && e->claim != 0 && claim != e->claim)
+		return 0; // a younger session has it
 	if ((e->now.who != NULL || e->is_contested) && !is_believed(b, e, source)) {
 		b->stats.n_contested += !e->is_contested;
 		end(b, e, from_ns);

@@ -53,8 +53,9 @@ struct ctl_bindings;
 struct ctl_bindings *ctl_bindings_new(const struct ctl_bindings_config *config);
 void ctl_bindings_free(struct ctl_bindings *b); // NULL is fine
 
-/* A session of `source` says that the endpoint is who's, from from_ns on. Returns the claim's number, 0 when
- * it does not hold the endpoint. A session that speaks again of what it holds (claim not 0) keeps its claim. */
+/* A session of `source` says that the endpoint is who's, from from_ns on. claim: the one that the session had, 0
+ * for none. Returns its number, 0 when it does not hold the endpoint; what it has lost to a younger session it
+ * does not take back. */
 uint64_t ctl_bindings_claim(struct ctl_bindings *b, const struct dp_addr *addr, uint8_t len,
 	struct ctl_known *who, enum ctl_sig_proto source, uint64_t from_ns, uint64_t claim);
 

@@ -30,6 +30,7 @@ struct ctl_sessions *ctl_sessions_new(const struct ctl_sessions_config *config)
 	bc.aliases = s->aliases;
 	s->bindings = ctl_bindings_new(&bc);
 	ctl_sig_asked_init(s);
+	ctl_sig_gone_init(s);
 	ctl_sig_sessions_table_init(s);
 	return s;
 }
@@ -40,6 +41,7 @@ void ctl_sessions_free(struct ctl_sessions *s)
 		return;
 	ctl_sig_sessions_table_fini(s);
 	ctl_sig_asked_fini(s);
+	ctl_sig_gone_fini(s);
 	ctl_bindings_free(s->bindings);
 	ctl_aliases_free(s->aliases);
 	g_free(s);
@@ -65,10 +67,12 @@ static void take_radius(
 	if (sig->kind == CTL_SIG_DELETE) {
 		if (session != NULL)
 			ctl_sig_session_end(s, session, false, at_ns);
+		ctl_sig_gone_add(s, &message->src, sig->session, now_ns);
 		return;
 	}
-	// RFC 2866 5.5: unique; one that begins again under another subscriber's number is another one.
 	if (session == NULL) {
+		if (ctl_sig_gone_has(s, &message->src, sig->session, now_ns))
+			return; // said again, or late
 		session = ctl_sig_session_new(s, sig, &message->src);
 		if (session == NULL)
 			return;

@@ -2,7 +2,8 @@
 #pragma once
 
 /* What the parts of sig_sessions.h share: sig_sessions.c (what messages mean), sig_sessions_table.c (sessions
- * and how they are found), sig_sessions_asked.c (requests that wait). Private to them. Control thread only. */
+ * and how they are found), sig_sessions_asked.c (requests that wait), sig_sessions_gone.c (RADIUS sessions that
+ * ended). Private to them. Control thread only. */
 
 #include "control/sig_sessions.h"
 
@@ -55,6 +56,8 @@ struct ctl_sessions {
 	struct ctl_bindings *bindings;
 	GHashTable *asked; // struct ctl_sig_asked, owned
 	GQueue asked_order;
+	GHashTable *gone; // of sig_sessions_gone.c
+	GQueue gone_order;
 	GHashTable *handles; // struct ctl_sig_handle, of sessions
 	GHashTable *tellers; // struct ctl_sig_teller, owned
 	size_t n_sessions;
@@ -105,6 +108,18 @@ void ctl_sig_sessions_end_of(
 
 void ctl_sig_sessions_table_init(struct ctl_sessions *s);
 void ctl_sig_sessions_table_fini(struct ctl_sessions *s);
+
+/* sig_sessions_gone.c */
+
+void ctl_sig_gone_init(struct ctl_sessions *s);
+void ctl_sig_gone_fini(struct ctl_sessions *s);
+
+/* A session has ended: what is said of it within the next minutes was said before (RFC 2866 5.5: its name is
+ * its alone). */
+void ctl_sig_gone_add(
+	struct ctl_sessions *s, const struct dp_addr *teller, const char *session, uint64_t now_ns);
+bool ctl_sig_gone_has(
+	struct ctl_sessions *s, const struct dp_addr *teller, const char *session, uint64_t now_ns);
 
 /* sig_sessions_asked.c */
 

@@ -237,14 +237,21 @@ void ctl_sig_session_claim(struct ctl_sessions *s, struct ctl_sig_session *sessi
 {
 	const enum ctl_sig_proto proto = (enum ctl_sig_proto)session->proto;
 
+	uint64_t claim;
+
 	release_others(s, session, told, from_ns);
 	take_addresses(session, told);
-	if (session->has_ipv4)
-		session->claim4 = ctl_bindings_claim(s->bindings, &session->ipv4, IPV4_BITS,
-			session->who, proto, from_ns, session->claim4);
-	if (session->has_ipv6)
-		session->claim6 = ctl_bindings_claim(s->bindings, &session->ipv6, session->ipv6_len,
+	// One that was lost keeps its number, so that it is known for an older one.
+	if (session->has_ipv4) {
+		claim = ctl_bindings_claim(s->bindings, &session->ipv4, IPV4_BITS, session->who,
+			proto, from_ns, session->claim4);
+		session->claim4 = claim != 0 ? claim : session->claim4;
+	}
+	if (session->has_ipv6) {
+		claim = ctl_bindings_claim(s->bindings, &session->ipv6, session->ipv6_len,
 			session->who, proto, from_ns, session->claim6);
+		session->claim6 = claim != 0 ? claim : session->claim6;
+	}
 }
 
 void ctl_sig_session_tell(struct ctl_sessions *s, const struct ctl_sig_session *session,

@@ -310,10 +310,17 @@ static void radius_binds_by_what_it_tells(void **)
 	account(&r, 105,
 		accounting(START, "S-2", "b@example.net", HANDSET)); // without a Stop of the other
 	assert_string_equal(who_at(&r, HANDSET, 107, 109), "b@example.net");
+	account(&r, 106,
+		accounting(INTERIM, "S-1", "a@example.net", HANDSET)); // said again, or late
+	account(&r, 106, accounting(START, "S-1", "a@example.net", HANDSET));
+	assert_string_equal(who_at(&r, HANDSET, 107, 109), "b@example.net");
 	account(&r, 110, accounting(STOP, "S-1", "a@example.net", HANDSET)); // late
 	assert_string_equal(who_at(&r, HANDSET, 107, 111), "b@example.net");
 	account(&r, 112, accounting(STOP, "S-2", "b@example.net", HANDSET));
 	assert_string_equal(who_at(&r, HANDSET, 112, 112), "");
+	account(&r, 113, accounting(INTERIM, "S-2", "b@example.net", HANDSET)); // of what has ended
+	account(&r, 113, accounting(START, "S-2", "b@example.net", HANDSET));
+	assert_string_equal(who_at(&r, HANDSET, 113, 120), "");
 	account(&r, 120,
 		accounting(INTERIM, "S-3", "c@example.net", OTHER_HANDSET)); // its Start was lost
 	assert_string_equal(who_at(&r, OTHER_HANDSET, 119, 121), "");
