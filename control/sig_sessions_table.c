@@ -4,7 +4,12 @@
 
 #include <string.h>
 
-enum { IPV4_BITS = 128 };
+enum {
+	IPV4_BITS = 128,
+	// Sessions of one name: a node has it for the legs of one subscriber. More would be a list to go through
+	// that somebody else made long; they are found by their other side's name.
+	SAME_NAME_MAX = 8,
+};
 
 static guint handle_hash(gconstpointer p)
 {
@@ -154,8 +159,14 @@ void ctl_sig_session_name(struct ctl_sessions *s, struct ctl_sig_session *sessio
 	unsigned int side, const struct ctl_sig_handle *handle)
 {
 	struct ctl_sig_handle *own = &session->handles[side];
+	unsigned int n = 0;
 
 	unname(s, own);
+	for (const struct ctl_sig_handle *h = g_hash_table_lookup(s->handles, handle); h != NULL;
+		h = h->next)
+		n++;
+	if (n == SAME_NAME_MAX)
+		return;
 	*own = *handle;
 	own->session = session;
 	if (own->text != NULL)

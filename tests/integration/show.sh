@@ -10,6 +10,7 @@ write_config "$(tap vb)" <<-END
 	store: {path: $dir/store}
 	rules: [{id: keep-them, detect: competitor, class: retention, purpose: retention, min_days: 1, visit_flows: 1}]
 END
+sed -i 's/sources: \[/sources: [radius, /' "$config"
 start
 for what in gaps apps triggers; do
 	quiet show "$what"

@@ -490,6 +490,28 @@ static void a_flood_leaves_what_is_known(void **)
 	rig_fini(&r);
 }
 
+/* Sessions of one name are few, whoever makes them: all come to their end by the other side's. */
+static void one_name_for_many_is_bounded(void **)
+{
+	enum { N = 100 };
+	struct rig r;
+
+	rig_init(&r, 1000);
+	for (uint32_t i = 0; i < N; i++) {
+		char imsi[16];
+
+		(void)g_snprintf(imsi, sizeof(imsi), "00101%010u", i);
+		tell(&r, 100, SGW, PGW, create(i, imsi, 6, 0x10, SGW));
+		tell(&r, 100, PGW, SGW, created(i, 0x10, 16, 7, 0x1000 + i, PGW, HANDSET + i));
+	}
+	assert_int_equal(ctl_sessions_stats(r.sessions).n_sessions, N);
+	for (uint32_t i = 0; i < N; i++)
+		tell(&r, 110, SGW, PGW, delete_session(i, 0x1000 + i));
+	assert_int_equal(ctl_sessions_stats(r.sessions).n_sessions, 0);
+	assert_int_equal(ctl_sessions_stats(r.sessions).bindings.n_bound, 0);
+	rig_fini(&r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -508,6 +530,7 @@ int main(void)
 		cmocka_unit_test(roaming_is_said_with_its_time),
 		cmocka_unit_test(a_number_follows_the_sim),
 		cmocka_unit_test(ipv6_sessions_hold_their_prefix),
+		cmocka_unit_test(one_name_for_many_is_bounded),
 		cmocka_unit_test(a_flood_leaves_what_is_known),
 	};
 
